@@ -1,0 +1,1 @@
+"""Pure-JAX GANs, VAEs and hybrids: players and phases on one engine."""

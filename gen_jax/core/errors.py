@@ -1,4 +1,4 @@
-"""The one exception that means "the person asked for something that cannot be done": shown as one line, exit status 2."""
+"""The one exception that means "the person asked for what cannot be done": shown as one line, exit status 2."""
 
 
 class UserError(Exception):

@@ -61,8 +61,7 @@ class SharedForward(NamedTuple):
     function: Callable[[Players, Context], tuple[Tree, Players]]
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     """The whole of a run's memory: arrays only, so it can be checkpointed, donated, vmapped and laid out anywhere."""
 
     step: Array  # int32 scalar, rounds finished

@@ -1,0 +1,137 @@
+"""One update, every backend: jit, sharded jit over a mesh, pmap and shard_map, many steps in one program.
+
+All four run the same `update`; only the wrapper differs. The state goes in and comes out unreplicated (one logical
+copy), so one checkpoint serves every layout. `pmap` is in maintenance mode in JAX (it wraps `jit(shard_map)`); it is
+kept because published code uses it. Sharded jit is the default for several devices: the compiler inserts the
+reductions, and batch statistics are global by themselves.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gen_jax.core.axis import DATA_AXIS
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Array, Batch, State, Tree
+
+Backend = Literal["auto", "jit", "sharded", "pmap", "shard_map"]
+Update = Callable[[State, Batch], tuple[State, dict[str, Array]]]
+# (data, step, position within this call) -> a round's batch, leaves [minibatches, local rows, ...]
+Fetch = Callable[[Tree, Array, Array], Batch]
+# (state, data, count) -> (state after `count` rounds, metrics [capacity]; entries past `count` are zero)
+Steps = Callable[[State, Tree, Array], tuple[State, dict[str, Array]]]
+
+
+class Layout(NamedTuple):
+    """Which wrapper, over which devices. `mesh` is one axis, "data"."""
+
+    backend: str
+    mesh: Mesh
+
+    @property
+    def size(self) -> int:
+        return self.mesh.size
+
+    @property
+    def replicated(self) -> NamedSharding:
+        return NamedSharding(self.mesh, PartitionSpec())
+
+
+def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
+    """The layout for `devices` devices (all of them by default; one under plain jit).
+
+    Raises UserError where more devices are asked for than there are.
+    """
+    there = jax.devices()
+    if devices is not None and not 1 <= devices <= len(there):
+        raise UserError(
+            f"--devices {devices}: this machine has {len(there)} {there[0].platform} device(s); "
+            f"ask for 1 to {len(there)}"
+        )
+    if backend == "jit" and (devices or 1) > 1:
+        raise UserError(f"--backend jit runs on one device, not {devices}; use --backend sharded, pmap or shard_map")
+    count = 1 if backend == "jit" else devices or len(there)
+    chosen = ("sharded" if count > 1 else "jit") if backend == "auto" else backend
+    mesh = jax.make_mesh((count,), (DATA_AXIS,), devices=there[:count], axis_types=(AxisType.Auto,))
+    return Layout(chosen, mesh)
+
+
+def check_batch(batch_size: int, layout: Layout) -> None:
+    """UserError where the batch does not split evenly over the devices."""
+    if batch_size % layout.size:
+        near = max(layout.size, batch_size // layout.size * layout.size)
+        raise UserError(
+            f"--batch-size {batch_size} does not divide over {layout.size} devices; "
+            f"{near} or {near + layout.size} would"
+        )
+
+
+def many_steps(update: Update, fetch: Fetch, layout: Layout, capacity: int, streamed: bool) -> Steps:
+    """Up to `capacity` rounds in one program, donated state, no host round trip in between.
+
+    The number of rounds is a traced argument, so that a run whose length or resume point is no multiple of
+    `capacity` still compiles once. `streamed`: the data argument holds this call's batches, leaves
+    [capacity, minibatches, rows, ...], split over devices by row; otherwise it is replicated (resident arrays).
+    """
+
+    def steps(state: State, data: Tree, count: Array) -> tuple[State, dict[str, Array]]:
+        # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
+        one = jax.jit(lambda state, position: update(state, local(fetch(data, state.step, position))))
+        shapes = jax.eval_shape(one, state, jnp.int32(0))[1]
+        buffers = {name: jnp.zeros((capacity, *s.shape), s.dtype) for name, s in shapes.items()}
+
+        def body(position, carry):
+            state, buffers = carry
+            state, metrics = one(state, position)
+            return state, {name: buffers[name].at[position].set(value) for name, value in metrics.items()}
+
+        return jax.lax.fori_loop(0, count, body, (state, buffers))
+
+    def local(batch: Batch) -> Batch:
+        if layout.backend != "sharded":
+            return batch
+        return jax.lax.with_sharding_constraint(batch, NamedSharding(layout.mesh, PartitionSpec(None, DATA_AXIS)))
+
+    return wrap(steps, layout, PartitionSpec(None, None, DATA_AXIS) if streamed else PartitionSpec())
+
+
+def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:
+    """`steps(state, data, count)` under the layout's backend; `data` says how the second argument is split."""
+    whole = PartitionSpec()
+    if layout.backend == "jit":
+        return jax.jit(steps, donate_argnums=0)
+    if layout.backend == "sharded":
+        split = NamedSharding(layout.mesh, data)
+        shardings = (layout.replicated, split, layout.replicated)
+        return jax.jit(steps, donate_argnums=0, in_shardings=shardings, out_shardings=layout.replicated)
+    if layout.backend == "shard_map":
+        # check_vma=True would sum the gradients of replicated parameters by itself, and the engine's mean would
+        # leave them as many times too large as there are devices.
+        mapped = jax.shard_map(steps, mesh=layout.mesh, in_specs=(whole, data, whole), out_specs=whole, check_vma=False)
+        return jax.jit(mapped, donate_argnums=0)
+    where = list(data).index(DATA_AXIS) if DATA_AXIS in data else None
+    return jax.pmap(
+        steps,
+        DATA_AXIS,
+        in_axes=(None, where, None),
+        out_axes=None,  # pyright: ignore[reportArgumentType]
+        donate_argnums=0,
+        devices=list(layout.mesh.devices.flat),
+    )
+
+
+def place(tree: Tree, layout: Layout) -> Tree:
+    """The tree on the layout's devices, one logical copy (replicated)."""
+    return jax.device_put(tree, layout.replicated)
+
+
+def place_batches(batches: dict[str, np.ndarray], layout: Layout) -> Tree:
+    """Streamed batches [K, M, B, ...] on the layout's devices, split by row."""
+    if layout.backend == "pmap":
+        # pmap maps over a leading device axis of the split dimension: [K, M, B, ...] -> [K, M, N, B / N, ...].
+        batches = {k: v.reshape(*v.shape[:2], layout.size, -1, *v.shape[3:]) for k, v in batches.items()}
+    return jax.device_put(batches, NamedSharding(layout.mesh, PartitionSpec(None, None, DATA_AXIS)))

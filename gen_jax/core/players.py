@@ -1,0 +1,60 @@
+"""A player: a Linen module with its own parameters, statistics and optimizer, and the one way to call it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from gen_jax.core import keys
+from gen_jax.core.types import Array, Hyper, Tree
+
+
+class Player(NamedTuple):
+    """A module and how it learns. Optimizers are built from `hyper` inside the step, so every scalar can be vmapped."""
+
+    module: nn.Module
+    inputs: tuple[Any, ...]  # example arrays (or ShapeDtypeStructs) that initialise the module
+    optimizer: Callable[[Hyper], optax.GradientTransformation]
+    ema: str | None = None  # name of the hyper with the decay of this player's average; None: no average
+    clip: str | None = None  # name of the hyper with the largest global gradient norm; None: no clipping
+    project: Callable[[Tree, Hyper], Tree] | None = None  # applied to the parameters after each step (weight clipping)
+
+
+def init(player: Player, key: Array) -> tuple[Tree, Tree]:
+    """(params, stats) of one player. Equal keys and shapes give equal weights, whatever else the model contains."""
+    examples = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), player.inputs)
+    variables = dict(player.module.init({"params": key, "dropout": key}, *examples, train=False))
+    return variables.pop("params", {}), variables
+
+
+def apply(
+    player: Player, params: Tree, stats: Tree, *inputs, train: bool, key: Array | None = None, **options
+) -> tuple[Any, Tree]:
+    """Call a player: (outputs, new stats). With `train` the statistics move; otherwise they return as they came.
+
+    `key` feeds dropout and other noise layers; it must be own to this call.
+    """
+    rngs = None if key is None else {"dropout": keys.named(key, "dropout")}
+    variables = {"params": params, **stats}
+    if train and stats:
+        outputs, new = player.module.apply(variables, *inputs, train=True, rngs=rngs, mutable=list(stats), **options)
+        return outputs, dict(new)
+    return player.module.apply(variables, *inputs, train=train, rngs=rngs, **options), stats
+
+
+def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
+    """Adam whose learning rate and betas are read from `hyper` by name: `adam("lr_generator")`."""
+    return lambda hyper: optax.adam(hyper[learning_rate], b1=hyper[b1], b2=hyper[b2], eps=eps)
+
+
+def sgd(learning_rate: str):
+    """Plain gradient descent whose learning rate is read from `hyper` by name."""
+    return lambda hyper: optax.sgd(hyper[learning_rate])
+
+
+def count_parameters(params: Mapping[str, Tree]) -> dict[str, int]:
+    """Number of trainable scalars by player."""
+    return {name: sum(leaf.size for leaf in jax.tree.leaves(tree)) for name, tree in params.items()}

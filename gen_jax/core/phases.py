@@ -82,8 +82,9 @@ def compose(
                 values = {name: jnp.mean(value) for name, value in values.items()}
             metrics |= values
             sound &= jnp.all(finite)
-        state = _average(players, state)
-        return _count_nonfinite(state, before, sound), metrics
+        state = _count_nonfinite(_average(players, state), before, sound)
+        counts = {f"nonfinite/{name}": count.astype(jnp.float32) for name, count in state.aux["nonfinite"].items()}
+        return state, {**metrics, **counts}
 
     return Algorithm(init=init, update=update, minibatches=total, hyper=dict(hyper))
 
@@ -148,7 +149,7 @@ def _step(
     # One reduction for everything: the loss travels along so that all instances judge finiteness alike.
     loss, grads, aux = _mean((loss, grads, aux))
 
-    norms = {name: optax.global_norm(grads[name]) for name in phase.players}
+    norms = {name: optax.tree.norm(grads[name]) for name in phase.players}
     finite = jnp.isfinite(loss)
     for norm in norms.values():
         finite &= jnp.isfinite(norm)

@@ -88,6 +88,7 @@ class Algorithm(NamedTuple):
     update: Callable[[State, Batch], tuple[State, dict[str, Array]]]  # batch leaves [minibatches, B, ...]; one round
     minibatches: int  # how many minibatches a round takes
     hyper: Mapping[str, float]  # the initial values, by name
+    best: str | None = None  # the `evaluate` value whose largest held-out mean marks the best checkpoint
     prior: Callable[..., Array] | None = None  # (weights, key, count) -> latents [count, ...]
     decode: Callable[..., Array] | None = None  # (weights, latents, label=None) -> images
     sample: Callable[..., Array] | None = None  # (weights, key, count, label=None) -> images

@@ -1,0 +1,59 @@
+# The environment, the demo and the checks. Nothing but git, make and Python 3.11+ needs to be there.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+export PYTHONPATH := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with `make PYTHON=python3.12 ...`" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minutes on two cores) into runs/demo
+	$(RUN) experiments/dcgan.py --run-dir runs/demo/dcgan --steps 1200 --width 32 --sample-every 200 --evaluate-every 200
+	$(RUN) experiments/vae.py --run-dir runs/demo/vae --steps 2000
+	$(RUN) -m gen_jax evaluate runs/demo/dcgan
+	$(RUN) -m gen_jax interpolate runs/demo/dcgan
+	$(RUN) -m gen_jax report runs/demo/dcgan
+	$(RUN) -m gen_jax evaluate runs/demo/vae
+	$(RUN) -m gen_jax reconstruct runs/demo/vae
+	$(RUN) -m gen_jax traverse runs/demo/vae
+	$(RUN) -m gen_jax interpolate runs/demo/vae
+	$(RUN) -m gen_jax report runs/demo/vae
+	@echo
+	@echo "Look at:  runs/demo/dcgan/report.html   and   runs/demo/vae/report.html"
+	@echo "Pictures: runs/demo/dcgan/samples       and   runs/demo/vae/pictures"
+
+test: .venv/installed-dev  ## every test of the default suite
+	$(RUN) -m pytest -n 2 -m "not science"
+
+lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+format: .venv/installed-dev  ## apply ruff's fixes and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## write the lock files anew from the ranges in requirements*.txt
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	(echo "# Exact versions of everything that requirements.txt brings. Written by make lock."; .venv-lock/bin/pip freeze) > requirements.lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	(echo "# Exact versions of everything, with what tests and lint need. Written by make lock."; .venv-lock/bin/pip freeze) > requirements-dev.lock
+	rm -rf .venv-lock
+
+clean:  ## remove the environment and caches (runs/ stays)
+	rm -rf .venv .cache .ruff_cache .pytest_cache

@@ -1,0 +1,62 @@
+"""A variational autoencoder with convolutional encoder and decoder (Kingma & Welling 2014, arXiv:1312.6114).
+
+python experiments/vae.py                                          # mnist5k, dynamic binarisation, Bernoulli
+python experiments/vae.py --likelihood gaussian --binarization NONE --data tfds:cifar10
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.vae import vae
+from gen_jax.nets import dcgan
+from gen_jax.objectives import likelihoods
+from gen_jax.objectives.likelihoods import Binarization
+from gen_jax.objectives.rate import linear_warmup
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    beta: float = 1.0
+    """weight of the KL; 1 is the bound itself"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    sigma: float = 0.1
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    binarization: Binarization = Binarization.DYNAMIC
+    """what is done to pixels before they are scored; NONE for the gaussian"""
+    latent_size: int = 16
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    warm_up: int = 500
+    """steps over which the KL's weight rises from 0 to beta; 0: no warm-up"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    gaussian = config.likelihood == "gaussian"
+    return vae(
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
+        binarization=config.binarization,
+        shape=data.shape,
+        latent_size=config.latent_size,
+        warm_up=linear_warmup(config.warm_up),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,86 @@
+"""A run folder: what is in it, and whether an experiment may start or continue there."""
+
+import fcntl
+import json
+import os
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gen_jax.core.errors import UserError
+from gen_jax.runs.settings import differences, from_json, to_json
+
+# May differ when a run is continued: where and how it executes, and how far it goes.
+EXECUTION = ("data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps")
+
+
+class Run(NamedTuple):
+    """A run folder opened for reading: what the verbs need to rebuild the model."""
+
+    path: Path
+    config: Any
+    build: Callable[..., Any]
+
+
+def default_run_dir(script: Path, config: Any) -> Path:
+    """runs/EXPERIMENT-DATA-seedN, with the data's specification made fit for a file name."""
+    data = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(config.data).name or config.data)
+    return Path("runs") / f"{script.stem}-{data}-seed{config.seed}"
+
+
+def check(run_dir: Path, config: Any, script: Path) -> bool:
+    """True where the folder holds a run to continue, False where a new one may start. Touches nothing.
+
+    Raises UserError where the folder holds a run of another configuration or another script, or is no run folder.
+    """
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UserError(f"{run_dir} is a file; give --run-dir a folder")
+    if not run_dir.exists() or not any(run_dir.iterdir()):
+        return False
+    if not (run_dir / "config.json").exists():
+        raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
+    found = differences(read_config(run_dir), to_json(config), EXECUTION)
+    if found:
+        raise UserError(f"{run_dir} is a run of another configuration: {'; '.join(found)}; give another --run-dir")
+    copy = run_dir / "experiment.py"
+    if copy.exists() and copy.read_bytes() != script.read_bytes():
+        raise UserError(
+            f"{run_dir} was made by another version of {script.name}; continue it with its own copy, "
+            f"`python {copy} --run-dir {run_dir} …`, or give another --run-dir"
+        )
+    return True
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """config.json of a run folder. Raises UserError where it is missing or damaged."""
+    path = run_dir / "config.json"
+    if not path.exists():
+        raise UserError(f"{run_dir} is no run folder: it has no config.json; give the folder of a run (--run-dir)")
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it, or start a run in another folder") from None
+
+
+def lock(run_dir: Path) -> int:
+    """Claim the folder for this process, until it ends. Raises UserError where another process trains there."""
+    descriptor = os.open(run_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UserError(f"another process is training in {run_dir}; wait for it or give another --run-dir") from None
+    return descriptor
+
+
+def open_run(run_dir: Path) -> Run:
+    """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none."""
+    settings = read_config(run_dir)
+    script = run_dir / "experiment.py"
+    if not script.exists():
+        raise UserError(f"{run_dir} has no experiment.py, so its model cannot be rebuilt")
+    names = runpy.run_path(str(script), run_name="gen_jax_experiment")
+    if "Config" not in names or "build" not in names:
+        raise UserError(f"{script} must define `Config` and `build`")
+    return Run(run_dir, from_json(names["Config"], settings), names["build"])

@@ -1,0 +1,47 @@
+"""Evaluation on held-out data: the model's own `evaluate`, over a whole split, in batches of one shape."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.types import Algorithm, Array, Weights
+from gen_jax.data.feed import to_batch
+
+Evaluator = Callable[[Weights, Mapping[str, Array], Any], dict[str, np.ndarray]]
+
+
+def evaluator(algorithm: Algorithm, seed: int, batch_size: int = 250) -> Evaluator:
+    """`evaluate(weights, hyper, split) -> {name: value of every example, [N]}`, compiled once for all splits.
+
+    The last batch is filled up with repeats, which are dropped again, so that there is one shape. Noise depends on
+    the seed and the example's position alone.
+    """
+    assert algorithm.evaluate is not None
+    compiled = jax.jit(algorithm.evaluate)
+    root = keys.named(jax.random.key(seed), "held-out")
+
+    def run(weights: Weights, hyper: Mapping[str, Array], split: Any) -> dict[str, np.ndarray]:
+        parts: list[dict[str, np.ndarray]] = []
+        for number, start in enumerate(range(0, split.size, batch_size)):
+            wanted = np.arange(start, min(start + batch_size, split.size))
+            filled = np.resize(wanted, batch_size)
+            batch = to_batch(split.read(filled))
+            values = compiled(weights, hyper, batch, jax.random.fold_in(root, number))
+            parts.append({name: np.asarray(value)[: len(wanted)] for name, value in values.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return run
+
+
+def means(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The mean over examples of each value, in float64."""
+    return {name: float(np.mean(value, dtype=np.float64)) for name, value in values.items()}
+
+
+def fixed_labels(count: int, classes: int | None) -> Array | None:
+    """Labels 0, 1, 2, … repeating, for a grid of samples of a conditional model; None for an unlabelled one."""
+    return None if classes is None else jnp.arange(count, dtype=jnp.int32) % classes

@@ -1,0 +1,192 @@
+"""The training loop, the only one: it knows states, steps and files, and nothing of the model it runs."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gen_jax.core import parallel
+from gen_jax.core.players import count_parameters
+from gen_jax.core.types import Algorithm, State, weights
+from gen_jax.data import feed, load
+from gen_jax.runs import checkpoint, folder, heldout, log, manifest, pictures, settings
+from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.runs.outcome import Diverged, Interrupted
+
+
+class _Call(NamedTuple):
+    """One compiled call whose metrics have not been read yet."""
+
+    start: int
+    count: int
+    metrics: dict[str, jax.Array]
+
+
+def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
+    """Train the experiment in its run folder, from where the folder stands; returns the folder.
+
+    Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
+    Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
+    """
+    # ---- what was asked for ------------------------------------------------------------------------------------
+    run_dir = config.run_dir or folder.default_run_dir(script, config)
+    continues = folder.check(run_dir, config, script)
+    source = load.load(config.data, config.data_dir, config.image_size, config.channels)
+    where = parallel.layout(config.backend, config.devices)
+    parallel.check_batch(config.batch_size, where)
+    feed.check_batch(config.batch_size, source)
+    algorithm = build(config, source)
+
+    # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
+    key = jax.random.key(config.seed)
+    template = jax.eval_shape(algorithm.init, key)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    claim = folder.lock(run_dir)
+    with checkpoint.open_checkpoints(run_dir, best=algorithm.best) as checkpoints, _signals() as signals:
+        found = checkpoints.restore(template, sharding=where.replicated) if continues else None
+        state, start = found if found else (parallel.place(jax.jit(algorithm.init)(key), where), 0)
+        if start >= config.steps:
+            print(f"{run_dir} is complete at step {start}; raise --steps to train on")
+            return run_dir
+
+        # ---- the folder, from here on ----------------------------------------------------------------------------
+        atomic_write_json(run_dir / "config.json", settings.to_json(config))
+        if not continues:
+            atomic_write_text(run_dir / "experiment.py", script.read_text())
+        manifest.start(run_dir, source, count_parameters(template.params), where.backend, where.size, start)
+        log.truncate_after(run_dir / "metrics.jsonl", start)
+
+        # ---- one program ---------------------------------------------------------------------------------------
+        batches = feed.feed(source.train, config, algorithm.minibatches, where)
+        run, seconds = _compile(algorithm, batches, where, config, state)
+        manifest.update(run_dir, compile_seconds=seconds)
+        watch = _Watch(run_dir, config, algorithm, source)
+
+        # ---- the loop ------------------------------------------------------------------------------------------
+        status = "failed"
+        try:
+            with log.Log(run_dir, start, config.batch_size * algorithm.minibatches, config.steps) as lines:
+                step, pending, saved = start, None, start
+                if start == 0:
+                    watch.sample(state, 0)
+                while step < config.steps:
+                    count = min(config.steps_per_call, _until_event(step, config), config.steps - step)
+                    data = batches.data(step, count)
+                    state, metrics = run(state, data, jnp.int32(count))
+                    # The previous call's metrics are read while this one runs: the device never waits for the disk.
+                    _record(pending, config, lines)
+                    pending = _Call(step, count, metrics)
+                    step += count
+                    over = step == config.steps or signals.received is not None
+                    best = {}
+                    if over or _due(step, config.evaluate_every, config) or _due(step, config.sample_every, config):
+                        pending = _record(pending, config, lines)
+                    if _due(step, config.evaluate_every, config) or (over and config.evaluate_every):
+                        best = watch.evaluate(state)
+                        lines.write(step, best)
+                    if _due(step, config.sample_every, config) or step == config.steps:
+                        lines.picture(step, watch.sample(state, step))
+                    if over or _due(step, config.checkpoint_every, config):
+                        pending = _record(pending, config, lines)  # never keep a state that has diverged
+                        checkpoints.save(step, state, best)
+                        saved = step
+                    if signals.received is not None and step < config.steps:
+                        checkpoints.wait()
+                        status = "stopped"
+                        raise Interrupted(f"saved step {step} in {run_dir}; the same command continues", signals.status)
+                checkpoints.wait()
+                status = "complete"
+        except Diverged as error:
+            raise Diverged(f"{error}; the checkpoint of step {saved} in {run_dir} is kept") from None
+        finally:
+            manifest.finish(run_dir, status)
+        print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
+    del claim
+    return run_dir
+
+
+def _compile(
+    algorithm: Algorithm, batches: feed.Feed, where: parallel.Layout, config: Any, state: State
+) -> tuple[parallel.Steps, float]:
+    """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
+    steps = parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed)
+    began = time.perf_counter()
+    compiled = steps.lower(state, batches.example(), jnp.int32(1)).compile()  # pyright: ignore
+    return compiled, time.perf_counter() - began
+
+
+def _due(step: int, every: int, config: Any) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _until_event(step: int, config: Any) -> int:
+    """Steps until the next sample grid, evaluation or checkpoint."""
+    events = (config.sample_every, config.evaluate_every, config.checkpoint_every)
+    return min([every - step % every for every in events if every > 0], default=config.steps)
+
+
+def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
+    """Write the lines that fall into a call, and raise Diverged where too many steps in a row were not finite."""
+    if call is None:
+        return
+    metrics = {name: np.asarray(values) for name, values in call.metrics.items()}
+    for position in range(call.count):
+        step = call.start + position + 1
+        if step % config.log_every == 0 or step == config.steps:
+            lines.write(step, {name: float(values[position]) for name, values in metrics.items()})
+    lines.advance(call.start + call.count, {name: float(v[call.count - 1]) for name, v in metrics.items()})
+    row = metrics["nonfinite/in_a_row"][: call.count]
+    if row.max() >= config.max_nonfinite:
+        worst = [name for name, values in metrics.items() if not np.isfinite(values[: call.count]).all()]
+        raise Diverged(
+            f"{int(row.max())} steps in a row were not finite by step {call.start + call.count} "
+            f"(not finite: {', '.join(worst)}); try a lower learning rate or gradient clipping"
+        )
+
+
+class _Watch:
+    """What looks at the model while it trains, with a fixed set of latents and the held-out split."""
+
+    def __init__(self, run_dir: Path, config: Any, algorithm: Algorithm, source: Any):
+        self.run_dir, self.source = run_dir, source
+        self.draw = pictures.sampler(algorithm, source, config.seed)
+        self.measure = heldout.evaluator(algorithm, config.seed) if algorithm.evaluate else None
+
+    def sample(self, state: State, step: int) -> np.ndarray:
+        return pictures.save_samples(self.run_dir, step, np.asarray(self.draw(weights(state))), self.source)
+
+    def evaluate(self, state: State) -> dict[str, float]:
+        if self.measure is None:
+            return {}
+        values = self.measure(weights(state), state.hyper, self.source.test)
+        return {f"held_out/{name}": value for name, value in heldout.means(values).items()}
+
+
+class _signals:
+    """Ctrl-C and SIGTERM ask for a checkpoint; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    @property
+    def status(self) -> int:
+        return 128 + (self.received or 0)
+
+    def __enter__(self) -> "_signals":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def _receive(self, number: int, frame: Any) -> None:
+        self.received = number
+        signal.signal(number, signal.SIG_DFL)
+
+    def __exit__(self, *error: Any) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,55 @@
+"""Spectral normalisation (Miyato et al. 2018): a kernel divided by its largest singular value, by power iteration.
+
+For use inside any layer that holds its kernel: `kernel = SpectralNorm(name="spectral")(kernel, train)`. The kernel is
+taken as the matrix [-1, out], as in the paper's code; for a convolution that is no bound on the convolution's norm but
+what every published network uses. State lives in the collection "spectral"; it depends on weights alone, so all
+instances of a mapped program hold the same, and averaging it over them changes nothing.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+
+def power_iteration(matrix: jax.Array, u: jax.Array, n_steps: int, eps: float = 1e-12) -> tuple[jax.Array, jax.Array]:
+    """(u', sigma) after `n_steps` rounds from u [out]: u' the right singular vector of matrix [in, out], sigma scalar.
+
+    sigma = v' W u' is differentiable in the matrix with u and v constant: its gradient is v u', eq. 12's premise.
+    """
+    frozen = lax.stop_gradient(matrix)
+    u = lax.stop_gradient(u)
+    v = _unit(frozen @ u, eps)
+    for step in range(n_steps):
+        v = _unit(frozen @ u, eps) if step else v
+        u = _unit(v @ frozen, eps)
+    return u, v @ matrix @ u
+
+
+class SpectralNorm(nn.Module):
+    """kernel [..., out] -> kernel / sigma. "spectral" holds `u` [out] and `sigma`, replaced when `train`.
+
+    Each call makes `n_steps` rounds from the stored u; only `train` keeps the result, so that averaged weights are
+    normalised by their own sigma at evaluation. The start has 15 rounds more, so the first steps are not far off.
+    """
+
+    n_steps: int = 1
+    eps: float = 1e-12
+
+    @nn.compact
+    def __call__(self, kernel: jax.Array, train: bool) -> jax.Array:
+        matrix = kernel.reshape(-1, kernel.shape[-1]).astype(jnp.float32)
+        stored_u = self.variable("spectral", "u", lambda: self._start(matrix))
+        stored_sigma = self.variable("spectral", "sigma", lambda: jnp.ones((), jnp.float32))
+        u, sigma = power_iteration(matrix, stored_u.value, self.n_steps, self.eps)
+        if train or self.is_initializing():
+            stored_u.value, stored_sigma.value = u, lax.stop_gradient(sigma)
+        return (kernel / jnp.maximum(sigma, self.eps)).astype(kernel.dtype)
+
+    def _start(self, matrix: jax.Array) -> jax.Array:
+        u = _unit(jax.random.normal(self.make_rng("params"), (matrix.shape[-1],)), self.eps)
+        return power_iteration(matrix, u, 15, self.eps)[0]
+
+
+def _unit(vector: jax.Array, eps: float) -> jax.Array:
+    return vector / jnp.maximum(jnp.linalg.norm(vector), eps)

@@ -11,19 +11,23 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from gen_jax.core.errors import UserError
+
 
 def power_iteration(matrix: jax.Array, u: jax.Array, n_steps: int, eps: float = 1e-12) -> tuple[jax.Array, jax.Array]:
     """(u', sigma) after `n_steps` rounds from u [out]: u' the right singular vector of matrix [in, out], sigma scalar.
 
     sigma = v' W u' is differentiable in the matrix with u and v constant: its gradient is v u', eq. 12's premise.
     """
+    if n_steps < 1:
+        raise UserError(f"spectral normalisation needs at least one power iteration a call: got n_steps={n_steps}")
     frozen = lax.stop_gradient(matrix)
     u = lax.stop_gradient(u)
-    v = _unit(frozen @ u, eps)
-    for step in range(n_steps):
-        v = _unit(frozen @ u, eps) if step else v
-        u = _unit(v @ frozen, eps)
-    return u, v @ matrix @ u
+    v = u
+    for _ in range(n_steps):
+        v = _unit(_product(frozen, u), eps)
+        u = _unit(_product(v, frozen), eps)
+    return u, _product(v, _product(matrix, u))
 
 
 class SpectralNorm(nn.Module):
@@ -38,17 +42,22 @@ class SpectralNorm(nn.Module):
 
     @nn.compact
     def __call__(self, kernel: jax.Array, train: bool) -> jax.Array:
-        matrix = kernel.reshape(-1, kernel.shape[-1]).astype(jnp.float32)
+        matrix = kernel.reshape(-1, kernel.shape[-1]).astype(jnp.promote_types(kernel.dtype, jnp.float32))
         stored_u = self.variable("spectral", "u", lambda: self._start(matrix))
-        stored_sigma = self.variable("spectral", "sigma", lambda: jnp.ones((), jnp.float32))
+        stored_sigma = self.variable("spectral", "sigma", lambda: jnp.ones((), matrix.dtype))
         u, sigma = power_iteration(matrix, stored_u.value, self.n_steps, self.eps)
         if train or self.is_initializing():
             stored_u.value, stored_sigma.value = u, lax.stop_gradient(sigma)
         return (kernel / jnp.maximum(sigma, self.eps)).astype(kernel.dtype)
 
     def _start(self, matrix: jax.Array) -> jax.Array:
-        u = _unit(jax.random.normal(self.make_rng("params"), (matrix.shape[-1],)), self.eps)
+        u = _unit(jax.random.normal(self.make_rng("params"), matrix.shape[-1:], matrix.dtype), self.eps)
         return power_iteration(matrix, u, 15, self.eps)[0]
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    # A matrix-vector product costs next to nothing, and TF32's three digits would be sigma's.
+    return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
 
 
 def _unit(vector: jax.Array, eps: float) -> jax.Array:

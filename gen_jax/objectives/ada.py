@@ -21,7 +21,7 @@ from gen_jax.core.errors import UserError
 
 
 class Pipeline(NamedTuple):
-    """Multipliers of p, 0 to leave a transformation out. The default is the paper's bgc; R3GAN uses colour .5, cutout 1.
+    """Multipliers of p, 0 to leave a transformation out. The default is the paper's bgc; R3GAN: colour .5, cutout 1.
 
     Quarter turns and flips change what digits and letters mean: give 0 there if the leak p > .8 matters.
     """
@@ -41,7 +41,10 @@ class Pipeline(NamedTuple):
     cutout: float = 0.0  # one square of half the side, to 0
 
 
-def augment(images: jax.Array, key: jax.Array, p: jax.Array | float, pipeline: Pipeline = Pipeline()) -> jax.Array:
+BGC = Pipeline()
+
+
+def augment(images: jax.Array, key: jax.Array, p: jax.Array | float, pipeline: Pipeline = BGC) -> jax.Array:
     """Augment float images [B, H, W, C] in [-1, 1], each by its own draw, with strength p in [0, 1] (traced).
 
     p = 0 gives the images back bit for bit. Colour needs 1 or 3 channels: UserError for others, unless it is off.
@@ -54,9 +57,10 @@ def augment(images: jax.Array, key: jax.Array, p: jax.Array | float, pipeline: P
             f"ADA's colour changes need 1 or 3 channels, not {images.shape[-1]}; set their multipliers to 0"
         )
     p = jnp.asarray(p, jnp.float32)
+    height, width = images.shape[1:3]
 
     def one(image: jax.Array, key: jax.Array) -> jax.Array:
-        image = warp(image, geometry(keys.named(key, "geometry"), p, pipeline, image.shape[:2]))
+        image = warp(image, geometry(keys.named(key, "geometry"), p, pipeline, (height, width)))
         if coloured:
             image = recolour(image, colour(keys.named(key, "colour"), p, pipeline, image.shape[-1] > 1))
         return _cut_out(image, keys.named(key, "cutout"), p * pipeline.cutout) if pipeline.cutout else image
@@ -65,7 +69,7 @@ def augment(images: jax.Array, key: jax.Array, p: jax.Array | float, pipeline: P
 
 
 def geometry(key: jax.Array, p: jax.Array, pipeline: Pipeline, size: tuple[int, int]) -> jax.Array:
-    """One image's draw of the map from output to input positions: 3x3, homogeneous (x, y, 1), pixels from the centre."""
+    """One image's draw of the map from output to input positions: 3x3 on (x, y, 1), in pixels from the centre."""
     height, width = size
     sides = jnp.array([width, height], jnp.float32)
 
@@ -107,7 +111,7 @@ def geometry(key: jax.Array, p: jax.Array, pipeline: Pipeline, size: tuple[int, 
 
 
 def warp(image: jax.Array, matrix: jax.Array) -> jax.Array:
-    """Resample an image [H, W, C]: the pixel at output position q is read at `matrix` q, bilinearly, mirrored borders."""
+    """Resample an image [H, W, C]: output position q is read at `matrix` q, bilinearly, with mirrored borders."""
     height, width, _ = image.shape
     y, x = jnp.meshgrid(jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij")
     x_in = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] + (width - 1) / 2
@@ -153,8 +157,7 @@ def colour(key: jax.Array, p: jax.Array, pipeline: Pipeline, chromatic: bool) ->
 def recolour(image: jax.Array, matrix: jax.Array) -> jax.Array:
     """Apply a 4x4 colour map to an image [H, W, 3]; to [H, W, 1] its effect on a grey pixel, averaged to grey."""
     if image.shape[-1] == 1:
-        rows = jnp.mean(matrix[:3], axis=0)
-        return image * jnp.sum(rows[:3]) + rows[3]
+        return image * jnp.mean(jnp.sum(matrix[:3, :3], axis=1)) + jnp.mean(matrix[:3, 3])
     return jnp.einsum("hwc,dc->hwd", image, matrix[:3, :3], precision=lax.Precision.HIGHEST) + matrix[:3, 3]
 
 

@@ -23,7 +23,10 @@ class Policy(NamedTuple):
     cutout: bool = True
 
 
-def diff_augment(images: jax.Array, key: jax.Array, policy: Policy = Policy()) -> jax.Array:
+EVERYTHING = Policy()
+
+
+def diff_augment(images: jax.Array, key: jax.Array, policy: Policy = EVERYTHING) -> jax.Array:
     """Augment each image [B, H, W, C] by its own draw: brightness, saturation, contrast, shift, one cut-out square."""
     if images.ndim != 4:
         raise UserError(f"augmentation needs images [batch, height, width, channels]: got shape {images.shape}")

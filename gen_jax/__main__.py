@@ -1,0 +1,29 @@
+"""The verbs: `python -m gen_jax VERB RUN …`. Each is a function of gen_jax/verbs whose arguments are its options."""
+
+import sys
+
+
+def main() -> None:
+    """Read the command line and run one verb. Exits 0; 2 with one line on a usage error; 1 where something failed."""
+    import tyro
+
+    from gen_jax.runs.outcome import exit_with
+    from gen_jax.verbs.evaluate import evaluate
+    from gen_jax.verbs.info import info
+    from gen_jax.verbs.interpolate import interpolate
+    from gen_jax.verbs.prepare import prepare
+    from gen_jax.verbs.reconstruct import reconstruct
+    from gen_jax.verbs.report import report
+    from gen_jax.verbs.sample import sample
+    from gen_jax.verbs.traverse import traverse
+
+    verbs = (info, sample, reconstruct, interpolate, traverse, evaluate, report, prepare)
+    arguments = sys.argv[1:] or ["--help"]
+    with exit_with():
+        tyro.extras.subcommand_cli_from_dict(
+            {verb.__name__: verb for verb in verbs}, prog="python -m gen_jax", description=__doc__, args=arguments
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""`reconstruct RUN`: held-out examples above their reconstructions."""
+
+from pathlib import Path
+
+import tyro
+
+from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+
+
+def reconstruct(
+    run: tyro.conf.Positional[Path],
+    count: int = 16,
+    weights: Which = "ema",
+    step: int | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Encode held-out examples and decode the posterior means.
+
+    Args:
+        run: the run folder
+        count: how many examples, spread over the test split
+        weights: averaged (ema) or raw weights
+        step: which checkpoint; the newest by default
+        out: the PNG to write; by default RUN/pictures/reconstructions.png
+        json: print JSON
+    """
+    opened = open_state(run, step)
+    import jax
+    import numpy as np
+
+    from gen_jax.core.errors import UserError
+    from gen_jax.core.types import weights as weights_of
+    from gen_jax.data.feed import to_batch
+    from gen_jax.runs import pictures
+
+    algorithm, test = opened.algorithm, opened.source.test
+    encode, decode = need(algorithm, "encode", "reconstruct"), need(algorithm, "decode", "reconstruct")
+    if not 1 <= count <= test.size:
+        raise UserError(f"--count {count}: the test split has {test.size} examples; ask for 1 to {test.size}")
+    batch = to_batch(test.read(np.linspace(0, test.size - 1, count).astype(np.int64)))
+    view = weights_of(opened.state, averaged=weights == "ema")
+
+    @jax.jit
+    def function(view, batch):
+        return decode(view, encode(view, batch)["mean"], batch.get("label"))
+
+    images, again = np.asarray(batch["image"]), np.asarray(function(view, batch))
+    path = picture_path(run, "reconstructions", out)
+    pictures.save_pairs(path, images, again, opened.source)
+    error = float(np.mean((images - again) ** 2))
+    rows = [("examples", count), ("step", opened.step), ("mean squared error", error), ("picture", path)]
+    show(f"{run}", rows, json)

@@ -1,0 +1,87 @@
+"""`traverse RUN`: one latent dimension at a time moved from end to end, a row a dimension."""
+
+from pathlib import Path
+
+import tyro
+
+from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+
+
+def traverse(
+    run: tyro.conf.Positional[Path],
+    dimensions: int = 10,
+    frames: int = 11,
+    extent: float = 3.0,
+    example: int = 0,
+    weights: Which = "ema",
+    step: int | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Start at the code of a held-out example and move single dimensions over [-extent, extent].
+
+    Where the posterior's spread is known, the dimensions with the largest KL to the prior are shown, most first:
+    those are the ones that the model uses. A model without an encoder starts at a latent of the prior.
+
+    Args:
+        run: the run folder
+        dimensions: how many rows
+        frames: pictures a row
+        extent: how far to go each way, in standard deviations of the prior
+        example: which held-out example to start from
+        weights: averaged (ema) or raw weights
+        step: which checkpoint; the newest by default
+        out: the PNG to write; by default RUN/pictures/traversal.png
+        json: print JSON
+    """
+    opened = open_state(run, step)
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from gen_jax.core.errors import UserError
+    from gen_jax.core.types import weights as weights_of
+    from gen_jax.data.feed import to_batch
+    from gen_jax.runs import pictures
+
+    algorithm, test = opened.algorithm, opened.source.test
+    decode = need(algorithm, "decode", "traverse")
+    view = weights_of(opened.state, averaged=weights == "ema")
+    if not 0 <= example < test.size:
+        raise UserError(f"--example {example}: the test split has examples 0 to {test.size - 1}")
+    if frames < 2 or dimensions < 1:
+        raise UserError(f"--dimensions {dimensions} --frames {frames}: ask for at least 1 dimension and 2 frames")
+    batch = to_batch(test.read(np.arange(min(test.size, 256))))
+    start = to_batch(test.read(np.array([example])))
+    if algorithm.encode:
+        codes = jax.jit(algorithm.encode)(view, batch)
+        used = _kl(codes)
+        base = algorithm.encode(view, start)["mean"][0]
+    else:
+        base = need(algorithm, "prior", "traverse")(view, jax.random.key(example), 1)[0]
+        used = None
+    if base.ndim != 1:
+        raise UserError(f"traverse moves the entries of a latent vector, and this model's latents are {base.shape}")
+    count = min(dimensions, base.shape[0])
+    order = np.argsort(-used)[:count] if used is not None else np.arange(count)
+    values = jnp.linspace(-extent, extent, frames)
+    latents = jnp.tile(base, (count, frames, 1))
+    latents = latents.at[jnp.arange(count)[:, None], jnp.arange(frames)[None], jnp.asarray(order)[:, None]].set(values)
+    label = start.get("label")
+    labels = None if label is None else jnp.full(count * frames, label[0])
+    images = np.asarray(jax.jit(decode)(view, latents.reshape(count * frames, -1), labels))
+    path = picture_path(run, "traversal", out)
+    names = [f"z{d}" if used is None else f"z{d}  {used[d]:.2f} nats" for d in order]
+    pictures.save_rows(path, images.reshape(count, frames, *images.shape[1:]), names, opened.source)
+    rows = [("dimensions", ", ".join(f"z{d}" for d in order)), ("step", opened.step), ("picture", path)]
+    show(f"{run}", rows, json)
+
+
+def _kl(codes):
+    """Mean KL of each latent dimension to N(0, 1), nats [d]; None where the encoder gives no spread."""
+    import numpy as np
+
+    if "log_variance" not in codes:
+        return None
+    mean, log_variance = np.asarray(codes["mean"]), np.asarray(codes["log_variance"])
+    return 0.5 * (mean**2 + np.exp(log_variance) - 1.0 - log_variance).mean(axis=0)

@@ -1,0 +1,54 @@
+"""Settings survive JSON, differences are named, and fields that a script lacks are refused."""
+
+import enum
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from gen_jax.core.errors import UserError
+from gen_jax.runs.settings import differences, flatten, from_json, to_json
+
+
+class Colour(enum.Enum):
+    RED = (1, 2)
+    BLUE = (3, 4)
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Settings:
+    steps: int = 1
+    folder: Path | None = None
+    colour: Colour = Colour.RED
+    sizes: tuple[int, ...] = (1, 2)
+    kind: Literal["a", "b"] = "a"
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(7, Path("/x/y"), Colour.BLUE, (3,), "b", Hyper(0.5)), Settings(sizes=())]
+)
+def test_round_trip_through_text(settings):
+    assert from_json(Settings, json.loads(json.dumps(to_json(settings)))) == settings
+
+
+def test_differences_name_each_field_both_ways():
+    old, new = to_json(Settings()), to_json(Settings(2, colour=Colour.BLUE, hyper=Hyper(0.5)))
+    assert differences(old, new, ignore=("steps",)) == [
+        "colour is 'RED' there and 'BLUE' here",
+        "hyper.lr is 0.001 there and 0.5 here",
+    ]
+    assert differences({"gone": 1}, {}, ()) == ["gone is 1 there and None here"]
+
+
+def test_flatten_and_unknown_fields():
+    assert flatten({"a": 1, "b": {"c": 2}}) == {"a": 1, "b.c": 2}
+    with pytest.raises(UserError, match="lacks: wrong"):
+        from_json(Settings, {"wrong": 1})

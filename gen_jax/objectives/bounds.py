@@ -41,8 +41,8 @@ class Estimator(Enum):
     """How the encoder's gradient is estimated."""
 
     REPARAMETERISED = "reparameterised"
-    STL = "stl"
-    DREG = "dreg"
+    STL = "stl"  # unbiased for the ELBO alone; with several samples inside a log it is biased, and DReG is the remedy
+    DREG = "dreg"  # unbiased for every bound here; of the ELBO it is the STL
 
 
 class Terms(NamedTuple):

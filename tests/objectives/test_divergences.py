@@ -1,4 +1,4 @@
-"""Divergences against torch-free closed forms, scipy, Monte Carlo and naive loops."""
+"""Divergences against scipy, Monte Carlo and naive loops."""
 
 import jax
 import jax.numpy as jnp

@@ -111,6 +111,7 @@ def _context(state: State, minibatch: Batch, key: Array, outputs: Tree = None) -
         step=state.step,
         batch=minibatch,
         key=key,
+        opt=state.opt,
         shared=outputs,
     )
 

@@ -27,6 +27,7 @@ class Context(NamedTuple):
     step: Array  # int32 scalar: rounds finished before this one
     batch: Batch
     key: Array  # own to this step, phase and repeat; fold in a purpose with `keys.named` before use
+    opt: Players  # optimizer states: only objectives that look ahead (unrolling) need them
     shared: Tree = None  # what `SharedForward` computed once for the whole round
 
 

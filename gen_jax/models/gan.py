@@ -1,11 +1,11 @@
 """Generative adversarial networks (Goodfellow et al. 2014): two players, two phases.
 
 The discriminator moves `n_critic` times, each on its own minibatch, then the generator once. The game is given by an
-`AdversarialLoss`; everything else that published GANs differ in is an argument.
+`AdversarialLoss`; what else published GANs differ in is handed over as parts (see `gan_parts`).
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +16,9 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.phases import compose
 from gen_jax.core.players import Player, adam, apply
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Phase, Players, SharedForward, Weights
+from gen_jax.models.gan_parts import Adapt, Augment, Auxiliary, Controller, Penalty, Unroll, View, normal_latents
 from gen_jax.objectives.adversarial import AdversarialLoss
-
-Critic = Callable[[Array], Array]  # images [B, ...] -> logits [B]
-
-
-class Penalty(NamedTuple):
-    """A term of the discriminator's loss: hyper[weight] * function(critic, real, fake, key)."""
-
-    weight: str
-    function: Callable[[Critic, Array, Array, Array], Array]
-
-
-def normal_latents(size: int) -> Callable[[Array, int], Array]:
-    """Standard normal latents: (key, count) -> [count, size]."""
-    return lambda key, count: keys.normal(key, count, size)
+from gen_jax.objectives.packing import pack
 
 
 def gan(
@@ -44,106 +32,159 @@ def gan(
     classes: int | None = None,
     n_critic: int = 1,
     share_fakes: bool = False,
-    penalties: tuple[Penalty, ...] = (),
-    augment: Callable[[Array, Array, Context], Array] | None = None,
+    fresh_reals: bool = False,
+    packing: int = 1,
     latents: Callable[[Array, int], Array] | None = None,
+    adapt: Adapt | None = None,
+    augment: Augment | None = None,
+    penalties: tuple[Penalty, ...] = (),
+    generator_penalties: tuple[Penalty, ...] = (),
+    auxiliary: Auxiliary | None = None,
+    controllers: tuple[Controller, ...] = (),
+    unroll: Unroll | None = None,
+    project: Callable[[Any, Mapping[str, Array]], Any] | None = None,
     optimizers: Mapping[str, Callable] | None = None,
 ) -> Algorithm:
     """A GAN as an `Algorithm`.
 
     generator: (latents [B, latent_size], label?) -> images [B, *shape]. discriminator: (images, label?) -> logits [B].
-    hyper: needs lr_generator, lr_discriminator, b1, b2, and the weights that penalties name; with `ema_decay` in it,
-    samples come from the generator's average. classes: with it both players get the label. share_fakes: both players
-    see the same fake batch, made once; otherwise each phase draws its own, as in the paper's algorithm 1.
-    augment: (images, key, context) -> images, applied to whatever the discriminator sees. Raises UserError where
-    share_fakes meets n_critic > 1.
+    hyper: needs lr_generator, lr_discriminator, b1, b2 and every weight that a part names; with `ema_decay`, samples
+    come from the generator's average; with `clip_norm`, gradients are clipped.
+    classes: with it both players get the label. share_fakes: both players see one fake batch, made once; otherwise
+    each phase draws its own, as in the paper's algorithm 1. fresh_reals: the generator's phase gets real examples of
+    its own (only relativistic losses look at them). packing: the discriminator judges that many examples at once.
+    project: applied to the discriminator's parameters after each step (weight clipping).
+    Raises UserError for combinations that cannot work together.
     """
-    if share_fakes and n_critic > 1:
-        raise UserError(f"share_fakes makes one fake batch a round, but n_critic is {n_critic}; use n_critic 1")
+    _check(n_critic, share_fakes, packing, classes, augment)
     draw = latents or normal_latents(latent_size)
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
+    clip = "clip_norm" if "clip_norm" in hyper else None
     label_example = () if classes is None else (jax.ShapeDtypeStruct((2,), jnp.int32),)
+    codes = jax.ShapeDtypeStruct((2, latent_size), jnp.float32)
+    seen = jax.ShapeDtypeStruct((2, *shape[:-1], shape[-1] * packing), jnp.float32)
+    average = "ema_decay" if "ema_decay" in hyper else None
     players = {
-        "generator": Player(
-            generator,
-            (jax.ShapeDtypeStruct((2, latent_size), jnp.float32), *label_example),
-            chosen["generator"],
-            ema="ema_decay" if "ema_decay" in hyper else None,
-        ),
+        "generator": Player(generator, (codes, *label_example), chosen["generator"], ema=average, clip=clip),
         "discriminator": Player(
-            discriminator, (jax.ShapeDtypeStruct((2, *shape), jnp.float32), *label_example), chosen["discriminator"]
+            discriminator, (seen, *label_example), chosen["discriminator"], clip=clip, project=project
         ),
     }
 
     def labels(batch: Batch) -> tuple[Array, ...]:
         return () if classes is None else (batch["label"],)
 
-    def generate(params: Players, context: Context) -> tuple[Array, Players]:
-        key, count = context.key, context.batch["image"].shape[0]
+    def generate(params: Players, context: Context) -> tuple[dict[str, Array], Players]:
+        """A fake batch with its latents, and the generator's new statistics."""
+        noise = draw(keys.named(context.key, "latents"), context.batch["image"].shape[0])
+        key = keys.named(context.key, "generator")
         fake, stats = apply(
             players["generator"],
             params["generator"],
             context.stats["generator"],
-            draw(keys.named(key, "latents"), count),
+            noise,
             *labels(context.batch),
             train=True,
-            key=keys.named(key, "generator"),
+            key=key,
         )
-        return fake, {"generator": stats}
+        return {"fake": fake, "latents": noise}, {"generator": stats}
 
-    def fakes(params: Players, context: Context) -> tuple[Array, Players]:
+    def fakes(params: Players, context: Context) -> tuple[dict[str, Array], Players]:
         return (context.shared, {}) if share_fakes else generate(params, context)
 
-    def judge(params: Players, stats, images: Array, context: Context, purpose: str) -> tuple[Array, Players]:
+    def judge(params: Players, stats: Any, images: Array, context: Context, purpose: str):
+        """((logits, extra), new statistics) of (packed) images as the discriminator sees them."""
         key = keys.named(context.key, purpose)
-        seen = augment(images, keys.named(key, "augment"), context) if augment else images
-        discriminator_params = params["discriminator"]
-        return apply(
-            players["discriminator"], discriminator_params, stats, seen, *labels(context.batch), train=True, key=key
+        images = augment(images, keys.named(key, "augment"), context) if augment else images
+        given = labels(context.batch)
+        answer, stats = apply(
+            players["discriminator"], params["discriminator"], stats, images, *given, train=True, key=key
         )
+        return (answer if auxiliary else (answer, None)), stats
+
+    def game(params: Players, context: Context, made: dict[str, Array]):
+        """The discriminator on real and fake: (view, extras, new statistics of the discriminator)."""
+        real, fake = pack(context.batch["image"], packing), pack(made["fake"], packing)
+        fixed = context.stats["discriminator"]
+        (real_logits, real_extra), stats = judge(params, fixed, real, context, "real")
+        (fake_logits, fake_extra), stats = judge(params, stats, fake, context, "fake")
+
+        def critic(images: Array) -> Array:
+            return judge(params, fixed, images, context, "penalty")[0][0]
+
+        view = View(critic, real, fake, real_logits, fake_logits, made["latents"], params, context, context.key)
+        return view, (real_extra, fake_extra), stats
+
+    def charge(terms: tuple[Penalty, ...], view: View) -> tuple[Array, dict[str, Array]]:
+        total, metrics = jnp.float32(0.0), {}
+        for term in terms:
+            value = term.function(view._replace(key=keys.named(view.key, term.weight)))
+            metrics[f"penalty/{term.weight}"] = value
+            total += view.context.hyper[term.weight] * value
+        return total, metrics
+
+    def discriminator_loss(params: Players, context: Context, made: dict[str, Array]):
+        view, extras, stats = game(params, context, made)
+        rules = adapt(loss, context) if adapt else loss
+        value = rules.discriminator(view.real_logits, view.fake_logits)
+        metrics = {
+            "loss/discriminator": value,
+            "logits/real": view.real_logits.mean(),
+            "logits/fake": view.fake_logits.mean(),
+        }
+        if auxiliary:
+            metrics["auxiliary/discriminator"] = auxiliary.discriminator(*extras, view)
+            value += context.hyper[auxiliary.weight] * metrics["auxiliary/discriminator"]
+        extra, more = charge(penalties, view)
+        return value + extra, (view, stats, metrics | more)
 
     def discriminator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        real = context.batch["image"]
-        fake, generator_stats = fakes(params, context)
-        fake = jax.lax.stop_gradient(fake)
-        real_logits, stats = judge(params, context.stats["discriminator"], real, context, "real")
-        fake_logits, stats = judge(params, stats, fake, context, "fake")
-        value = loss.discriminator(real_logits, fake_logits)
-        metrics = {"loss/discriminator": value, "logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
-        for penalty in penalties:
-            # Penalties see the statistics as they are and leave them alone: the critic is a fixed function of x here.
-            def critic(images: Array) -> Array:
-                return judge(params, context.stats["discriminator"], images, context, "penalty")[0]
+        made, generator_stats = fakes(params, context)
+        value, (view, stats, metrics) = discriminator_loss(params, context, jax.lax.stop_gradient(made))
+        moved = {c.name: c.update(context.aux[c.name], view) for c in controllers}
+        metrics |= {f"aux/{name}": after for name, after in moved.items() if isinstance(after, jax.Array)}
+        return value, Aux({"discriminator": stats, **generator_stats}, metrics, jax.lax.stop_gradient(moved))
 
-            term = penalty.function(critic, real, fake, keys.named(context.key, penalty.weight))
-            metrics[f"penalty/{penalty.weight}"] = term
-            value += context.hyper[penalty.weight] * term
-        return value, Aux({"discriminator": stats, **generator_stats}, metrics)
+    def look_ahead(params: Players, context: Context, made: dict[str, Array]) -> Players:
+        """The players with the discriminator `unroll.steps` optimizer steps on, differentiable in the fakes."""
+        assert unroll is not None
+        optimizer = players["discriminator"].optimizer(context.hyper)
+
+        def one(carry, _):
+            ahead, opt = carry
+            slope = jax.grad(lambda p: discriminator_loss({**params, "discriminator": p}, context, made)[0])(ahead)
+            updates, opt = optimizer.update(slope, opt, ahead)
+            return (jax.tree.map(jnp.add, ahead, updates), opt), None
+
+        start = (params["discriminator"], context.opt["discriminator"])
+        (ahead, _), _ = jax.lax.scan(one, start, None, length=unroll.steps)
+        return {**params, "discriminator": ahead}
 
     def generator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        fake, generator_stats = fakes(params, context)
-        stats = context.stats["discriminator"]
-        # Only relativistic losses use the real logits; for the others XLA drops this forward pass as dead code.
-        real_logits, _ = judge(params, stats, context.batch["image"], context, "real")
-        fake_logits, _ = judge(params, stats, fake, context, "fake")
-        value = loss.generator(real_logits, fake_logits)
-        return value, Aux(generator_stats, {"loss/generator": value})
+        made, generator_stats = fakes(params, context)
+        faced = look_ahead(params, context, made) if unroll else params
+        # Only relativistic losses use the real logits; for the others XLA drops that forward pass as dead code.
+        view, extras, _ = game(faced, context, made)
+        rules = adapt(loss, context) if adapt else loss
+        value = rules.generator(view.real_logits, view.fake_logits)
+        metrics = {"loss/generator": value}
+        if auxiliary:
+            metrics["auxiliary/generator"] = auxiliary.generator(*extras, view)
+            value += context.hyper[auxiliary.weight] * metrics["auxiliary/generator"]
+        extra, more = charge(generator_penalties, view)
+        return value + extra, Aux(generator_stats, metrics | more)
 
-    algorithm = compose(
-        players,
-        (
-            Phase(("discriminator",), discriminator_objective, repeats=n_critic),
-            Phase(("generator",), generator_objective),
-        ),
-        hyper,
-        shared=SharedForward(("generator",), generate) if share_fakes else None,
+    phases = (
+        Phase(("discriminator",), discriminator_objective, repeats=n_critic),
+        Phase(("generator",), generator_objective, fresh=fresh_reals),
     )
+    shared = SharedForward(("generator",), generate) if share_fakes else None
+    algorithm = compose(players, phases, hyper, aux={c.name: c.initial for c in controllers}, shared=shared)
 
     def decode(weights: Weights, codes: Array, label: Array | None = None) -> Array:
         given = () if classes is None else (label,)
-        return apply(
-            players["generator"], weights.params["generator"], weights.stats["generator"], codes, *given, train=False
-        )[0]
+        params, stats = weights.params["generator"], weights.stats["generator"]
+        return apply(players["generator"], params, stats, codes, *given, train=False)[0]
 
     def prior(weights: Weights, key: Array, count: int) -> Array:
         return draw(keys.named(key, "latents"), count)
@@ -151,14 +192,19 @@ def gan(
     def sample(weights: Weights, key: Array, count: int, label: Array | None = None) -> Array:
         return decode(weights, prior(weights, key, count), label)
 
-    def logits(weights: Weights, images: Array, batch: Batch) -> Array:
+    def answer(weights: Weights, images: Array, batch: Batch):
         params, stats = weights.params["discriminator"], weights.stats["discriminator"]
-        return apply(players["discriminator"], params, stats, images, *labels(batch), train=False)[0]
+        given = () if classes is None else (batch["label"],)
+        return apply(players["discriminator"], params, stats, images, *given, train=False)[0]
+
+    def logits(weights: Weights, images: Array, batch: Batch) -> Array:
+        """Of each example; a packing discriminator sees the example m times over."""
+        found = answer(weights, jnp.concatenate([images] * packing, axis=-1), batch)
+        return found[0] if auxiliary else found
 
     def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
         """The game on held-out data, an example at a time: losses, logits, and how often D calls each side right."""
-        count = batch["image"].shape[0]
-        fake = decode(weights, prior(weights, key, count), batch.get("label"))
+        fake = decode(weights, prior(weights, key, batch["image"].shape[0]), batch.get("label"))
         real_logits, fake_logits = logits(weights, batch["image"], batch), logits(weights, fake, batch)
         pairs = real_logits[:, None], fake_logits[:, None]
         return {
@@ -175,3 +221,21 @@ def gan(
         return -logits(weights, batch["image"], batch)
 
     return algorithm._replace(prior=prior, decode=decode, sample=sample, evaluate=evaluate, score=score)
+
+
+def _check(n_critic: int, share_fakes: bool, packing: int, classes: int | None, augment: Any) -> None:
+    if n_critic < 1:
+        raise UserError(f"n_critic is {n_critic}; the discriminator takes 1 step a round or more")
+    if share_fakes and n_critic > 1:
+        raise UserError(f"share_fakes makes one fake batch a round, but n_critic is {n_critic}; use n_critic 1")
+    if packing > 1 and classes is not None:
+        raise UserError("packing judges several examples at once, which have several labels; use packing 1 here")
+    if packing > 1 and augment is not None:
+        raise UserError("augmentations act on single images, and a packing discriminator sees stacks; use packing 1")
+
+
+def need_labels(classes: int | None, model: str, name: str) -> int:
+    """The number of classes. Raises UserError where a conditional model meets unlabelled data."""
+    if classes is None:
+        raise UserError(f"{model} needs labels, and {name} has none; use labelled data such as mnist5k, or dcgan")
+    return classes

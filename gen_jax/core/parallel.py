@@ -60,16 +60,6 @@ def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
     return Layout(chosen, mesh)
 
 
-def check_batch(batch_size: int, layout: Layout) -> None:
-    """UserError where the batch does not split evenly over the devices."""
-    if batch_size % layout.size:
-        near = max(layout.size, batch_size // layout.size * layout.size)
-        raise UserError(
-            f"--batch-size {batch_size} does not divide over {layout.size} devices; "
-            f"{near} or {near + layout.size} would"
-        )
-
-
 def many_steps(update: Update, fetch: Fetch, layout: Layout, capacity: int, streamed: bool) -> Steps:
     """Up to `capacity` rounds in one program, donated state, no host round trip in between.
 

@@ -13,8 +13,8 @@ import numpy as np
 from gen_jax.core import parallel
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
-from gen_jax.data import feed, load
-from gen_jax.runs import checkpoint, folder, heldout, log, manifest, pictures, settings
+from gen_jax.data import load
+from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, pictures, settings
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.outcome import Diverged, Interrupted
 
@@ -36,20 +36,25 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
     # ---- what was asked for ------------------------------------------------------------------------------------
     run_dir = config.run_dir or folder.default_run_dir(script, config)
     continues = folder.check(run_dir, config, script)
-    source = load.load(config.data, config.data_dir, config.image_size, config.channels)
+    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
     where = parallel.layout(config.backend, config.devices)
-    parallel.check_batch(config.batch_size, where)
-    feed.check_batch(config.batch_size, source)
     algorithm = build(config, source)
+    feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
     template = jax.eval_shape(algorithm.init, key)
     run_dir.mkdir(parents=True, exist_ok=True)
     claim = folder.lock(run_dir)
-    with checkpoint.open_checkpoints(run_dir, best=algorithm.best) as checkpoints, _signals() as signals:
-        found = checkpoints.restore(template, sharding=where.replicated) if continues else None
-        state, start = found if found else (parallel.place(jax.jit(algorithm.init)(key), where), 0)
+    best = f"held_out/{algorithm.best}" if algorithm.best else None
+    with (
+        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints,
+        _signals() as signals,
+    ):
+        if continues and checkpoints.steps():
+            state, start = checkpoints.restore(template, sharding=where.replicated)
+        else:
+            state, start = parallel.place(jax.jit(algorithm.init)(key), where), 0
         if start >= config.steps:
             print(f"{run_dir} is complete at step {start}; raise --steps to train on")
             return run_dir
@@ -62,7 +67,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
         log.truncate_after(run_dir / "metrics.jsonl", start)
 
         # ---- one program ---------------------------------------------------------------------------------------
-        batches = feed.feed(source.train, config, algorithm.minibatches, where)
+        batches = feeding.make(source, config, algorithm.minibatches, where, start)
         run, seconds = _compile(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
         watch = _Watch(run_dir, config, algorithm, source)
@@ -83,17 +88,17 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
                     pending = _Call(step, count, metrics)
                     step += count
                     over = step == config.steps or signals.received is not None
-                    best = {}
+                    measured: dict[str, float] = {}
                     if over or _due(step, config.evaluate_every, config) or _due(step, config.sample_every, config):
                         pending = _record(pending, config, lines)
                     if _due(step, config.evaluate_every, config) or (over and config.evaluate_every):
-                        best = watch.evaluate(state)
-                        lines.write(step, best)
+                        measured = watch.evaluate(state)
+                        lines.write(step, measured)
                     if _due(step, config.sample_every, config) or step == config.steps:
                         lines.picture(step, watch.sample(state, step))
                     if over or _due(step, config.checkpoint_every, config):
                         pending = _record(pending, config, lines)  # never keep a state that has diverged
-                        checkpoints.save(step, state, best)
+                        checkpoints.save(state, step, measured)
                         saved = step
                     if signals.received is not None and step < config.steps:
                         checkpoints.wait()
@@ -111,7 +116,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
 
 
 def _compile(
-    algorithm: Algorithm, batches: feed.Feed, where: parallel.Layout, config: Any, state: State
+    algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any, state: State
 ) -> tuple[parallel.Steps, float]:
     """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
     steps = parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed)

@@ -31,12 +31,12 @@ def open_state(run: Path, step: int | None = None) -> Opened:
 
     opened = folder.open_run(run)
     config = opened.config
-    source = load.load(config.data, config.data_dir, config.image_size, config.channels)
+    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
     algorithm = opened.build(config, source)
     template = jax.eval_shape(algorithm.init, jax.random.key(config.seed))
     where = parallel.layout("jit", 1)
-    with checkpoint.open_checkpoints(run, best=algorithm.best, read_only=True) as checkpoints:
-        state, found = checkpoints.need(template, sharding=where.replicated, step=step)
+    with checkpoint.open_checkpoints(run, writable=False) as checkpoints:
+        state, found = checkpoints.restore(template, step, sharding=where.replicated)
     return Opened(run, config, source, algorithm, state, found)
 
 

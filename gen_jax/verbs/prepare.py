@@ -21,7 +21,7 @@ def prepare(
         manual_dir: a folder with the original files, where they must not or cannot be downloaded
         json: print JSON
     """
-    from gen_jax.data import tfds
+    from gen_jax.data.prepare import prepare as prepare_data
 
-    path = tfds.prepare(name, data_dir, manual_dir)
+    path = prepare_data(name, str(data_dir) if data_dir else None, str(manual_dir) if manual_dir else None)
     show(name, [("prepared", path), ("use it with", f"--data tfds:{name}")], json)

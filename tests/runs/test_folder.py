@@ -1,0 +1,125 @@
+"""A run folder is continued, refused or begun; a refusal touches nothing."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gen_jax import experiment
+from gen_jax.core.errors import UserError
+from gen_jax.runs import folder
+from gen_jax.runs.settings import to_json
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    width: int = 4
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+SCRIPT = """
+from dataclasses import dataclass, field
+from gen_jax import experiment
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    width: int = 4
+    hyper: Hyper = field(default_factory=Hyper)
+def build(config, data):
+    return config.width
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder as training leaves it, beside its script."""
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT)
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps(to_json(Config())))
+    (path / "experiment.py").write_text(SCRIPT)
+    return path, script
+
+
+def contents(path: Path):
+    return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def test_a_new_or_empty_folder_begins_and_an_equal_one_continues(run, tmp_path):
+    path, script = run
+    assert not folder.check(tmp_path / "new", Config(), script)
+    (tmp_path / "empty").mkdir()
+    assert not folder.check(tmp_path / "empty", Config(), script)
+    assert folder.check(path, Config(), script)
+
+
+def test_more_steps_and_another_layout_continue(run):
+    path, script = run
+    assert folder.check(path, Config(steps=9000, devices=1, backend="pmap", steps_per_call=3), script)
+
+
+def test_another_configuration_is_refused_by_field(run):
+    path, script = run
+    before = contents(path)
+    with pytest.raises(UserError, match=r"hyper.lr is 0.001 there and 0.5 here; width is 4 there and 8 here"):
+        folder.check(path, Config(width=8, hyper=Hyper(0.5)), script)
+    assert contents(path) == before
+
+
+def test_another_script_is_refused(run):
+    path, script = run
+    script.write_text(SCRIPT + "# changed\n")
+    with pytest.raises(UserError, match="another version of mine.py"):
+        folder.check(path, Config(), script)
+
+
+def test_foreign_folders_and_files_are_refused(run, tmp_path):
+    _, script = run
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").write_bytes(b"x")
+    with pytest.raises(UserError, match="no config.json"):
+        folder.check(tmp_path / "photos", Config(), script)
+    with pytest.raises(UserError, match="is a file"):
+        folder.check(script, Config(), script)
+
+
+def test_a_damaged_config_is_named(run):
+    path, script = run
+    (path / "config.json").write_text('{"steps": 1')
+    with pytest.raises(UserError, match="config.json is damaged"):
+        folder.check(path, Config(), script)
+
+
+def test_a_run_is_rebuilt_from_its_folder_alone(run):
+    path, script = run
+    script.unlink()
+    opened = folder.open_run(path)
+    assert to_json(opened.config) == to_json(Config())
+    assert opened.build(opened.config, None) == 4
+    with pytest.raises(UserError, match="no run folder"):
+        folder.open_run(path.parent)
+
+
+def test_one_process_at_a_time(run):
+    path, _ = run
+    claim = folder.lock(path)
+    with pytest.raises(UserError, match="another process"):
+        folder.lock(path)
+    assert claim >= 0
+
+
+def test_default_folder_names_experiment_data_and_seed(run):
+    _, script = run
+    assert folder.default_run_dir(script, Config()) == Path("runs/mine-mnist5k-seed0")
+    assert folder.default_run_dir(script, Config(data="tfds:fashion_mnist", seed=3)) == Path(
+        "runs/mine-tfds-fashion_mnist-seed3"
+    )

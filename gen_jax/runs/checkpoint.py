@@ -1,0 +1,278 @@
+"""Checkpoints of a run: saved in the background, verified when read. The only file that knows Orbax.
+
+A checkpoint holds the state's leaves as named host arrays plus a small record with the SHA-256 of all of them. Host
+copies are what makes asynchronous saving safe with donation (the training step may overwrite its buffers at once) and
+the file free of any device layout (what four devices wrote, one continues). The digest is what makes damage visible:
+the storage format does not notice every flipped bit, and a half-written folder can look whole.
+"""
+
+import contextlib
+import logging
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import State
+from gen_jax.runs import leaves
+from gen_jax.runs.files import out_of_space
+from gen_jax.runs.leaves import digest
+
+__all__ = ["Checkpoints", "digest", "open_checkpoints"]
+
+FOLDER = "checkpoints"
+
+
+@contextlib.contextmanager
+def open_checkpoints(
+    run_dir: str | Path,
+    keep: int = 2,
+    best: str | None = None,
+    *,
+    lower_is_better: bool = False,
+    read_only: bool = False,
+    warn: Callable[[str], None] | None = None,
+) -> Iterator["Checkpoints"]:
+    """The checkpoints in `run_dir/checkpoints`. Leaving the block waits for a save that is under way.
+
+    The newest `keep` are kept, and the one whose metric `best` is largest, if a metric is named. `read_only` is for
+    tools that look at a run, which may be training at this moment: nothing is created, cleaned up or deleted.
+    `warn` takes one line for the person (standard error by default).
+    """
+    folder = Path(run_dir).resolve() / FOLDER
+    warn = warn or (lambda line: print(line, file=sys.stderr))
+    logging.getLogger("absl").addFilter(_not_orbax)  # its tracebacks come back to us as exceptions, told in one line
+    sign = -1.0 if lower_is_better else 1.0
+    policy = _LastAndBest(keep, best, sign, {step: _metrics(folder, step) for step in _steps(folder)})
+    checkpoints = Checkpoints(folder, policy, None if read_only else _manager(folder, policy), warn)
+    try:
+        yield checkpoints
+    except BaseException as reason:
+        # The reason for leaving matters more than a save that failed on the way out.
+        try:
+            checkpoints.close()
+        except Exception as error:
+            if str(error) != str(reason):
+                warn(_line(error))
+        raise
+    checkpoints.close()
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """An open checkpoint folder; see `open_checkpoints`."""
+
+    folder: Path
+    policy: "_LastAndBest"
+    manager: Any  # orbax CheckpointManager; None when the folder is only looked at
+    warn: Callable[[str], None]
+
+    def save(self, step: int, state: State, metrics: Mapping[str, float] | None = None) -> None:
+        """Copy the state to the host, then write it in the background; the state may be donated once this returns.
+
+        Waits for the save before, and raises `UserError` if that one failed (full disk, no permission). Checkpoints
+        of this step and later ones belong to a future that was given up (a damaged one was fallen back from): they go.
+        """
+        from orbax.checkpoint import args
+
+        if self.manager is None:
+            raise ValueError("these checkpoints were opened read-only")
+        self.wait()
+        with self._clear():
+            for later in [other for other in self.steps() if other >= step]:
+                if later in self.manager.all_steps():
+                    self.manager.delete(later)
+                shutil.rmtree(self.folder / str(later), ignore_errors=True)  # too damaged for Orbax to know it
+            record, arrays = leaves.take(state)
+            meta = {"step": step, "digest": leaves.digest_of(record, arrays), "leaves": record}
+            self.policy.values[step] = meta["metrics"] = _finite(metrics)
+            tree = leaves.nest(record, arrays)
+            items = args.Composite(state=args.StandardSave(tree), meta=args.JsonSave(meta))
+            self.manager.save(step, args=items, force=True)
+
+    def wait(self) -> None:
+        """Return once nothing is being written. Raises `UserError` if the save under way failed."""
+        if self.manager is not None:
+            with self._clear():
+                self.manager.wait_until_finished()
+                self.manager.check_for_errors()
+
+    def close(self) -> None:
+        """Wait, then end the threads. `open_checkpoints` calls this."""
+        if self.manager is not None:
+            with self._clear():
+                self.manager.close()
+
+    def steps(self) -> list[int]:
+        """Steps with a finished checkpoint, ascending (finished, not verified)."""
+        return _steps(self.folder)
+
+    def best_step(self) -> int | None:
+        """The finished checkpoint whose metric `best` is best; None without a metric or a measurement."""
+        return self.policy.best(self.steps())
+
+    def digest(self, step: int | None = None) -> str:
+        """The recorded digest of a checkpoint (the newest by default), without reading the arrays."""
+        steps = self.steps() if step is None else [step]
+        if not steps:
+            raise UserError(f"{self.folder} holds no checkpoint yet; train first")
+        try:
+            return _meta(self.folder, steps[-1])["digest"]
+        except Exception as error:
+            raise UserError(
+                f"the checkpoint of step {steps[-1]} in {self.folder} is damaged ({_line(error)})"
+            ) from error
+
+    def restore(
+        self, template: State, sharding: jax.sharding.Sharding | None = None, step: int | None = None
+    ) -> tuple[State, int] | None:
+        """The newest sound checkpoint (or that of `step`) as `(state, step)`; None where there is no checkpoint at all.
+
+        `template` is a state or its `jax.eval_shape`; `sharding` says where every leaf goes (the default device if
+        None). What is read is verified against its digest, and the arrays are fresh buffers that can be donated. A
+        damaged checkpoint is passed over with a warning; raises `UserError` if there are some and none is sound, if
+        `step` itself is damaged or missing, or if the checkpoint is that of another model (naming the first leaf that
+        differs).
+        """
+        steps = self.steps()
+        if step is not None:
+            if step not in steps:
+                raise UserError(f"{self.folder} has no checkpoint of step {step}; it has {_listing(steps)}")
+            steps = [step]
+        for candidate in reversed(steps):
+            try:
+                record, arrays = _read(self.folder, candidate)
+            except Exception as error:
+                if candidate not in self.steps():
+                    continue  # the run that is training meanwhile has removed it as too old
+                damaged = f"the checkpoint of step {candidate} in {self.folder} is damaged ({_line(error)})"
+                if candidate == steps[0]:
+                    others = [other for other in self.steps() if other != candidate]
+                    left = "no sound one is left; start a new run" if step is None else f"there is {_listing(others)}"
+                    raise UserError(f"{damaged}; {left}") from error
+                self.warn(f"{damaged}; falling back to an older one")
+                continue
+            return leaves.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
+        return None
+
+    def need(
+        self, template: State, sharding: jax.sharding.Sharding | None = None, step: int | None = None
+    ) -> tuple[State, int]:
+        """`restore`, with a `UserError` in place of None."""
+        found = self.restore(template, sharding, step)
+        if found is None:
+            raise UserError(f"{self.folder} holds no checkpoint yet; train the run first")
+        return found
+
+    @contextlib.contextmanager
+    def _clear(self) -> Iterator[None]:
+        """Failures of the disk, also those of the saving threads, as one line."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            kept = f"earlier checkpoints are kept ({_listing(self.steps())})"
+            if out_of_space(error):
+                raise UserError(f"no space left to write a checkpoint in {self.folder}; {kept}") from error
+            if isinstance(error, OSError):
+                raise UserError(f"cannot write a checkpoint in {self.folder}: {_line(error)}; {kept}") from error
+            raise
+
+
+@dataclass(frozen=True)
+class _LastAndBest:
+    """Orbax preservation policy: the newest `keep`, and the best by a metric."""
+
+    keep: int
+    metric: str | None
+    sign: float
+    values: dict[int, dict[str, float]] = field(default_factory=dict)  # step -> metrics
+
+    def best(self, steps: list[int]) -> int | None:
+        measured = [step for step in steps if self.metric in self.values.get(step, {})]
+        return max(measured, key=lambda step: self.sign * self.values[step][str(self.metric)], default=None)
+
+    def should_preserve(self, checkpoints, *, context) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        kept = {*sorted(steps)[-self.keep :], self.best(steps)}
+        return [step in kept for step in steps]
+
+
+def _manager(folder: Path, policy: _LastAndBest):
+    from orbax.checkpoint import CheckpointManager, CheckpointManagerOptions
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        options = CheckpointManagerOptions(
+            preservation_policy=policy,
+            cleanup_tmp_directories=True,  # left by a process that was killed while saving
+            lightweight_initialize=True,  # a damaged old checkpoint must not stop us from opening the folder
+        )
+        return CheckpointManager(folder, options=options, item_names=("state", "meta"))
+    except OSError as error:
+        raise UserError(f"cannot write checkpoints in {folder}: {error.strerror or error}") from error
+
+
+def _steps(folder: Path) -> list[int]:
+    """Folders named by a step: saving renames them into place, so the name says finished (and only damage is else)."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(child.name) for child in folder.iterdir() if child.name.isdecimal() and child.is_dir())
+
+
+def _restore_item(folder: Path, step: int, **items: Any):
+    import orbax.checkpoint as ocp
+
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
+        return reader.restore(folder / str(step), args=ocp.args.Composite(**items))
+
+
+def _meta(folder: Path, step: int) -> dict[str, Any]:
+    from orbax.checkpoint import args
+
+    return _restore_item(folder, step, meta=args.JsonRestore())["meta"]
+
+
+def _metrics(folder: Path, step: int) -> dict[str, float]:
+    try:
+        return dict(_meta(folder, step)["metrics"])
+    except Exception:  # a damaged checkpoint is nobody's best; `restore` speaks about it
+        return {}
+
+
+def _read(folder: Path, step: int) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
+    """The record and the arrays of a checkpoint. Raises anything at all if it is damaged."""
+    from orbax.checkpoint import args
+
+    stored = _restore_item(folder, step, state=args.StandardRestore(), meta=args.JsonRestore())
+    record = stored["meta"]["leaves"]
+    arrays = leaves.unnest(record, stored["state"])
+    if leaves.digest_of(record, arrays) != stored["meta"]["digest"]:
+        raise ValueError("its content does not match its digest")
+    return record, arrays
+
+
+def _finite(metrics: Mapping[str, float] | None) -> dict[str, float]:
+    values = {name: float(value) for name, value in (metrics or {}).items()}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def _listing(steps: list[int]) -> str:
+    return ("step " if len(steps) == 1 else "steps ") + ", ".join(map(str, steps)) if steps else "none"
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _not_orbax(record: logging.LogRecord) -> bool:
+    return "orbax" not in record.pathname

@@ -54,7 +54,7 @@ def test_bounds_rise_with_samples_towards_log_p():
     keys = jax.random.split(jax.random.key(1), 4000)
     means, errors = [], []
     for samples in (1, 4, 16, 64):
-        values = np.asarray(jax.vmap(lambda k, n=samples: run(CRUDE, k, n, Bound.IWAE).mean())(keys))
+        values = np.asarray(jax.jit(jax.vmap(lambda k, n=samples: run(CRUDE, k, n, Bound.IWAE).mean()))(keys))
         means.append(values.mean())
         errors.append(values.std() / np.sqrt(len(values)))
     assert np.all(np.diff(means) > 4 * np.array(errors[1:]))
@@ -101,6 +101,11 @@ def surrogate(posterior, weights, noise, bound, estimator=Estimator.REPARAMETERI
     return -value.mean()
 
 
+def jitted_grad(function, by=0):
+    """Gradient of `plain` or `surrogate`, compiled once instead of operation by operation."""
+    return jax.jit(jax.grad(function, by), static_argnums=(3, 4) if function is surrogate else 3)
+
+
 def assert_trees_close(left, right, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), left, right)
 
@@ -110,8 +115,8 @@ def test_reparameterised_gradients_are_those_of_the_plain_bound(bound):
     noise = jax.random.normal(jax.random.key(3), (6, 3, L))
     with jax.enable_x64(True):
         arguments = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), (CRUDE, W, noise))
-        actual = jax.value_and_grad(surrogate, (0, 1))(*arguments, bound)
-        expected = jax.value_and_grad(plain, (0, 1))(*arguments, bound)
+        actual = jax.jit(jax.value_and_grad(surrogate, (0, 1)), static_argnums=3)(*arguments, bound)
+        expected = jax.jit(jax.value_and_grad(plain, (0, 1)), static_argnums=3)(*arguments, bound)
         assert_trees_close(actual, expected, rtol=1e-10, atol=1e-13)
 
 
@@ -119,9 +124,9 @@ def test_piwae_gives_each_player_its_own_objective():
     with jax.enable_x64(True):
         noise = jnp.asarray(np.random.default_rng(4).normal(size=(6, 3, L)))
         posterior, weights = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), (CRUDE, W))
-        encoder, decoder = jax.grad(surrogate, (0, 1))(posterior, weights, noise, Bound.PIWAE)
-        assert_trees_close(encoder, jax.grad(plain, 0)(posterior, weights, noise, Bound.MIWAE), rtol=1e-9)
-        assert_trees_close(decoder, jax.grad(plain, 1)(posterior, weights, noise, Bound.IWAE), rtol=1e-9)
+        encoder, decoder = jitted_grad(surrogate, (0, 1))(posterior, weights, noise, Bound.PIWAE)
+        assert_trees_close(encoder, jitted_grad(plain, 0)(posterior, weights, noise, Bound.MIWAE), rtol=1e-9)
+        assert_trees_close(decoder, jitted_grad(plain, 1)(posterior, weights, noise, Bound.IWAE), rtol=1e-9)
 
 
 def test_piwae_keeps_the_encoders_gradient_where_the_decoders_weight_underflows():
@@ -133,7 +138,11 @@ def test_piwae_keeps_the_encoders_gradient_where_the_decoders_weight_underflows(
         return terms if bound is None else bounds.estimate(lambda u, p: loss(u, None), z, {}, bound, groups=2)[0].sum()
 
     z = jnp.asarray([0.3, -0.5, 0.9, 0.2])[:, None, None]
-    np.testing.assert_allclose(jax.grad(loss)(z, Bound.PIWAE), jax.grad(loss)(z, Bound.MIWAE), rtol=1e-4)
+    np.testing.assert_allclose(
+        jax.jit(jax.grad(loss), static_argnums=1)(z, Bound.PIWAE),
+        jax.jit(jax.grad(loss), static_argnums=1)(z, Bound.MIWAE),
+        rtol=1e-4,
+    )
 
 
 def dreg_by_hand(posterior, noise):
@@ -153,7 +162,7 @@ def test_dreg_is_the_papers_formula():
     with jax.enable_x64(True):
         noise = jnp.asarray(np.random.default_rng(5).normal(size=(6, 3, L)))
         posterior = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), CRUDE)
-        actual = jax.grad(surrogate)(posterior, W, noise, Bound.IWAE, Estimator.DREG)
+        actual = jitted_grad(surrogate)(posterior, W, noise, Bound.IWAE, Estimator.DREG)
         expected = jax.tree.map(lambda g: -g / 3, dreg_by_hand(posterior, noise))
         assert_trees_close(actual, expected, rtol=1e-10)
 
@@ -181,8 +190,8 @@ def test_detached_estimators_are_unbiased_with_less_variance(bound, estimator, s
 
 def test_stl_has_no_variance_at_the_true_posterior_where_the_plain_gradient_has():
     noise = jax.random.normal(jax.random.key(7), (4, 3, L))
-    still = jax.grad(surrogate)(EXACT, jnp.asarray(W), noise, Bound.ELBO, Estimator.STL)
-    moving = jax.grad(surrogate)(EXACT, jnp.asarray(W), noise, Bound.ELBO)
+    still = jitted_grad(surrogate)(EXACT, jnp.asarray(W), noise, Bound.ELBO, Estimator.STL)
+    moving = jitted_grad(surrogate)(EXACT, jnp.asarray(W), noise, Bound.ELBO)
     assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(still)) < 1e-5
     assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(moving)) > 1e-2
 
@@ -190,7 +199,7 @@ def test_stl_has_no_variance_at_the_true_posterior_where_the_plain_gradient_has(
 @pytest.mark.parametrize("estimator", [Estimator.STL, Estimator.DREG])
 def test_the_decoders_gradient_is_the_same_under_every_estimator(estimator):
     noise = jax.random.normal(jax.random.key(8), (6, 3, L))
-    by_weights = jax.grad(surrogate, 1)
+    by_weights = jitted_grad(surrogate, 1)
     expected = by_weights(CRUDE, jnp.asarray(W), noise, Bound.IWAE)
     np.testing.assert_allclose(
         by_weights(CRUDE, jnp.asarray(W), noise, Bound.IWAE, estimator), expected, rtol=1e-5, atol=1e-7
@@ -211,8 +220,8 @@ def test_log_q_may_ride_among_the_latents():
 
         return -bounds.estimate(terms, (latents, log_q), {}, Bound.PIWAE, groups=2)[0].mean()
 
-    expected = jax.grad(surrogate)(CRUDE, jnp.asarray(W), noise, Bound.PIWAE)
-    assert_trees_close(jax.grad(ride)(CRUDE), expected, rtol=2e-4, atol=1e-6)
+    expected = jitted_grad(surrogate)(CRUDE, jnp.asarray(W), noise, Bound.PIWAE)
+    assert_trees_close(jax.jit(jax.grad(ride))(CRUDE), expected, rtol=2e-4, atol=1e-6)
 
 
 def test_beta_scales_the_kl_part():

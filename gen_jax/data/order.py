@@ -1,0 +1,99 @@
+"""Which examples a position of the endless shuffled stream holds: a pure function of (seed, position), without state.
+
+Position = (step * minibatches + minibatch) * batch_size + row. Epoch = position // n; inside the epoch, example number
+permute(position % n), a keyed bijection of [0, n). Nothing needs saving to resume, any device can compute its own rows,
+and numpy and jax.numpy give the same numbers (`xp` is either module).
+
+The bijection is the hash permutation of A. Kensler, "Correlated Multi-Jittered Sampling", Pixar TM 13-01 (2013), with
+cycle walking, applied twice under independent 32-bit keys (one pass is visibly uneven for n <= 64). All arithmetic is
+modulo 2^32, since JAX has no 64-bit integers by default.
+"""
+
+from typing import Any
+
+import numpy as np
+from jax import lax
+
+U = np.uint32
+LARGEST = 2**30  # most examples in a data set, and most rows in a round, that the 32-bit arithmetic below allows
+
+
+def indices(seed: Any, step: Any, minibatches: int, batch_size: int, n: int, rows: Any = None, xp: Any = np) -> Any:
+    """Example numbers of one round: int32 [minibatches, batch_size], or [minibatches, len(rows)] of the rows asked for.
+
+    `seed` (only its low 32 bits count) and `step` (0 .. 2^32 - 1) are Python ints or integer scalars and may be
+    traced; `rows` are positions in the global batch. Raises ValueError when a size exceeds `LARGEST`.
+    """
+    per_round = minibatches * batch_size
+    if not 0 < n <= LARGEST or not 0 < per_round <= LARGEST:
+        raise ValueError(f"data size {n} and round size {per_round} must be in 1..{LARGEST}")
+    rows = xp.arange(batch_size) if rows is None else xp.asarray(rows)
+    inside = xp.arange(minibatches).astype(U)[:, None] * U(batch_size) + rows.astype(U)[None, :]
+    epoch, offset = _start(_word(step, xp), per_round, n)
+    offset = offset + inside  # < 2^31
+    epoch, offset = epoch + offset // U(n), offset % U(n)
+    seed = _word(seed, xp)
+    for stream in (0x243F6A88, 0x85A308D3):  # digits of pi: two independent keys an epoch
+        offset = permute(offset, n, _mix(_mix(seed ^ U(stream)) + epoch), xp)
+    return offset.astype(xp.int32)
+
+
+def permute(positions: Any, n: int, key: Any, xp: Any) -> Any:
+    """A keyed bijection of [0, n), elementwise: uint32 like `positions`. `key` is a uint32 scalar or of that shape."""
+    mask = U((1 << (n - 1).bit_length()) - 1)
+    key = xp.broadcast_to(xp.asarray(key).astype(U), positions.shape)
+    x = _hash(positions.astype(U), mask, key)
+    # Cycle walking: the hash permutes [0, mask]; whatever lands outside [0, n) is hashed again until it is inside.
+    if xp is np:
+        while (outside := x >= n).any():
+            x = np.where(outside, _hash(x, mask, key), x)
+    else:
+        x = lax.while_loop(lambda x: (x >= n).any(), lambda x: xp.where(x >= n, _hash(x, mask, key), x), x)
+    return (x + key % U(n)) % U(n)  # the paper's (x + key) % n is no bijection when x + key wraps around 2^32
+
+
+def _start(step: Any, per_round: int, n: int) -> tuple[Any, Any]:
+    """Divides step * per_round by n: (epoch modulo 2^32, offset), exact although the product may need 64 bits.
+
+    Horner's scheme over groups of bits of `step`, from the highest, narrow enough that no term exceeds 32 bits.
+    """
+    epochs, rest = divmod(per_round, n)
+    width = 31 - (n - 1).bit_length()  # offset * 2^width + group * rest < 2^(width + 1) * n <= 2^32
+    epoch = offset = step * U(0)
+    for low in reversed(range(0, 32, width)):
+        group = (step >> U(low)) & U((1 << min(width, 32 - low)) - 1)
+        shift = U(min(width, 32 - low))
+        total = (offset << shift) + group * U(rest)
+        epoch = (epoch << shift) + group * U(epochs & 0xFFFFFFFF) + total // U(n)
+        offset = total % U(n)
+    return epoch, offset
+
+
+def _word(value: Any, xp: Any) -> Any:
+    """The low 32 bits of an integer as uint32 [1, 1] (numpy warns of wrapping scalars, but not of arrays)."""
+    if isinstance(value, int):
+        value = U(value & 0xFFFFFFFF)
+    return xp.asarray(value).astype(U).reshape(1, 1)
+
+
+def _mix(x: Any) -> Any:
+    """A 32-bit finaliser of low bias (C. Wellons, hash-prospector, "lowbias32"): every input bit moves every output."""
+    x = (x ^ (x >> U(16))) * U(0x7FEB352D)
+    x = (x ^ (x >> U(15))) * U(0x846CA68B)
+    return x ^ (x >> U(16))
+
+
+def _hash(x: Any, mask: Any, key: Any) -> Any:
+    """Kensler's invertible hash of [0, mask], mask = 2^k - 1: only steps that are bijections modulo 2^k."""
+    x = (x ^ key) * U(0xE170893D)
+    x = x ^ (key >> U(16))
+    x = x ^ ((x & mask) >> U(4))
+    x = (x ^ (key >> U(8))) * U(0x0929EB3F)
+    x = x ^ (key >> U(23))
+    x = (x ^ ((x & mask) >> U(1))) * (U(1) | (key >> U(27)))
+    x = x * U(0x6935FA69)
+    x = (x ^ ((x & mask) >> U(11))) * U(0x74DCB303)
+    x = (x ^ ((x & mask) >> U(2))) * U(0x9E501CC3)
+    x = (x ^ ((x & mask) >> U(2))) * U(0xC860A3DF)
+    x = x & mask
+    return x ^ (x >> U(5))

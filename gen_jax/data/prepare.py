@@ -1,0 +1,44 @@
+"""Preparing a TensorFlow Datasets data set as array_record: the one place that needs TensorFlow (reading does not)."""
+
+import importlib.util
+from pathlib import Path
+
+from gen_jax.core.errors import UserError, missing_package
+from gen_jax.data import tfds
+
+
+def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = None) -> Path:
+    """Downloads (or takes from `manual_dir`) and writes NAME[/CONFIG][:VERSION] under `data_dir`; returns its folder.
+
+    Raises UserError when the name is unknown, TensorFlow is missing, or files must first be fetched by hand.
+    """
+    library, root = tfds.package(), tfds.directory(data_dir)
+    tfds.check_name(name)
+    if manual_dir is not None and not Path(manual_dir).is_dir():
+        raise UserError(f"--manual-dir {manual_dir} is not a folder; put the downloaded files of {name} into one")
+    if importlib.util.find_spec("tensorflow") is None:
+        raise missing_package("tensorflow", "pip install tensorflow-cpu", "preparing a data set (reading it does not)")
+    try:
+        builder = library.builder(name, data_dir=root, file_format="array_record")
+    except (ValueError, library.core.registered.DatasetNotFoundError) as error:
+        raise UserError(f"TensorFlow Datasets has no {name}: {_line(error)}") from error
+    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if instructions and (manual_dir is None or not any(Path(manual_dir).iterdir())):
+        raise UserError(
+            f"{name} must be downloaded by hand: put its files in a folder and pass --manual-dir. {_line(instructions)}"
+        )
+    config = library.download.DownloadConfig(manual_dir=manual_dir)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except (OSError, AssertionError, library.download.DownloadError) as error:
+        raise UserError(
+            f"{name} could not be prepared ({_line(error)}); check the connection and the disk, "
+            "or put the files into a folder and pass --manual-dir"
+        ) from error
+    return Path(builder.data_dir)
+
+
+def _line(message: object, limit: int = 300) -> str:
+    """A message in one line of at most `limit` characters."""
+    text = " ".join(str(message).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-
 from gen_jax.core.types import Algorithm
 from gen_jax.models.gan import gan
 from gen_jax.models.vae import vae

@@ -1,0 +1,158 @@
+"""Resident and streamed batches are the same bits, on every layout, from any step."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+
+from gen_jax.core.errors import UserError
+from gen_jax.data import feed, source
+
+N, M, B, SEED = 50, 3, 8, 11
+
+
+def images(size: int = N) -> source.Source:
+    random = np.random.RandomState(0)
+    arrays = {
+        "image": random.randint(0, 256, (size, 4, 5, 3)).astype(np.uint8),
+        "label": np.arange(size, dtype=np.int32),
+    }
+    return source.from_arrays("noise", arrays, {key: a[:5] for key, a in arrays.items()}, size)
+
+
+def points() -> source.Source:
+    arrays = {"image": np.random.RandomState(0).standard_normal((N, 2)).astype(np.float32)}
+    return source.from_arrays("cloud", arrays, arrays, None)
+
+
+def resident_round(data, step):
+    arrays = feed.resident(data)
+    return jax.jit(lambda seed, step: feed.fetch(arrays, seed, step, M, B))(SEED, step)
+
+
+@pytest.mark.parametrize("make", [images, points])
+@pytest.mark.parametrize("start", [0, 1, 4_000_000])
+@pytest.mark.parametrize("threads", [0, 1, 4])
+def test_streamed_is_resident_bit_for_bit(make, start, threads):
+    data = make()
+    streamed = list(feed.stream(data.train, SEED, start, start + 6, M, B, threads=threads, prefetch=3))
+    assert len(streamed) == 6
+    for step, raw in zip(range(start, start + 6), streamed, strict=True):
+        batch, expected = jax.jit(feed.to_batch)(raw), resident_round(data, step)
+        assert set(batch) == set(expected) == set(data.train.arrays)
+        for name in batch:
+            assert batch[name].dtype == expected[name].dtype
+            assert np.array_equal(batch[name], expected[name])
+
+
+def test_batches_are_what_the_contract_says():
+    data = images()
+    batch = resident_round(data, 0)
+    assert batch["image"].shape == (M, B, 4, 5, 3)
+    assert batch["image"].dtype == jnp.float32
+    assert batch["label"].shape == (M, B)
+    assert batch["label"].dtype == jnp.int32
+    # Pixels and labels stay together: the label of this data is the example's number.
+    expected = data.train.arrays["image"][np.asarray(batch["label"])] / 127.5 - 1
+    np.testing.assert_allclose(batch["image"], expected, atol=1e-6)
+    first_epoch = np.concatenate([np.asarray(resident_round(data, s)["label"]).reshape(-1) for s in range(3)])[:N]
+    assert sorted(first_epoch.tolist()) == list(range(N))
+
+
+def test_resuming_a_stream_continues_it():
+    data = images()
+    whole = list(feed.stream(data.train, SEED, 0, 9, M, B))
+    parts = [*feed.stream(data.train, SEED, 0, 4, M, B), *feed.stream(data.train, SEED, 4, 9, M, B)]
+    for a, b in zip(whole, parts, strict=True):
+        assert np.array_equal(a["image"], b["image"])
+
+
+def test_shards_hold_the_rows_of_the_whole_batch():
+    arrays = feed.resident(images())
+    expected = feed.fetch(arrays, SEED, 5, M, B)
+
+    def shard(arrays, _):
+        return feed.fetch(arrays, SEED, 5, M, B)
+
+    mapped = jax.vmap(shard, in_axes=(None, 0), axis_name="data")(arrays, jnp.arange(4))
+    pmapped = jax.pmap(shard, "data", in_axes=(None, 0))(arrays, jnp.arange(4))
+    mesh = Mesh(np.array(jax.devices()[:4]), ("data",))
+    sharded = jax.jit(
+        jax.shard_map(
+            lambda a: shard(a, None),
+            mesh=mesh,
+            in_specs=PartitionSpec(),
+            out_specs=PartitionSpec(None, "data"),
+            check_vma=False,
+        )
+    )(arrays)
+    for name in expected:
+        for stacked in (mapped[name], pmapped[name]):  # [4, M, B / 4, ...] -> [M, B, ...]
+            whole = np.moveaxis(np.asarray(stacked), 0, 1).reshape(expected[name].shape)
+            assert np.array_equal(whole, expected[name])
+        assert np.array_equal(sharded[name], expected[name])
+
+
+def test_a_process_may_stream_its_own_rows():
+    data = images()
+    rows = np.array([4, 5, 6, 7])
+    for mine, whole in zip(
+        feed.stream(data.train, SEED, 3, 5, M, B, rows=rows), feed.stream(data.train, SEED, 3, 5, M, B), strict=True
+    ):
+        assert np.array_equal(mine["image"], whole["image"][:, rows])
+
+
+def test_grouped_stacks_rounds():
+    data = images()
+    rounds = list(feed.stream(data.train, SEED, 0, 5, M, B))
+    groups = list(feed.grouped(iter(rounds), 2))
+    assert [len(g["label"]) for g in groups] == [2, 2, 1]
+    assert groups[0]["image"].shape == (2, M, B, 4, 5, 3)
+    assert groups[0]["image"].dtype == np.uint8
+    flat = np.concatenate([g["label"] for g in groups])
+    assert np.array_equal(flat, np.stack([r["label"] for r in rounds]))
+
+
+def test_a_lazy_source_can_be_made_resident():
+    data = images()
+    lazy = source.Source("lazy", data.shape, N, "", source.lazy(N, data.train.read, data.shape, labels=True), data.test)
+    assert np.array_equal(feed.resident(lazy)["image"], data.train.arrays["image"])
+
+
+def test_errors_in_reading_reach_the_reader():
+    def read(indices):
+        raise UserError("a.png cannot be read")
+
+    broken = source.lazy(N, read, (4, 5, 3), labels=False)
+    with pytest.raises(UserError, match=r"a\.png cannot be read"):
+        list(feed.stream(broken, SEED, 0, 3, M, B))
+
+
+def test_a_stream_may_be_left_early():
+    reader = feed.stream(images().train, SEED, 0, 2**31 - 1, M, B)
+    assert len(list(itertools.islice(reader, 2))) == 2
+
+
+def test_fits():
+    data = images()
+    assert data.train.nbytes == N * (60 + 4)
+    assert feed.fits(data, N * 64)
+    assert not feed.fits(data, N * 64 - 1)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "devices", "message"),
+    [
+        (0, 1, "batch size 0: must be at least 1"),
+        (51, 1, "batch size 51 is larger than noise, which has 50 train examples"),
+        (10, 4, "batch size 10 cannot be divided among 4 devices; try 8 or 12"),
+        (3, 4, "batch size 3 cannot be divided among 4 devices; try 4"),
+    ],
+)
+def test_impossible_batches(batch_size, devices, message):
+    with pytest.raises(UserError, match=message):
+        feed.check(images(), batch_size, devices)
+    feed.check(images(), 48, 4)

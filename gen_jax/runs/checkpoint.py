@@ -34,24 +34,25 @@ FOLDER = "checkpoints"
 def open_checkpoints(
     run_dir: str | Path,
     keep: int = 2,
-    best: str | None = None,
+    best_metric: str | None = None,
     *,
-    lower_is_better: bool = False,
-    read_only: bool = False,
+    lower_is_better: bool = True,
+    writable: bool = True,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator["Checkpoints"]:
     """The checkpoints in `run_dir/checkpoints`. Leaving the block waits for a save that is under way.
 
-    The newest `keep` are kept, and the one whose metric `best` is largest, if a metric is named. `read_only` is for
+    The newest `keep` are kept, and the one whose `best_metric` is best, if a metric is named. `writable=False` is for
     tools that look at a run, which may be training at this moment: nothing is created, cleaned up or deleted.
     `warn` takes one line for the person (standard error by default).
     """
     folder = Path(run_dir).resolve() / FOLDER
     warn = warn or (lambda line: print(line, file=sys.stderr))
-    logging.getLogger("absl").addFilter(_not_orbax)  # its tracebacks come back to us as exceptions, told in one line
+    for logger in ("absl", "asyncio"):
+        logging.getLogger(logger).addFilter(_not_orbax)  # its errors come back as exceptions, which we tell in one line
     sign = -1.0 if lower_is_better else 1.0
-    policy = _LastAndBest(keep, best, sign, {step: _metrics(folder, step) for step in _steps(folder)})
-    checkpoints = Checkpoints(folder, policy, None if read_only else _manager(folder, policy), warn)
+    policy = _LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
+    checkpoints = Checkpoints(folder, policy, _manager(folder, policy) if writable else None, warn)
     try:
         yield checkpoints
     except BaseException as reason:
@@ -74,7 +75,7 @@ class Checkpoints:
     manager: Any  # orbax CheckpointManager; None when the folder is only looked at
     warn: Callable[[str], None]
 
-    def save(self, step: int, state: State, metrics: Mapping[str, float] | None = None) -> None:
+    def save(self, state: State, step: int, metrics: Mapping[str, float] | None = None) -> None:
         """Copy the state to the host, then write it in the background; the state may be donated once this returns.
 
         Waits for the save before, and raises `UserError` if that one failed (full disk, no permission). Checkpoints
@@ -83,7 +84,7 @@ class Checkpoints:
         from orbax.checkpoint import args
 
         if self.manager is None:
-            raise ValueError("these checkpoints were opened read-only")
+            raise ValueError("these checkpoints were opened with writable=False")
         self.wait()
         with self._clear():
             for later in [other for other in self.steps() if other >= step]:
@@ -115,7 +116,7 @@ class Checkpoints:
         return _steps(self.folder)
 
     def best_step(self) -> int | None:
-        """The finished checkpoint whose metric `best` is best; None without a metric or a measurement."""
+        """The finished checkpoint whose `best_metric` is best; None without a metric or a measurement."""
         return self.policy.best(self.steps())
 
     def digest(self, step: int | None = None) -> str:
@@ -131,13 +132,13 @@ class Checkpoints:
             ) from error
 
     def restore(
-        self, template: State, sharding: jax.sharding.Sharding | None = None, step: int | None = None
-    ) -> tuple[State, int] | None:
-        """The newest sound checkpoint (or that of `step`) as `(state, step)`; None where there is no checkpoint at all.
+        self, template: State, step: int | None = None, sharding: jax.sharding.Sharding | None = None
+    ) -> tuple[State, int]:
+        """The newest sound checkpoint (or that of `step`), as `(state, step)`.
 
         `template` is a state or its `jax.eval_shape`; `sharding` says where every leaf goes (the default device if
         None). What is read is verified against its digest, and the arrays are fresh buffers that can be donated. A
-        damaged checkpoint is passed over with a warning; raises `UserError` if there are some and none is sound, if
+        damaged checkpoint is passed over with a warning. Raises `UserError` if there is none, if none is sound, if
         `step` itself is damaged or missing, or if the checkpoint is that of another model (naming the first leaf that
         differs).
         """
@@ -146,13 +147,15 @@ class Checkpoints:
             if step not in steps:
                 raise UserError(f"{self.folder} has no checkpoint of step {step}; it has {_listing(steps)}")
             steps = [step]
+        if not steps:
+            raise UserError(f"{self.folder} holds no checkpoint yet; train first")
         for candidate in reversed(steps):
             try:
                 record, arrays = _read(self.folder, candidate)
             except Exception as error:
                 if candidate not in self.steps():
                     continue  # the run that is training meanwhile has removed it as too old
-                damaged = f"the checkpoint of step {candidate} in {self.folder} is damaged ({_line(error)})"
+                damaged = f"the checkpoint of step {candidate} is damaged ({_line(error)})"
                 if candidate == steps[0]:
                     others = [other for other in self.steps() if other != candidate]
                     left = "no sound one is left; start a new run" if step is None else f"there is {_listing(others)}"
@@ -160,16 +163,7 @@ class Checkpoints:
                 self.warn(f"{damaged}; falling back to an older one")
                 continue
             return leaves.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
-        return None
-
-    def need(
-        self, template: State, sharding: jax.sharding.Sharding | None = None, step: int | None = None
-    ) -> tuple[State, int]:
-        """`restore`, with a `UserError` in place of None."""
-        found = self.restore(template, sharding, step)
-        if found is None:
-            raise UserError(f"{self.folder} holds no checkpoint yet; train the run first")
-        return found
+        raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
 
     @contextlib.contextmanager
     def _clear(self) -> Iterator[None]:
@@ -275,4 +269,4 @@ def _line(error: BaseException) -> str:
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:
-    return "orbax" not in record.pathname
+    return "orbax" not in record.pathname and "tensorstore" not in record.getMessage()

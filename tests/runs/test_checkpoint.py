@@ -70,13 +70,13 @@ def at(step: int) -> State:
 def write(folder, *steps, **options):
     with open_checkpoints(folder, **options) as checkpoints:
         for step in steps:
-            checkpoints.save(step, at(step))
+            checkpoints.save(at(step), step)
 
 
 def restored(folder, template=TEMPLATE, **options):
     lines = []
-    with open_checkpoints(folder, read_only=True, warn=lines.append) as checkpoints:
-        state, step = checkpoints.need(template, **options)
+    with open_checkpoints(folder, writable=False, warn=lines.append) as checkpoints:
+        state, step = checkpoints.restore(template, **options)
     return state, step, lines
 
 
@@ -91,12 +91,11 @@ def test_round_trip_keeps_every_bit_type_and_weakness(tmp_path):
     np.testing.assert_array_equal(jax.random.normal(state.key, (3,)), jax.random.normal(jax.random.key(7), (3,)))
 
 
-def test_nothing_there_is_none_and_need_says_so(tmp_path):
-    with open_checkpoints(tmp_path, read_only=True) as checkpoints:
-        assert checkpoints.restore(TEMPLATE) is None
+def test_nothing_there(tmp_path):
+    with open_checkpoints(tmp_path, writable=False) as checkpoints:
         assert checkpoints.steps() == []
         with pytest.raises(UserError, match="no checkpoint yet"):
-            checkpoints.need(TEMPLATE)
+            checkpoints.restore(TEMPLATE)
     assert list(tmp_path.iterdir()) == []  # looking creates nothing
 
 
@@ -117,7 +116,7 @@ def test_digest_is_sha256_of_path_dtype_shape_and_bytes():
 
 def test_recorded_digest_is_that_of_the_state(tmp_path):
     write(tmp_path, 1, 2)
-    with open_checkpoints(tmp_path, read_only=True) as checkpoints:
+    with open_checkpoints(tmp_path, writable=False) as checkpoints:
         assert checkpoints.digest() == digest(at(2))
         assert checkpoints.digest(1) == digest(at(1))
 
@@ -139,7 +138,7 @@ def test_donating_right_after_an_asynchronous_save(tmp_path):
             assert before.params["generator"]["w"].is_deleted()
             assert where_it_lies(state) == place  # the step really wrote over what the save may still be reading
             sums[step] = hashlib.sha256(np.array(state.params["generator"]["w"]).tobytes()).hexdigest()
-            checkpoints.save(step, state)
+            checkpoints.save(state, step)
     template = jax.eval_shape(lambda: state)
     for step, expected in sums.items():
         kept = restored(tmp_path, template, step=step)[0].params["generator"]["w"]
@@ -175,7 +174,7 @@ def replicated(count):
 @pytest.mark.parametrize(("there", "here"), [(4, 1), (1, 4), (4, 2)])
 def test_continues_on_another_number_of_devices(tmp_path, there, here):
     with open_checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(3, jax.device_put(at(3), replicated(there)))
+        checkpoints.save(jax.device_put(at(3), replicated(there)), 3)
     state, _, _ = restored(tmp_path, sharding=replicated(here))
     assert leaves_equal(state, at(3))
     assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state)} == {here}
@@ -183,20 +182,22 @@ def test_continues_on_another_number_of_devices(tmp_path, there, here):
 
 def test_keeps_the_last_two_and_the_best(tmp_path):
     values = {1: 2.0, 2: 9.0, 3: float("nan"), 4: None, 5: 3.0, 6: float("inf"), 7: 1.0}
-    with open_checkpoints(tmp_path, best="elbo") as checkpoints:
+    with open_checkpoints(tmp_path, best_metric="elbo", lower_is_better=False) as checkpoints:
         for step, value in values.items():
             if step == 5:
                 break
-            checkpoints.save(step, at(0), None if value is None else {"elbo": value})
-    with open_checkpoints(tmp_path, best="elbo") as checkpoints:  # a resumed run still knows which was best
+            checkpoints.save(at(0), step, None if value is None else {"elbo": value})
+    with open_checkpoints(
+        tmp_path, best_metric="elbo", lower_is_better=False
+    ) as checkpoints:  # a resumed run still knows which was best
         for step in (5, 6, 7):
-            checkpoints.save(step, at(0), {"elbo": values[step], "other": 0.0})
+            checkpoints.save(at(0), step, {"elbo": values[step], "other": 0.0})
         checkpoints.wait()
         assert checkpoints.steps() == [2, 6, 7]
         assert checkpoints.best_step() == 2
-    with open_checkpoints(tmp_path / "low", best="loss", lower_is_better=True) as checkpoints:
+    with open_checkpoints(tmp_path / "low", best_metric="loss") as checkpoints:
         for step, value in enumerate([2.0, 1.0, 3.0, 4.0]):
-            checkpoints.save(step, at(0), {"loss": value})
+            checkpoints.save(at(0), step, {"loss": value})
         checkpoints.wait()
         assert checkpoints.steps() == [1, 2, 3]
 
@@ -256,7 +257,7 @@ def test_damage_without_anything_older_is_an_error(tmp_path):
                 part.write_bytes(b"")
     with pytest.raises(UserError, match="no sound one is left"):
         restored(tmp_path)
-    with pytest.raises(UserError, match=r"step 2 .* is damaged .*; there is step 1"):
+    with pytest.raises(UserError, match=r"step 2 is damaged .*; there is step 1"):
         restored(tmp_path, step=2)
     with pytest.raises(UserError, match="no checkpoint of step 5; it has steps 1, 2"):
         restored(tmp_path, step=5)
@@ -265,7 +266,7 @@ def test_damage_without_anything_older_is_an_error(tmp_path):
 def test_a_later_checkpoint_of_a_given_up_future_goes(tmp_path):
     write(tmp_path, 10, 20)
     write(tmp_path, 15)
-    with open_checkpoints(tmp_path, read_only=True) as checkpoints:
+    with open_checkpoints(tmp_path, writable=False) as checkpoints:
         assert checkpoints.steps() == [10, 15]
 
 
@@ -300,19 +301,19 @@ def test_a_full_disk_is_one_line_and_earlier_checkpoints_stay(tmp_path, capfd):
     noise = jax.random.normal(jax.random.key(0), (200_000,))
     state = at(1).replace(aux={"noise": noise})
     with open_checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(1, state)
+        checkpoints.save(state, 1)
         checkpoints.wait()
         with files_no_larger_than(100_000):
-            checkpoints.save(2, state)  # fails in its thread
+            checkpoints.save(state, 2)  # fails in its thread
             with pytest.raises(UserError, match=r"no space left .* kept \(step 1\)") as caught:
                 checkpoints.wait()
         assert "\n" not in str(caught.value)
         assert checkpoints.steps() == [1]
-        checkpoints.save(3, state)  # once there is room again, the same folder goes on
+        checkpoints.save(state, 3)  # once there is room again, the same folder goes on
     template = jax.eval_shape(lambda: state)
     assert restored(tmp_path, template)[1] == 3
     with open_checkpoints(tmp_path) as checkpoints:  # what the failed save left is cleaned up
-        checkpoints.save(4, state)
+        checkpoints.save(state, 4)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["3", "4"]
     assert "Traceback" not in capfd.readouterr().err
 
@@ -322,7 +323,7 @@ def test_a_failed_save_does_not_hide_why_the_block_was_left(tmp_path):
 
     def interrupted():
         with files_no_larger_than(100_000), open_checkpoints(tmp_path, warn=lines.append) as checkpoints:
-            checkpoints.save(2, state)
+            checkpoints.save(state, 2)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -338,8 +339,8 @@ def test_read_only_leaves_a_save_under_way_alone(tmp_path):
     (under_way / "part").write_bytes(b"half")
     assert restored(tmp_path)[1] == 1
     assert (under_way / "part").exists()
-    with open_checkpoints(tmp_path, read_only=True) as checkpoints, pytest.raises(ValueError, match="read-only"):
-        checkpoints.save(3, at(3))
+    with open_checkpoints(tmp_path, writable=False) as checkpoints, pytest.raises(ValueError, match="writable=False"):
+        checkpoints.save(at(3), 3)
     write(tmp_path, 2)  # a run that continues there cleans up
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["1", "2"]
 
@@ -353,7 +354,7 @@ KILLED = """
         while True:
             step += 1
             noise = jax.numpy.full(3_000_000, 1.0 * step)
-            checkpoints.save(step, at(1).replace(step=jax.numpy.int32(step), aux={"noise": noise}))
+            checkpoints.save(at(1).replace(step=jax.numpy.int32(step), aux={"noise": noise}), step)
             print(step, flush=True)
 """
 
@@ -381,5 +382,5 @@ def test_killed_while_saving(tmp_path):
         assert int(state.step) == newest
         np.testing.assert_array_equal(state.aux["noise"], np.full(3_000_000, newest, np.float32))
     with open_checkpoints(tmp_path) as checkpoints:
-        checkpoints.save(newest + 1, at(0))
+        checkpoints.save(at(0), newest + 1)
     assert all(p.name.isdecimal() for p in (tmp_path / "checkpoints").iterdir())

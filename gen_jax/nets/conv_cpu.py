@@ -1,0 +1,106 @@
+"""The three faces of a convolution as the CPU likes them: the same sums, arranged as something XLA's CPU is good at.
+
+Chosen by shape, from measurements on two cores (`python benchmarks/convolutions.py` repeats them). What is left to XLA
+is what it does well: a forward convolution, and the weight gradient of a *forward* convolution. What is rearranged:
+
+- The input gradient of a strided convolution dilates g with zeros and multiplies most of them. Instead it is a dense
+  stride-1 convolution of g to the s × s phases of the image, then depth-to-space; on small maps, or for thin images,
+  one matrix product to all taps, which are then added where they overlap.
+- Convolutions to or from very few channels (pixels) are one matrix product over taps of the thin side.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gen_jax.nets.conv_plain import Padding, plain_conv, plain_input_grad, plain_weight_grad
+
+THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
+SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
+
+
+def conv(x: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding) -> jax.Array:
+    """x [B, H, W, I], kernel [kh, kw, I, O] -> y [B, h, w, O]."""
+    if stride == 1 and kernel.shape[3] <= THIN < kernel.shape[2] and kernel.shape[0] > 1:
+        mirrored, borders = jnp.flip(kernel, (0, 1)).swapaxes(2, 3), _mirrored(padding, kernel.shape)
+        (above, below), (left, right) = padding
+        rows, columns = kernel.shape[:2]
+        size = (x.shape[1] + above + below - rows + 1, x.shape[2] + left + right - columns + 1)
+        return _overlap_add(x, mirrored, 1, borders, size)
+    return plain_conv(x, kernel, stride=stride, padding=padding)
+
+
+def input_grad(g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding, size: tuple[int, int]) -> jax.Array:
+    """g [B, h, w, O], kernel [kh, kw, I, O] -> the gradient to the input of `size`, [B, H, W, I]."""
+    thin = kernel.shape[2] <= THIN < kernel.shape[3] and kernel.shape[0] > 1
+    if thin or (stride > 1 and g.shape[1] <= SMALL):
+        return _overlap_add(g, kernel, stride, padding, size)
+    if stride > 1:
+        return _phases(g, kernel, stride, padding, size)
+    return plain_input_grad(g, kernel, stride=stride, padding=padding, size=size)
+
+
+def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
+    """x [B, H, W, I], g [B, h, w, O] -> the gradient to the kernel of size `window`, [kh, kw, I, O]."""
+    inputs, outputs = x.shape[3], g.shape[3]
+    if stride == 1 and inputs <= THIN < outputs:
+        return _tap_product(x, g, padding, window)
+    if stride == 1 and outputs <= THIN < inputs:
+        return jnp.flip(_tap_product(g, x, _mirrored(padding, window), window), (0, 1)).swapaxes(2, 3)
+    return plain_weight_grad(x, g, stride=stride, padding=padding, window=window)
+
+
+def _mirrored(padding: Padding, window: tuple[int, ...]) -> Padding:
+    """The padding under which a stride-1 convolution's roles of image and output are exchanged."""
+    return tuple((n - 1 - before, n - 1 - after) for n, (before, after) in zip(window, padding, strict=False))
+
+
+def _by_phase(kernel: jax.Array, stride: int) -> jax.Array:
+    """[kh, kw, I, O] -> [Q, Q', s, s, I, O]: tap s·q + p of the kernel (zero beyond its end) at [q, ., p, .]."""
+    taps = [-(-n // stride) for n in kernel.shape[:2]]
+    kernel = jnp.pad(kernel, [*((0, q * stride - n) for q, n in zip(taps, kernel.shape, strict=False)), (0, 0), (0, 0)])
+    return kernel.reshape(taps[0], stride, taps[1], stride, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+
+
+def _unphase(grid: jax.Array, stride: int, padding: Padding, size: tuple[int, int]) -> jax.Array:
+    """Depth to space, [B, n, m, s·s·I] -> [B, s·n, s·m, I], then cut (or fill) to the unpadded image."""
+    count, rows, columns, depth = grid.shape
+    image = grid.reshape(count, rows, columns, stride, stride, depth // stride**2).transpose(0, 1, 3, 2, 4, 5)
+    image = image.reshape(count, rows * stride, columns * stride, depth // stride**2)
+    edges = [
+        (-before, before + full - n, 0) for (before, _), full, n in zip(padding, size, image.shape[1:3], strict=True)
+    ]
+    return lax.pad(image, jnp.zeros((), image.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+
+
+def _phases(g: jax.Array, kernel: jax.Array, stride: int, padding: Padding, size: tuple[int, int]) -> jax.Array:
+    """Input gradient as a dense convolution of g to all phases: row s·j + p is sum_q k[s·q + p] g[j - q]."""
+    by_phase = jnp.flip(_by_phase(kernel, stride), (0, 1))
+    rows, columns, *_, inputs, outputs = by_phase.shape
+    dense = by_phase.transpose(0, 1, 5, 2, 3, 4).reshape(rows, columns, outputs, stride**2 * inputs)
+    grid = plain_conv(g, dense, stride=1, padding=((rows - 1, rows - 1), (columns - 1, columns - 1)))
+    return _unphase(grid, stride, padding, size)
+
+
+def _overlap_add(g: jax.Array, kernel: jax.Array, stride: int, padding: Padding, size: tuple[int, int]) -> jax.Array:
+    """Input gradient as one matrix product to every tap of every position, added up where the windows overlap."""
+    by_phase = _by_phase(kernel, stride)
+    rows, columns, *_, inputs, outputs = by_phase.shape
+    taps = jnp.einsum("bhwo,ko->bhwk", g, by_phase.reshape(-1, outputs), preferred_element_type=jnp.float32)
+    taps = taps.reshape(*g.shape[:3], rows, columns, stride**2 * inputs)
+    grid = sum(
+        jnp.pad(taps[:, :, :, q, r], ((0, 0), (q, rows - 1 - q), (r, columns - 1 - r), (0, 0)))
+        for q in range(rows)
+        for r in range(columns)
+    )
+    return _unphase(jnp.asarray(grid, g.dtype), stride, padding, size)
+
+
+def _tap_product(x: jax.Array, g: jax.Array, padding: Padding, window: tuple[int, int]) -> jax.Array:
+    """Weight gradient of a stride-1 convolution as one matrix product of all taps of x with g."""
+    rows, columns = g.shape[1:3]
+    edges = [(before, after, 0) for before, after in padding]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    taps = [padded[:, a : a + rows, b : b + columns] for a in range(window[0]) for b in range(window[1])]
+    product = jnp.einsum("bhwk,bhwo->ko", jnp.concatenate(taps, -1), g, preferred_element_type=jnp.float32)
+    return product.reshape(*window, x.shape[3], g.shape[3]).astype(x.dtype)

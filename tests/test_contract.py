@@ -40,8 +40,8 @@ def train(row: Row, backend: str, devices: int, optimizer=sgd, steps=STEPS, stat
     run = parallel.many_steps(algorithm.update, fetch, where, capacity, streamed=False)
     if state is None:
         state = jax.jit(algorithm.init)(jax.random.key(0))
-    state, data, count = parallel.place((state, data, jnp.int32(steps)), where)
-    return run(state, data, count)
+    state, data = parallel.place((state, data), where)
+    return run(state, data, parallel.place_count(steps, where))
 
 
 def one_by_one(row: Row, steps=STEPS):
@@ -118,7 +118,10 @@ def test_one_compilation_and_no_host_transfer(row):
     data, fetch = resident(algorithm.minibatches)
     where = parallel.layout("jit", 1)
     run = parallel.many_steps(algorithm.update, fetch, where, 4, streamed=False)
-    state, counts = jax.jit(algorithm.init)(jax.random.key(0)), [jnp.int32(n) for n in (4, 3, 4, 1)]
+    state, counts = (
+        jax.jit(algorithm.init)(jax.random.key(0)),
+        [parallel.place_count(n, parallel.layout("jit")) for n in (4, 3, 4, 1)],
+    )
     state, data = parallel.place((state, data), where)
     with jax.transfer_guard("disallow"):
         for count in counts:

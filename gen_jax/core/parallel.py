@@ -107,11 +107,20 @@ def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:
     return jax.pmap(
         steps,
         DATA_AXIS,
-        in_axes=(None, where, None),
+        in_axes=(None, where, 0),  # pmap wants something to map over even when all data is replicated: the count
         out_axes=None,  # pyright: ignore[reportArgumentType]
         donate_argnums=0,
         devices=list(layout.mesh.devices.flat),
     )
+
+
+def place_count(count: int, layout: Layout) -> Array:
+    """The `count` argument of `Steps` on the layout's devices."""
+    if layout.backend == "pmap":
+        return jax.device_put(
+            np.full(layout.size, count, np.int32), NamedSharding(layout.mesh, PartitionSpec(DATA_AXIS))
+        )
+    return jax.device_put(np.int32(count), layout.replicated)
 
 
 def place(tree: Tree, layout: Layout) -> Tree:

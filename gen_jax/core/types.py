@@ -96,6 +96,8 @@ class Algorithm(NamedTuple):
     evaluate: Callable[..., dict[str, Array]] | None = None  # (weights, hyper, batch, key) -> values an example, [B]
     encode: Callable[..., dict[str, Array]] | None = None  # (weights, batch) -> {"mean": [B, d], "log_variance"?: ...}
     log_likelihood: Callable[..., Array] | None = None  # (weights, batch, key, samples) -> bound on log p(x), nats [B]
+    # (weights, batch, key, samples) -> {"value", "standard_error", "effective_samples"}, each [B]: how far to trust it
+    log_likelihood_details: Callable[..., dict[str, Array]] | None = None
     score: Callable[..., Array] | None = None  # (weights, batch, key) -> anomaly score [B], higher is stranger
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
 

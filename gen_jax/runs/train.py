@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import parallel
@@ -82,7 +81,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
                 while step < config.steps:
                     count = min(config.steps_per_call, _until_event(step, config), config.steps - step)
                     data = batches.data(step, count)
-                    state, metrics = run(state, data, jnp.int32(count))
+                    state, metrics = run(state, data, parallel.place_count(count, where))
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
                     _record(pending, config, lines)
                     pending = _Call(step, count, metrics)
@@ -121,7 +120,7 @@ def _compile(
     """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
     steps = parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed)
     began = time.perf_counter()
-    compiled = steps.lower(state, batches.example(), jnp.int32(1)).compile()  # pyright: ignore
+    compiled = steps.lower(state, batches.example(), parallel.place_count(1, where)).compile()  # pyright: ignore
     return compiled, time.perf_counter() - began
 
 

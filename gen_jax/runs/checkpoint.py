@@ -269,4 +269,5 @@ def _line(error: BaseException) -> str:
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:
-    return "orbax" not in record.pathname and "tensorstore" not in record.getMessage()
+    said = record.pathname + record.getMessage()
+    return "orbax" not in said and "tensorstore" not in said

@@ -1,9 +1,7 @@
 """Checkpoints: what is restored is what was saved, whatever happened to the files in between."""
 
-import contextlib
 import hashlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from disk import files_no_larger_than
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from gen_jax.core.errors import UserError
@@ -286,16 +285,6 @@ def test_another_model_is_named_by_its_first_leaf(tmp_path):
         restored(tmp_path, other)
 
 
-@contextlib.contextmanager
-def files_no_larger_than(size):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_one_line_and_earlier_checkpoints_stay(tmp_path, capfd):
     """A limit on the file size is refused by the kernel in the same place as a full disk."""
     noise = jax.random.normal(jax.random.key(0), (200_000,))
@@ -361,7 +350,7 @@ KILLED = """
 
 def test_killed_while_saving(tmp_path):
     """SIGKILL at several moments of an endless series of saves: the newest finished one is whole every time."""
-    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    paths = [str(folder) for folder in Path(__file__).parents[:3]]  # tests/runs, tests, and the package's own
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     template, newest = None, 0
     for moment in (0.0, 0.013, 0.031):

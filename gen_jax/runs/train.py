@@ -2,11 +2,12 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import parallel
@@ -26,16 +27,54 @@ class _Call(NamedTuple):
     metrics: dict[str, jax.Array]
 
 
+class Request(NamedTuple):
+    """What `training` asks of whoever drives it: run this, and send back (state, metrics)."""
+
+    run: parallel.Steps
+    state: State
+    data: Any
+    count: Any
+
+
+Training = Generator[Request, tuple[State, dict[str, jax.Array]], Path]
+
+
 def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
     """Train the experiment in its run folder, from where the folder stands; returns the folder.
 
     Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
     Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
     """
+    with Signals() as signals:
+        return drive(training(config, build, script, signals))
+
+
+def drive(rounds: Training) -> Path:
+    """Run what `training` asks for, to the end."""
+    try:
+        request = next(rounds)
+        while True:
+            request = rounds.send(request.run(request.state, request.data, request.count))
+    except StopIteration as end:
+        return end.value
+
+
+def training(
+    config: Any,
+    build: Callable[..., Algorithm],
+    script: Path,
+    signals: "Signals",
+    source: Any = None,
+    prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
+) -> Training:
+    """The loop of `train`, without the running: it yields each compiled call, so that a study can run the calls of
+    many runs as one. `source`: the data, where they are loaded already. `prepare`: in place of `compile_steps`.
+    """
     # ---- what was asked for ------------------------------------------------------------------------------------
     run_dir = config.run_dir or folder.default_run_dir(script, config)
     continues = folder.check(run_dir, config, script)
-    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    if source is None:
+        source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
     where = parallel.layout(config.backend, config.devices)
     algorithm = build(config, source)
     feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
@@ -46,14 +85,12 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
     run_dir.mkdir(parents=True, exist_ok=True)
     claim = folder.lock(run_dir)
     best = f"held_out/{algorithm.best}" if algorithm.best else None
-    with (
-        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints,
-        _signals() as signals,
-    ):
+    with checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints:
         if continues and checkpoints.steps():
             state, start = checkpoints.restore(template, sharding=where.replicated)
         else:
-            state, start = parallel.place(jax.jit(algorithm.init)(key), where), 0
+            state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
+            state, start = parallel.place(state, where), 0
         if start >= config.steps:
             print(f"{run_dir} is complete at step {start}; raise --steps to train on")
             return run_dir
@@ -67,7 +104,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
-        run, seconds = _compile(algorithm, batches, where, config, state)
+        run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
         watch = _Watch(run_dir, config, algorithm, source)
 
@@ -81,7 +118,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
                 while step < config.steps:
                     count = min(config.steps_per_call, _until_event(step, config), config.steps - step)
                     data = batches.data(step, count)
-                    state, metrics = run(state, data, parallel.place_count(count, where))
+                    state, metrics = yield Request(run, state, data, parallel.place_count(count, where))
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
                     _record(pending, config, lines)
                     pending = _Call(step, count, metrics)
@@ -114,7 +151,7 @@ def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
     return run_dir
 
 
-def _compile(
+def compile_steps(
     algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any, state: State
 ) -> tuple[parallel.Steps, float]:
     """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
@@ -122,6 +159,11 @@ def _compile(
     began = time.perf_counter()
     compiled = steps.lower(state, batches.example(), parallel.place_count(1, where)).compile()  # pyright: ignore
     return compiled, time.perf_counter() - began
+
+
+def hyper_values(algorithm: Algorithm) -> dict[str, jax.Array]:
+    """The initial scalars as arrays. They are set beside `init`, which is thereby one program for all values."""
+    return {name: jnp.float32(value) for name, value in algorithm.hyper.items()}
 
 
 def _due(step: int, every: int, config: Any) -> bool:
@@ -171,7 +213,7 @@ class _Watch:
         return {f"held_out/{name}": value for name, value in heldout.means(values).items()}
 
 
-class _signals:
+class Signals:
     """Ctrl-C and SIGTERM ask for a checkpoint; a second one ends the process at once."""
 
     def __init__(self) -> None:
@@ -182,7 +224,7 @@ class _signals:
     def status(self) -> int:
         return 128 + (self.received or 0)
 
-    def __enter__(self) -> "_signals":
+    def __enter__(self) -> "Signals":
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._receive)
         return self

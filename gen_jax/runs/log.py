@@ -187,28 +187,26 @@ class Progress:
         """The run is at `step`; `metrics` are the newest."""
         now = time.monotonic()
         rate = (step - self._start) / max(now - self._began, 1e-9)
-        speed = f"{_short(rate)} steps/s  {_short(rate * self._batch_size)} images/s"
+        left = _clock((self._total - step) / rate) if rate > 0 else "?"
+        speed = f"{_short(rate)} steps/s  {_short(rate * self._batch_size)} images/s  {left} left"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, speed=speed, losses=_losses(metrics, 3))
         elif now - self._told >= self._every or step == self._total:
             self._told = now
-            left = _clock((self._total - step) / rate) if rate > 0 else "?"
-            line = f"step {step}/{self._total}  {speed}  {left} left  {_losses(metrics, 6)}"
+            line = f"step {step}/{self._total}  {speed}  {_losses(metrics, 6)}"
             print(line.rstrip(), file=self._stream, flush=True)
 
 
 def _bar(stream: TextIO, total: int, start: int) -> tuple[Any, Any]:
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
     from rich.table import Column
 
     bar = RichProgress(
         TextColumn("{task.completed}/{task.total}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=16),
+        BarColumn(bar_width=10),
         TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
-        TextColumn("left"),
         # What gives way where the terminal is narrow.
         TextColumn("[dim]{task.fields[losses]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         console=Console(file=stream),

@@ -122,6 +122,7 @@ class Terminal(io.StringIO):
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     stream = Terminal()
     with log.Progress(100, 40, 64, stream=stream) as progress:
         progress.update(60, {"generator/loss": 1.25, "accuracy": 0.5})

@@ -1,4 +1,4 @@
-"""What a run shows of its model: sample grids on fixed latents, pairs and labelled rows, as PNG; points as a scatter."""
+"""What a run shows of its model: sample grids on fixed latents, pairs, labelled rows, as PNG; points as a scatter."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,9 @@ def sampler(algorithm: Algorithm, source: Any, seed: int) -> Callable[[Weights],
     draw, count = algorithm.sample, POINTS if source.is_points else SAMPLES
     key = keys.named(jax.random.key(seed), "sample grid")
     labels = heldout.fixed_labels(count, source.classes)
-    return jax.jit(lambda weights: draw(weights, key, count, labels))
+    # The key is an argument, so that runs of one algorithm share the program whatever their seeds.
+    compiled = jax.jit(draw, static_argnums=2)
+    return lambda weights: compiled(weights, key, count, labels)
 
 
 def save_samples(run_dir: Path, step: int, images: np.ndarray, source: Any) -> np.ndarray:

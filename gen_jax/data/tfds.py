@@ -127,10 +127,10 @@ def _versions(folder: Path) -> list[str]:
 def _image(name: str, features: Any, library: Any) -> str:
     """The feature that is the image: "image", or else the only one of the kind."""
     kind, not_picture = library.features.Image, library.features.LabeledImage
-    found = [key for key, value in features.items() if isinstance(value, kind) and not isinstance(value, not_picture)]
+    found = sorted(k for k, value in features.items() if isinstance(value, kind) and not isinstance(value, not_picture))
     if "image" not in found and len(found) != 1:
         what = f"several images ({', '.join(found)}) and none is called 'image'" if found else "no image feature"
-        raise UserError(f"tfds:{name} cannot be used: it has {what}; its features are {', '.join(features)}")
+        raise UserError(f"tfds:{name} cannot be used: it has {what}; its features are {', '.join(sorted(features))}")
     chosen = "image" if "image" in found else found[0]
     if features[chosen].np_dtype != np.uint8:
         raise UserError(f"tfds:{name} cannot be used: its images are {features[chosen].np_dtype}, not uint8")

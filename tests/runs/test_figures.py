@@ -1,0 +1,111 @@
+"""Pictures show what they were given, pixel by pixel where that can be said."""
+
+import io
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gen_jax.runs import figures
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def test_levels():
+    assert figures.to_uint8(np.array([-1.0, 0.0, 1.0, 2.0, -9.0, np.nan, np.inf])).tolist() == [
+        0,
+        128,
+        255,
+        255,
+        0,
+        0,
+        255,
+    ]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grid_puts_each_image_where_it_belongs(channels):
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 4, 6, channels)).astype(np.float32)
+    picture = figures.grid(images, 3, padding=2)
+    assert picture.shape == (2 * 6 + 2, 3 * 8 + 2, channels)
+    assert picture.dtype == np.uint8
+    for number in range(5):
+        top, left = 2 + 6 * (number // 3), 2 + 8 * (number % 3)
+        np.testing.assert_array_equal(picture[top : top + 4, left : left + 6], figures.to_uint8(images[number]))
+    assert (picture[8:12, 18:24] == 128).all()  # the sixth place is empty
+    assert (picture[:2] == 128).all()
+    assert (picture[:, :2] == 128).all()
+
+
+def test_pairs_are_inputs_over_outputs():
+    inputs, outputs = np.full((3, 4, 4, 1), 1.0), np.full((3, 4, 4, 1), -1.0)
+    picture = figures.pairs(inputs, outputs, columns=2)
+    column = picture[:, figures.PADDING, 0]
+    runs = [int(level) for level, before in zip(column, [None, *column], strict=False) if level != before]
+    assert runs == [128, 255, 128, 0, 128, 255, 128, 0, 128]
+
+
+@pytest.mark.parametrize(("shape", "scale"), [((30, 20, 1), 18), ((900, 900, 3), 1), ((100, 10), 5)])
+def test_small_pictures_are_enlarged_without_smoothing(tmp_path, shape, scale):
+    picture = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    found = read(figures.save_png(tmp_path / "deep" / "x.png", picture))
+    expected = np.kron(picture.squeeze(), np.ones((scale, scale, 1)[: picture.squeeze().ndim], np.uint8))
+    np.testing.assert_array_equal(found, expected)
+    assert read(figures.save_png(tmp_path / "y.png", picture, scale=2)).shape[0] == 2 * shape[0]
+
+
+def test_scatter_is_the_picture_it_returns_and_shows_points(tmp_path):
+    points = np.random.default_rng(0).normal(size=(500, 2))
+    picture = figures.scatter(tmp_path / "x.png", points, points + 0.1)
+    np.testing.assert_array_equal(picture, read(tmp_path / "x.png")[..., :3])
+    empty = figures.scatter(tmp_path / "y.png", points[:0], points + 0.1)
+    reddish = lambda image: ((image[..., 0] > 180) & (image[..., 2] < 150)).sum()  # noqa: E731
+    assert reddish(picture) > 10 * max(reddish(empty), 1)
+    figures.scatter(tmp_path / "z.png", points)
+    figures.scatter(tmp_path / "z.png", np.full((3, 2), np.nan))
+    figures.scatter(
+        tmp_path / "z.png", np.full((3, 2), np.nan), points
+    )  # a collapsed or broken model still has a picture
+
+
+def test_rows_have_their_names(tmp_path):
+    figures.labelled_rows(tmp_path / "x.png", np.zeros((3, 5, 8, 8, 1)), ["z0", "z1", "z2"])
+    assert read(tmp_path / "x.png").ndim == 3
+
+
+def test_curves_are_valid_svg_and_the_same_every_time():
+    steps = np.arange(0, 6000, 20)
+    values = np.sin(steps / 500) + 0.1 * np.random.default_rng(0).normal(size=300)
+    values[100:110] = np.nan
+    metrics = {"critic/loss": (steps, values), "generator/loss": (steps, values + 1), "elbo": ([10], [3.0])}
+    text = figures.curves(metrics, ["critic/loss", "generator/loss"], "losses")
+    assert text == figures.curves(metrics, ["critic/loss", "generator/loss"], "losses")
+    words = "".join(ElementTree.fromstring(text).itertext())
+    for word in ("losses", "step", "critic/loss", "generator/loss", "4k"):
+        assert word in words
+    assert "elbo" in figures.curves(metrics, ["elbo"], "elbo")
+    figures.curves({"nothing": ([1, 2], [np.nan, np.nan])}, ["nothing"])
+
+
+def test_smoothing_is_a_running_mean_that_ignores_gaps():
+    values = np.arange(300.0)
+    values[150] = np.nan
+    found = figures.smoothed(values)
+    assert found[100] == pytest.approx(100.0)
+    assert np.isnan(found[150])  # a gap stays a gap, and its neighbours are not spoilt
+    assert found[149] == pytest.approx(np.nanmean(values[144:155]))
+    assert found[0] == pytest.approx(np.mean(values[:6]))
+    assert figures.smoothed(values[:20]) is not None
+    np.testing.assert_array_equal(figures.smoothed(values[:20]), values[:20])
+
+
+def test_no_global_figures_are_kept():
+    from matplotlib import pyplot
+
+    figures.curves({"a": ([1, 2], [1.0, 2.0])}, ["a"])
+    assert pyplot.get_fignums() == []
+    assert figures.png(np.zeros((4, 4, 3), np.uint8)) == figures.png(np.zeros((4, 4, 3), np.uint8))
+    assert Image.open(io.BytesIO(figures.png(np.zeros((4, 4, 3), np.uint8), 1))).size == (4, 4)

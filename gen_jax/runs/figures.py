@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PADDING = 2
 TARGET = 560  # pixels: small pictures are enlarged to about this size, so that digits of 28 × 28 can be read
-COLOURS = ("#2f6db3", "#c8553d", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
+COLOURS = ("#3b82c4", "#cf5f47", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
+INK = "#30343b"
 POINT, REFERENCE = "#c8553d", "#9aa3af"
 
 
@@ -120,42 +121,45 @@ def labelled_rows(path: str | Path, images: np.ndarray, names: Sequence[str]) ->
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
-    return atomic_write_bytes(path, _render(figure, "png"))
+    return atomic_write_bytes(path, _render(figure, "png", bbox_inches="tight"))
 
 
-def curves(metrics: Mapping[str, Any], names: Sequence[str], title: str = "", *, dark: bool = False) -> str:
-    """Metrics over steps as SVG text: a smoothed line over its faint raw values, with a legend of several names.
+def curves(
+    metrics: Mapping[str, Any], names: Sequence[str], title: str = "", labels: Sequence[str] | None = None
+) -> str:
+    """Metrics over steps as SVG text: smoothed lines over their faint raw values, with a legend where they are several.
 
+    Axes and words take the colour of the text around the picture (`currentColor`), so it fits light pages and dark.
     `metrics` maps names to (steps, values) as `log.read_metrics` gives them. Gaps are where values are not finite.
-    The scale is logarithmic where all values are positive and span more than two powers of ten.
+    The scale is logarithmic where all values are positive and span more than three powers of ten.
     """
-    ink = "#d6d9de" if dark else "#30343b"
-    figure, axes = _figure(5.6, 2.9, ink)
+    figure, axes = _figure(5.6, 2.9)
     shown = []
-    for number, name in enumerate(names):
+    for number, (name, label) in enumerate(zip(names, labels or names, strict=True)):
         steps, values = (np.asarray(part) for part in metrics[name])
+        values = values.astype(float)
         colour = COLOURS[number % len(COLOURS)]
-        label = name.rsplit("/", 1)[-1] if len({n.rsplit("/", 1)[-1] for n in names}) == len(names) else name
         smooth = smoothed(values)
         marker = "o" if len(values) < 3 else None
+        few = slice(None, None, -(-len(values) // 2000) or 1)
         if smooth is not values:
-            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-        axes.plot(steps, smooth, color=colour, linewidth=1.6, label=label, marker=marker, markersize=3)
+            axes.plot(steps[few], values[few], color=colour, alpha=0.25, linewidth=0.8)
+        axes.plot(steps[few], smooth[few], color=colour, linewidth=1.6, label=label, marker=marker, markersize=3)
         shown.append(values[np.isfinite(values)])
     every = np.concatenate(shown) if shown else np.zeros(0)
-    if every.size and every.min() > 0 and every.max() / every.min() > 100:
+    if every.size and every.min() > 0 and every.max() / every.min() > 1000:
         axes.set_yscale("log")
     elif every.size > 20:  # one spike at the start must not flatten the rest
         low, high = np.percentile(every, [0.5, 99.5])
         margin = 0.08 * (high - low)
         if high > low:
             axes.set_ylim(low - margin, high + margin)
-    axes.set_title(title, fontsize=10, color=ink, loc="left")
-    axes.set_xlabel("step", fontsize=8, color=ink)
+    axes.set_title(title, fontsize=10, color=INK, loc="left")
+    axes.set_xlabel("step", fontsize=8, color=INK)
     axes.xaxis.set_major_formatter(_thousands())
     if len(names) > 1:
-        axes.legend(frameon=False, fontsize=8, labelcolor=ink, ncols=min(len(names), 3), handlelength=1.4)
-    return _render(figure, "svg").decode()
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK, ncols=min(len(names), 3), handlelength=1.4)
+    return _render(figure, "svg").decode().replace(INK, "currentColor")
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
@@ -170,7 +174,7 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return np.where(sound, total / np.maximum(count, 1.0), np.nan)
 
 
-def _figure(width: float, height: float, ink: str = "#30343b") -> "tuple[Any, Axes]":
+def _figure(width: float, height: float) -> "tuple[Any, Axes]":
     """A figure of its own, without pyplot, whose global state would keep every figure of a run in memory."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -178,12 +182,12 @@ def _figure(width: float, height: float, ink: str = "#30343b") -> "tuple[Any, Ax
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.tick_params(labelsize=8, colors=ink, length=3)
-    axes.grid(alpha=0.18, color=ink, linewidth=0.6)
+    axes.tick_params(labelsize=8, colors=INK, length=3)
+    axes.grid(alpha=0.18, color=INK, linewidth=0.6)
     axes.set_axisbelow(True)
     for name, side in axes.spines.items():
         side.set_visible(name in ("left", "bottom"))
-        side.set_color(ink)
+        side.set_color(INK)
         side.set_alpha(0.4)
     return figure, axes
 
@@ -194,12 +198,12 @@ def _thousands() -> Any:
     return FuncFormatter(lambda value, _: f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}")
 
 
-def _render(figure: Any, kind: str) -> bytes:
+def _render(figure: Any, kind: str, **options: Any) -> bytes:
     import matplotlib as mpl
 
     file = io.BytesIO()
     clear = kind == "svg"  # lies on a page, light or dark
     stamp = {"Date": None} if clear else {"Software": None}  # the same picture is the same file
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gen_jax", "font.family": "sans-serif"}):
-        figure.savefig(file, format=kind, transparent=clear, metadata=stamp)
+        figure.savefig(file, format=kind, transparent=clear, metadata=stamp, **options)
     return file.getvalue()

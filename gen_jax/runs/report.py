@@ -1,0 +1,238 @@
+"""report.html: one self-contained page of what a run did, made from the files in its folder alone."""
+
+import ast
+import base64
+import io
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gen_jax.runs import figures, log, manifest
+from gen_jax.runs.files import atomic_write_text, read_json
+from gen_jax.runs.settings import flatten
+
+STRIP = 9  # pictures in the strip over training
+THUMBNAIL = 300  # pixels
+
+
+def write_report(run_dir: str | Path) -> Path:
+    """Write `report.html` into the run folder and return its path; parts whose files are missing are left out.
+
+    Raises `UserError` where a file of the folder is damaged or the page cannot be written.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    run_dir = Path(run_dir)
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page = templates.get_template("report.html.j2").render(**content(run_dir))
+    return atomic_write_text(run_dir / "report.html", page)
+
+
+def content(run_dir: Path) -> dict[str, Any]:
+    """What the page shows, ready to be laid out; every part may be empty."""
+    config = read_json(run_dir / "config.json", default={})
+    record = read_json(run_dir / manifest.FILE, default={})
+    provenance = dict(manifest.summary(run_dir))
+    metrics = log.read_metrics(run_dir)
+    samples = _samples(run_dir)
+    reached = max([0, *(int(series.steps[-1]) for series in metrics.values()), *samples])
+    return {
+        "title": _experiment(run_dir, record),
+        "about": _about(run_dir / "experiment.py"),
+        "status": record.get("status", ""),
+        "reason": record.get("reason") or "",
+        "facts": _facts(config, provenance, reached),
+        "final": _embed(samples[max(samples)]) if samples else None,
+        "final_step": max(samples, default=0),
+        "strip": [(step, _thumbnail(samples[step])) for step in _spread(sorted(samples))],
+        "pictures": [(_words(path.stem), _embed(path)) for path in sorted((run_dir / "pictures").glob("*.png"))],
+        "curves": [
+            _inline(figures.curves(metrics, names, title, [_label(name, names) for name in names]))
+            for title, names in charts(metrics)
+        ],
+        "evaluation": evaluation(read_json(run_dir / "evaluation.json", default={})),
+        "diagnosis": _findings(read_json(run_dir / "diagnosis.json", default={})),
+        "settings": [(name, _value(value)) for name, value in flatten(config).items()],
+        "provenance": [(name, value) for name, value in provenance.items() if name != "status"],
+    }
+
+
+def charts(metrics: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """(title, names) of each chart: a held-out value beside the same one in training, else what shares a prefix.
+
+    Counts of skipped steps are shown only if there were any.
+    """
+    groups: dict[str, list[str]] = {}
+    held_out = {name.removeprefix("held_out/") for name in metrics if name.startswith("held_out/")}
+    for name in metrics:
+        if name.startswith("nonfinite/") and not (metrics[name].values > 0).any():
+            continue
+        bare = name.removeprefix("held_out/")
+        group = bare if bare in held_out else name.split("/", 1)[0]
+        groups.setdefault(group, []).append(name)
+    order = {name: place for place, name in enumerate([*sorted(held_out), "loss"])}
+    return [(_words(group), groups[group]) for group in sorted(groups, key=lambda group: order.get(group, len(order)))]
+
+
+def _label(name: str, names: list[str]) -> str:
+    """In a legend: a curve's name without the prefix that all have, or which split it is of."""
+    if f"held_out/{name}" in names:
+        return "training"
+    return "held out" if name.startswith("held_out/") else _words(name.split("/", 1)[-1])
+
+
+def evaluation(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tables of results, one for each protocol, whose stamp stands under it."""
+    tables: dict[str, dict[str, Any]] = {}
+    for result in found.get("results", []):
+        protocol = {"step": found.get("step"), **(result.get("protocol") or {})}
+        stamp = {name: str(value) for name, value in protocol.items() if value not in (None, "")}
+        table = tables.setdefault(repr(stamp), {"stamp": stamp, "rows": []})
+        value, interval = figure_with_interval(result.get("value"), result.get("interval"))
+        table["rows"].append(
+            {
+                "name": _words(str(result.get("name", ""))),
+                "value": value,
+                "interval": interval,
+                "kind": (result.get("interval_kind") or "") if interval else "",
+                "unit": result.get("unit") or "",
+            }
+        )
+    return list(tables.values())
+
+
+def figure_with_interval(value: float | None, interval: list[float] | None) -> tuple[str, str]:
+    """A number and its interval in the digits that mean something: two of the interval's half width."""
+    if value is None or not math.isfinite(value):
+        return "not finite", ""
+    if not interval or any(end is None or not math.isfinite(end) for end in interval) or interval[1] <= interval[0]:
+        return _number(value), ""
+    places = 1 - math.floor(math.log10((interval[1] - interval[0]) / 2))
+    if not 0 <= places <= 6:
+        return _number(value), f"{_number(interval[0])} to {_number(interval[1])}"
+    return _minus(f"{value:.{places}f}"), _minus(f"{interval[0]:.{places}f} to {interval[1]:.{places}f}")
+
+
+def _samples(run_dir: Path) -> dict[int, Path]:
+    found = {re.fullmatch(r"step_(\d+)", path.stem): path for path in (run_dir / "samples").glob("step_*.png")}
+    return {int(match[1]): path for match, path in found.items() if match}
+
+
+def _spread(steps: list[int], most: int = STRIP) -> list[int]:
+    """First and last, and between them steps that grow by a factor: models change most at the start."""
+    if len(steps) <= most:
+        return steps
+    places = {round((len(steps) - 1) ** (number / (most - 1))) for number in range(1, most)} | {0, len(steps) - 1}
+    rest = (place for place in range(len(steps)) if place not in places)
+    while len(places) < most:
+        places.add(next(rest))
+    return [steps[place] for place in sorted(places)]
+
+
+def _experiment(run_dir: Path, record: Mapping[str, Any]) -> str:
+    sittings = record.get("sittings") or [{}]
+    scripts = [word for word in shlex.split(sittings[0].get("command", "")) if word.endswith(".py")]
+    return Path(scripts[0]).stem if scripts else run_dir.resolve().name
+
+
+def _about(script: Path) -> str:
+    """The first paragraph of the experiment's docstring."""
+    try:
+        text = ast.get_docstring(ast.parse(script.read_text())) or ""
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _facts(config: Mapping[str, Any], provenance: Mapping[str, Any], reached: int) -> list[tuple[str, str]]:
+    asked = config.get("steps")
+    steps = f"{reached:,}" if asked in (None, reached) else f"{reached:,} of {asked:,}"
+    rows = [
+        ("data", config.get("data") or provenance.get("data")),
+        ("steps", steps if reached or asked else None),
+        ("batch", config.get("batch_size")),
+        ("seed", config.get("seed")),
+        ("parameters", provenance.get("parameters")),
+        ("training time", provenance.get("training time")),
+        ("finished", re.sub(r"T(\d\d:\d\d):.*", r" \1 UTC", str(provenance.get("finished") or ""))),
+    ]
+    return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _findings(found: Any) -> dict[str, Any]:
+    """A diagnosis of any shape as plain rows and tables: its lists of objects become tables."""
+    found = found if isinstance(found, dict) else {"findings": found}
+    tables, rows = [], []
+    for name, value in found.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            columns = list(dict.fromkeys(column for item in value for column in item))
+            body = [[_value(item.get(column)) for column in columns] for item in value]
+            tables.append({"title": _words(name), "columns": [_words(c) for c in columns], "rows": body})
+        elif value not in (None, [], {}):
+            rows.append((_words(name), _value(value)))
+    return {"rows": rows, "tables": tables} if rows or tables else {}
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value) or "–"
+    return str(value)
+
+
+def _number(value: float) -> str:
+    return _minus(f"{value:.5g}")
+
+
+def _minus(text: str) -> str:
+    return re.sub(r"(?<![0-9e])-", "−", text)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _embed(path: Path) -> str:
+    return _data(path.read_bytes())
+
+
+def _thumbnail(path: Path) -> str:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        file = io.BytesIO()
+        image.save(file, "PNG", optimize=True)
+    return _data(file.getvalue())
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _inline(svg: str) -> str:
+    """The SVG element alone, scaling with its column; its text was escaped by what drew it."""
+    from markupsafe import Markup
+
+    element = svg[svg.index("<svg") :]
+    return Markup(
+        re.sub(
+            r'(<svg[^>]*?) height="[^"]*"',
+            r"\1",
+            re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1),
+            count=1,
+        )
+    )

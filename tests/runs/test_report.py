@@ -1,0 +1,185 @@
+"""The report stands alone, survives whatever is missing, and says what the files say."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gen_jax.core.errors import UserError
+from gen_jax.runs import figures, log, manifest, report
+
+PROTOCOL = {"data": "digits", "split": "test"}
+EVALUATION = {
+    "step": 400,
+    "results": [
+        {"name": "elbo", "value": -101.2345, "interval": [-102.5, -99.9], "unit": "nats", "protocol": PROTOCOL,
+         "interval_kind": "95 % bootstrap over examples"},
+        {"name": "kl", "value": 7.25, "interval": None, "unit": "nats", "protocol": PROTOCOL},
+        {"name": "frechet_distance", "value": None, "interval": None, "unit": "", "protocol": {"features": "lenet"}},
+    ],
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a page says, what it would fetch, and whether its elements are closed in order."""
+
+    VOID = ("meta", "img", "br", "link")
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.fetched, self.open, self.hidden = [], [], [], 0
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        assert tag != "script"
+        self.fetched += [
+            value for name, value in attrs if name in ("src", "href") and not value.startswith(("data:", "#"))
+        ]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    folder = tmp_path / "my-run"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"data": "digits", "steps": 500, "seed": 3, "hyper": {"lr": 1e-4}}))
+    (folder / "experiment.py").write_text('"""A DCGAN <of digits>\n(Radford 2016).\n\nMore."""\n')
+    monkeypatch.setattr("sys.argv", ["experiments/dcgan.py", "--data", "digits"])
+    manifest.start(folder, SimpleNamespace(name="digits", fingerprint="f" * 64), {"generator": 1234}, "jit", 1, 0)
+    manifest.finish(folder, "stopped", "SIGTERM")
+    with log.Log(folder, 0, 64, 500, tensorboard=False) as lines:
+        for step in range(10, 401, 10):
+            lines.write(
+                step, {"loss/critic": 1 / step, "loss/generator": np.nan, "elbo": -step, "nonfinite/total": 0.0}
+            )
+        lines.write(400, {"held_out/elbo": -390.0})
+    for step in range(0, 401, 20):
+        figures.save_png(folder / "samples" / f"step_{step:08d}.png", np.full((40, 40, 1), step // 2, np.uint8))
+    figures.save_png(folder / "pictures" / "reconstructions.png", np.zeros((40, 40, 3), np.uint8))
+    (folder / "evaluation.json").write_text(json.dumps(EVALUATION))
+    (folder / "diagnosis.json").write_text(json.dumps({"findings": [{"sign": "mode_collapse", "fired": True}]}))
+    return folder
+
+
+def page(folder):
+    path = report.write_report(folder)
+    assert path == folder / "report.html"
+    return Page(path.read_text())
+
+
+def test_all_of_a_run_in_one_file(run):
+    found = page(run)
+    assert found.fetched == []
+    for said in (
+        "dcgan", "A DCGAN <of digits> (Radford 2016).", "stopped", "SIGTERM", "400 of 500", "generator 1,234",
+        "Step 400", "reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats", "frechet distance not finite",
+        "95 % bootstrap over examples", "step 400 · data digits · split test", "features lenet", "mode_collapse yes",
+        "training", "held out", "hyper.lr 0.0001", "data fingerprint ffffffffffffffff",
+    ):  # fmt: skip
+        assert said in found.words, said
+    assert "nonfinite" not in found.words  # nothing was skipped, so no chart of it
+    pictures = re.findall(r'<img src="data:image/png;base64,[A-Za-z0-9+/=]+"', (run / "report.html").read_text())
+    assert len(pictures) == 1 + report.STRIP + 1
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "config.json",
+        "manifest.json",
+        "metrics.jsonl",
+        "samples",
+        "pictures",
+        "evaluation.json",
+        "diagnosis.json",
+        "experiment.py",
+    ],
+)
+def test_any_part_may_be_missing(run, missing):
+    path = run / missing
+    path.rename(run.parent / missing)
+    assert "dcgan" in page(run).words or missing == "manifest.json"
+
+
+def test_an_empty_folder_has_a_page(tmp_path):
+    assert "nothing to report yet" in page(tmp_path).words
+    assert tmp_path.name in page(tmp_path).words
+
+
+def test_a_damaged_file_is_named(run):
+    (run / "evaluation.json").write_text("{")
+    with pytest.raises(UserError, match=r"evaluation\.json is not valid JSON"):
+        report.write_report(run)
+
+
+def test_names_cannot_break_the_page(run):
+    (run / "config.json").write_text(json.dumps({"data": "<script>alert(1)</script>", "steps": 5}))
+    (run / "metrics.jsonl").write_text('{"step": 1, "seconds": 0, "images": 1, "<b>/x&y": 1.0}\n')
+    found = page(run)  # would assert on a script element or an unclosed one
+    assert "<script>alert(1)</script>" in found.words
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "shown"),
+    [
+        (-101.2345, [-102.5, -99.9], ("−101.2", "−102.5 to −99.9")),
+        (0.123456, [0.1229, 0.1240], ("0.12346", "0.12290 to 0.12400")),
+        (12345.6, [12000.0, 12700.0], ("12346", "12000 to 12700")),
+        (3.0, [3.0, 3.0], ("3", "")),
+        (1e-9, None, ("1e-09", "")),
+        (None, [1.0, 2.0], ("not finite", "")),
+    ],
+)
+def test_digits_that_mean_something(value, interval, shown):
+    assert report.figure_with_interval(value, interval) == shown
+
+
+def test_charts_pair_training_with_held_out_and_group_by_prefix():
+    values = SimpleNamespace(values=np.array([0.0, 2.0]))
+    names = ["penalty/r1", "loss/critic", "loss/generator", "elbo", "nonfinite/total", "held_out/elbo", "held_out/fid"]
+    assert report.charts(dict.fromkeys(names, values)) == [
+        ("elbo", ["elbo", "held_out/elbo"]),
+        ("fid", ["held_out/fid"]),
+        ("loss", ["loss/critic", "loss/generator"]),
+        ("penalty", ["penalty/r1"]),
+        ("nonfinite", ["nonfinite/total"]),
+    ]
+
+
+def test_strip_has_the_ends_and_favours_the_start():
+    steps = list(range(0, 10_001, 100))
+    chosen = report._spread(steps)
+    assert len(chosen) == report.STRIP
+    assert chosen[0] == 0
+    assert chosen[-1] == 10_000
+    assert np.median(chosen) < 2_000
+    assert report._spread([0, 5]) == [0, 5]
+    assert report._spread([]) == []
+    assert all(len(set(report._spread(list(range(n))))) == min(n, report.STRIP) for n in range(30))
+
+
+def test_the_template_ships():
+    assert (Path(report.__file__).parent / "report.html.j2").exists()
+    assert "*.j2" in (Path(__file__).parents[2] / "pyproject.toml").read_text()

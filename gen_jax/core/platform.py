@@ -48,11 +48,16 @@ def configure() -> None:
 
 def _cpu_only() -> bool:
     """True where JAX cannot choose an accelerator: told to use the CPU, or no plug-in for another is installed."""
-    asked = jax.config.values["jax_platforms"] or os.environ.get("JAX_PLATFORMS", "")
+    asked = _asked()
     if asked:
         return set(asked.split(",")) == {"cpu"}
     plugins = util.find_spec("libtpu") is not None or util.find_spec("jax_plugins") is not None
     return not plugins and not metadata.entry_points(group="jax_plugins")
+
+
+def _asked() -> str:
+    """The platforms that JAX was told to use, "cpu" or "cuda,cpu"; "" where it may choose."""
+    return jax.config.values["jax_platforms"] or os.environ.get("JAX_PLATFORMS", "")
 
 
 def _machine() -> str:

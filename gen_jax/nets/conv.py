@@ -167,7 +167,7 @@ def _vary_alike(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
         raise TypeError(
             f"x [B, H, W, C] and a kernel of four axes, of one dtype, not {jax.typeof(x)}, {jax.typeof(kernel)}"
         )
-    varying = [getattr(jax.typeof(a), "vma", frozenset()) for a in (x, kernel)]
+    varying = [jax.typeof(a).manual_axis_type.varying for a in (x, kernel)]
     every = varying[0] | varying[1]
     x, kernel = (
         lax.pcast(a, tuple(every - own), to="varying") if every - own else a

@@ -1,4 +1,8 @@
-"""The three faces of a convolution as XLA writes them: what every platform but CPU runs."""
+"""The three faces of a convolution as XLA writes them: what every platform but CPU runs.
+
+The gradients are the programs of JAX's own differentiation rules, written out. (Asking `jax.linear_transpose` for them
+would differentiate inside a lowering, where `shard_map(check_vma=True)` sums over devices once more.)
+"""
 
 from typing import TypeAlias
 
@@ -19,15 +23,33 @@ def plain_input_grad(
     g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding, size: tuple[int, int]
 ) -> jax.Array:
     """g [B, h, w, O], kernel [kh, kw, I, O] -> the gradient to the input of `size`, [B, H, W, I]."""
-    x = jax.ShapeDtypeStruct((g.shape[0], *size, kernel.shape[2]), g.dtype)
-    (gradient,) = jax.linear_transpose(lambda x: plain_conv(x, kernel, stride=stride, padding=padding), x)(g)
-    return gradient
+    borders = [
+        (window - 1 - before, full + before - stride * (n - 1) - 1)
+        for n, window, full, (before, _) in zip(g.shape[1:3], kernel.shape[:2], size, padding, strict=True)
+    ]
+    return lax.conv_general_dilated(
+        g,
+        jnp.flip(kernel, (0, 1)),
+        (1, 1),
+        borders,
+        lhs_dilation=(stride, stride),
+        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+    )
 
 
 def plain_weight_grad(
     x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, window: tuple[int, int]
 ) -> jax.Array:
     """x [B, H, W, I], g [B, h, w, O] -> the gradient to the kernel of size `window`, [kh, kw, I, O]."""
-    kernel = jax.ShapeDtypeStruct((*window, x.shape[3], g.shape[3]), jnp.result_type(x))
-    (gradient,) = jax.linear_transpose(lambda k: plain_conv(x, k, stride=stride, padding=padding), kernel)(g)
-    return gradient
+    borders = [
+        (before, taps + stride * (n - 1) - full - before)
+        for n, taps, full, (before, _) in zip(g.shape[1:3], window, x.shape[1:3], padding, strict=True)
+    ]
+    return lax.conv_general_dilated(
+        x,
+        g,
+        (1, 1),
+        borders,
+        rhs_dilation=(stride, stride),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+    )

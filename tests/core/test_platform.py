@@ -1,0 +1,70 @@
+"""Start-up settings: what is added, what a person set and keeps, and that XLA really takes the recommended flags."""
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from gen_jax.core import platform
+
+FLAG = "--xla_cpu_experimental_ynn_fusion_type=dot"
+SHOW = """
+import os
+from gen_jax.core import platform
+platform.configure()
+import jax
+print(os.environ.get("XLA_FLAGS", ""))
+print(jax.config.values["jax_compilation_cache_dir"])
+print(jax.config.values["jax_persistent_cache_min_compile_time_secs"])
+print(len(jax.devices()))
+"""
+
+
+def started(**environment):
+    """What a fresh process reports after `configure()`; it exits unless XLA accepts the flags."""
+    dropped = ("XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "XDG_CACHE_HOME")
+    clean = {name: value for name, value in os.environ.items() if name not in dropped}
+    answer = subprocess.run(
+        [sys.executable, "-c", SHOW], env={**clean, **environment}, capture_output=True, text=True, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.splitlines()
+
+
+def test_flags_and_cache_of_a_fresh_process(tmp_path):
+    flags, cache, seconds, _ = started(JAX_PLATFORMS="cpu", HOME=str(tmp_path))
+    assert flags == FLAG
+    assert cache.startswith(str(tmp_path / ".cache" / "gen_jax" / "xla"))
+    assert float(seconds) == 0.5
+
+
+def test_a_persons_own_settings_stay():
+    own = "--xla_force_host_platform_device_count=2 --xla_cpu_experimental_ynn_fusion_type=invalid"
+    flags, cache, seconds, devices = started(
+        JAX_PLATFORMS="cpu",
+        XLA_FLAGS=own,
+        JAX_COMPILATION_CACHE_DIR="/somewhere",
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="7",
+    )
+    assert (flags, cache, float(seconds), devices) == (own, "/somewhere", 7.0, "2")
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [("0.9.2", False), ("0.10.2", True), ("0.12.0.1", True), ("0.13.0", False), ("1.0.0", False), ("odd", False)],
+)
+def test_flags_only_for_versions_that_were_tried(monkeypatch, version, known):
+    monkeypatch.setattr(metadata, "version", lambda package: version)
+    assert platform.cpu_flags() == (FLAG if known else "")
+
+
+@pytest.mark.parametrize(("asked", "added"), [("cpu", True), ("cuda,cpu", False), ("tpu", False)])
+def test_no_cpu_flag_where_an_accelerator_compiles(monkeypatch, asked, added):
+    monkeypatch.setattr(platform, "_asked", lambda: asked)
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    platform.configure()
+    assert os.environ["XLA_FLAGS"] == ("--mine " + FLAG if added else "--mine")

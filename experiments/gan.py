@@ -37,9 +37,8 @@ class Config(experiment.Config):
 
 def build(config: Config, data) -> Algorithm:
     widths, dtype = (config.width,) * config.depth, jnp.dtype(config.precision)
-    bounded = len(data.shape) == 3  # images end in tanh; points have no bounds
     return gan(
-        mlp.Generator(data.shape, widths=widths, bounded=bounded, dtype=dtype),
+        mlp.Generator(data.shape, widths=widths, dtype=dtype),
         mlp.Discriminator(widths=widths, dtype=dtype),
         loss=config.loss.value,
         shape=data.shape,

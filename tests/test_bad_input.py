@@ -52,6 +52,10 @@ def bad_folder(tmp_path, kind):
     folder = tmp_path / kind
     folder.mkdir()
     if kind == "corrupt":
+        from PIL import Image
+
+        for name in ("b.png", "c.png"):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / name)
         (folder / "a.png").write_bytes(b"not a picture")
     return f"folder:{folder}"
 

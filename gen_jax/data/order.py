@@ -5,8 +5,8 @@ permute(position % n), a keyed bijection of [0, n). Nothing needs saving to resu
 and numpy and jax.numpy give the same numbers (`xp` is either module).
 
 The bijection is the hash permutation of A. Kensler, "Correlated Multi-Jittered Sampling", Pixar TM 13-01 (2013), with
-cycle walking, applied twice under independent 32-bit keys (one pass is visibly uneven for n <= 64). All arithmetic is
-modulo 2^32, since JAX has no 64-bit integers by default.
+cycle walking, applied twice under independent 32-bit keys (one pass is measurably uneven for n <= 256). All arithmetic
+is modulo 2^32, since JAX has no 64-bit integers by default.
 """
 
 from typing import Any

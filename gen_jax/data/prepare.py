@@ -19,6 +19,10 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
     if importlib.util.find_spec("tensorflow") is None:
         raise missing_package("tensorflow", "pip install tensorflow-cpu", "preparing a data set (reading it does not)")
     try:
+        existing = library.builder(name, data_dir=root)
+        if existing.is_prepared() and existing.info.file_format.value != "array_record":
+            elsewhere = tfds.command(name, root / "array_record")
+            raise UserError(f"{existing.data_dir} holds it in another format; prepare it elsewhere with: {elsewhere}")
         builder = library.builder(name, data_dir=root, file_format="array_record")
     except (ValueError, library.core.registered.DatasetNotFoundError) as error:
         raise UserError(f"TensorFlow Datasets has no {name}: {_line(error)}") from error

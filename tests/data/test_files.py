@@ -42,10 +42,13 @@ def test_classes_by_sub_folder(tmp_path):
 
 def test_a_file_keeps_its_side_when_others_come(tmp_path):
     classes_folder(tmp_path, 40)
-    before = {i.tobytes() for i in folder.folder(str(tmp_path)).test.arrays["image"]}
-    picture(tmp_path / "a" / "new.png")
+    before = folder.folder(str(tmp_path))
+    for i in range(40):
+        picture(tmp_path / "a" / f"0_new_{i}.png")
     after = folder.folder(str(tmp_path))
-    assert before <= {i.tobytes() for i in after.test.arrays["image"]}
+    assert after.test.size > before.test.size
+    for old, new in ((before.train, after.train), (before.test, after.test)):
+        assert {i.tobytes() for i in old.arrays["image"]} <= {i.tobytes() for i in new.arrays["image"]}
 
 
 def test_flat_folder_has_no_labels_and_tiny_ones_still_split(tmp_path):

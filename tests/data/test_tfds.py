@@ -206,6 +206,15 @@ needs_tensorflow = pytest.mark.skipif(
 
 
 @needs_tensorflow
+def test_prepare_leaves_other_formats_alone(tmp_path):
+    folder = write(tmp_path, {"train": examples(2)}, name="mnist", version="3.0.1", file_format="tfrecord")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(UserError, match=r"holds it in another format; prepare it elsewhere with: .*/array_record$"):
+        prepare.prepare("mnist", str(tmp_path))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@needs_tensorflow
 def test_prepare_asks_for_files_that_must_be_fetched_by_hand(tmp_path):
     with pytest.raises(UserError, match="imagenet2012 must be downloaded by hand: put its files in a folder") as caught:
         prepare.prepare("imagenet2012", str(tmp_path))

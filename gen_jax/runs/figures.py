@@ -6,14 +6,11 @@ Images are float [..., H, W, C] in [-1, 1]; pictures are uint8 [H, W, C] (C of 1
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gen_jax.runs.files import atomic_write_bytes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PADDING = 2
 TARGET = 560  # pixels: small pictures are enlarged to about this size, so that digits of 28 × 28 can be read
@@ -174,7 +171,7 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return np.where(sound, total / np.maximum(count, 1.0), np.nan)
 
 
-def _figure(width: float, height: float) -> "tuple[Any, Axes]":
+def _figure(width: float, height: float) -> tuple[Any, Any]:
     """A figure of its own, without pyplot, whose global state would keep every figure of a run in memory."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -174,3 +174,11 @@ def test_bfloat16_ends_in_float32():
         out = jax.eval_shape(lambda v, x, m=module: m.apply(v, x, train=False), state, x)
         assert out.dtype == jnp.float32
         assert "bf16[2,4,4,4]" in str(jax.make_jaxpr(lambda v, x, m=module: m.apply(v, x, train=False))(state, x))
+
+
+def test_what_is_too_large_is_cut_evenly():
+    latents = jax.random.normal(KEY, (2, 5))
+    large, small = Generator((32, 32, 1), width=2), Generator((29, 29, 1), width=2)
+    state = large.init(KEY, latents, train=False)
+    whole = large.apply(state, latents, train=False)
+    np.testing.assert_allclose(small.apply(state, latents, train=False), whole[:, 1:30, 1:30], atol=1e-6)

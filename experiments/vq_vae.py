@@ -1,0 +1,58 @@
+"""VQ-VAE (van den Oord et al. 2017, arXiv:1711.00937) with an autoregressive prior of its codes, trained beside it.
+
+python experiments/vq_vae.py
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.vq_vae import vq_vae
+from gen_jax.nets import vq
+from gen_jax.objectives import likelihoods
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    lr_prior: float = 1e-3
+    commitment: float = 0.25
+    codebook_decay: float = 0.99
+    revive: float = 1.0
+    """latents a batch below which a code starts anew; 0: never"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    sigma: float = 0.2
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    codes: int = 64
+    code_size: int = 16
+    """dimensions of a code vector"""
+    stages: int = 2
+    """halvings of the image: 28 pixels become a grid of 7 by 7 codes"""
+    width: int = 64
+    prior_layers: int = 6
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return vq_vae(
+        vq.Encoder(config.code_size, width=config.width, stages=config.stages, dtype=dtype),
+        vq.Decoder(data.shape[-1], width=config.width, stages=config.stages, dtype=dtype),
+        vq.CodePrior(config.codes, width=config.width, layers=config.prior_layers, dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma),
+        shape=data.shape,
+        codes=config.codes,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

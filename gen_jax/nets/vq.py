@@ -1,0 +1,120 @@
+"""Networks of the VQ-VAE (van den Oord et al. 2017, section 4.1): strided convolutions and residual blocks; and a small
+gated PixelCNN (van den Oord et al. 2016) over the grid of codes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from gen_jax.core.errors import UserError
+from gen_jax.nets.layers import Conv, ConvTranspose
+
+
+class Residual(nn.Module):
+    """x + conv1(relu(conv3(relu(x)))), same shape."""
+
+    hidden: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = Conv(self.hidden, 3, dtype=self.dtype)(nn.relu(x))
+        return x + Conv(x.shape[-1], 1, dtype=self.dtype)(nn.relu(y))
+
+
+class Encoder(nn.Module):
+    """Images [B, S, S, C] -> [B, S/2^stages, S/2^stages, dims]. UserError where S is no multiple of 2^stages."""
+
+    dims: int
+    width: int = 64
+    stages: int = 2
+    blocks: int = 2
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        if len(x.shape) != 4 or x.shape[1] % 2**self.stages or x.shape[2] % 2**self.stages:
+            given = "×".join(map(str, x.shape[1:]))
+            raise UserError(f"this encoder halves {self.stages} times and needs sides divisible by it, not {given}")
+        for stage in range(self.stages):
+            x = Conv(self.width // 2 ** (stage < self.stages - 1), 4, stride=2, dtype=self.dtype)(x)
+            x = nn.relu(x) if stage < self.stages - 1 else x
+        for _ in range(self.blocks):
+            x = Residual(self.width // 2, dtype=self.dtype)(x)
+        return Conv(self.dims, 1, dtype=self.dtype)(nn.relu(x)).astype(jnp.float32)
+
+
+class Decoder(nn.Module):
+    """[B, h, w, dims] -> likelihood parameters [B, h·2^stages, w·2^stages, outputs], unbounded."""
+
+    outputs: int
+    width: int = 64
+    stages: int = 2
+    blocks: int = 2
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        x = Conv(self.width, 3, dtype=self.dtype)(x)
+        for _ in range(self.blocks):
+            x = Residual(self.width // 2, dtype=self.dtype)(x)
+        x = nn.relu(x)
+        for _ in range(self.stages - 1):
+            x = nn.relu(ConvTranspose(self.width // 2, 4, dtype=self.dtype)(x))
+        return ConvTranspose(self.outputs, 4, dtype=self.dtype)(x).astype(jnp.float32)
+
+
+def causal_mask(size: int, strict: bool) -> np.ndarray:
+    """[size, size, 1, 1]: 1 at positions before the centre in raster order, and at the centre unless `strict`."""
+    order = np.arange(size * size).reshape(size, size)
+    centre = size * size // 2
+    return (order < centre if strict else order <= centre).astype(np.float32)[..., None, None]
+
+
+class MaskedConv(nn.Module):
+    """A convolution that sees only what comes before a position in raster order (and itself unless `strict`)."""
+
+    features: int
+    kernel_size: int = 3
+    strict: bool = False
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape) * causal_mask(shape[0], self.strict)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
+        y = jax.lax.conv_general_dilated(
+            x.astype(self.dtype), kernel.astype(self.dtype), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return y + bias.astype(self.dtype)
+
+
+class CodePrior(nn.Module):
+    """Code numbers int32 [B, h, w] -> logits [B, h, w, codes], each position seeing only those before it.
+
+    Gated residual masked convolutions. The raster-order mask leaves the blind spot of the first PixelCNN, to the right
+    of each row's past: on a grid of 7×7 six 5×5 layers leave little of it.
+    """
+
+    codes: int
+    width: int = 64
+    layers: int = 6
+    kernel_size: int = 5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, numbers: jax.Array, *, train: bool) -> jax.Array:
+        height, width = numbers.shape[1:]
+        place = self.param("place", nn.initializers.normal(0.02), (height, width, self.width))
+        x = MaskedConv(self.width, self.kernel_size, strict=True, dtype=self.dtype)(
+            nn.Embed(self.codes, self.width)(numbers)
+        )
+        x = x + place.astype(self.dtype)
+        for _ in range(self.layers):
+            y = MaskedConv(2 * self.width, self.kernel_size, dtype=self.dtype)(nn.elu(x))
+            value, gate = jnp.split(y, 2, axis=-1)
+            x = x + jnp.tanh(value) * nn.sigmoid(gate)
+        return Conv(self.codes, 1, dtype=self.dtype)(nn.relu(x)).astype(jnp.float32)

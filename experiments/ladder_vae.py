@@ -1,0 +1,72 @@
+"""Hierarchical VAE with top-down inference (Sønderby et al. 2016; VDVAE, Child 2021, arXiv:2011.10650).
+
+python experiments/ladder_vae.py                              # 28 pixels: latents at 1, 7, 14 pixels
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.ladder_vae import ladder_vae
+from gen_jax.nets import ladder
+from gen_jax.objectives import likelihoods
+from gen_jax.objectives.likelihoods import Binarization
+from gen_jax.objectives.rate import FreeBits, linear_warmup
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    beta: float = 1.0
+    free_bits: float = 0.5
+    """nats a level that cost nothing (each example)"""
+    clip: float = 200.0
+    """largest gradient norm"""
+    ema_decay: float = 0.995
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    binarization: Binarization = Binarization.DYNAMIC
+    blocks: tuple[int, ...] = (2, 2, 1, 0)
+    """stochastic blocks at each resolution: one pixel, a quarter, a half and the whole of the image"""
+    latents: int = 8
+    """channels of each level's latent"""
+    width: int = 48
+    hidden: int = 24
+    """of the bottleneck in each block"""
+    warm_up: int = 1000
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    size = data.shape[0]
+    stages = tuple(zip((1, size // 4, size // 2, size), config.blocks, strict=True))
+    decoder = ladder.Decoder(
+        stages,
+        likelihoods.bernoulli().parameters(data.shape[-1]),
+        width=config.width,
+        hidden=config.hidden,
+        latents=config.latents,
+        dtype=dtype,
+    )
+    return ladder_vae(
+        ladder.Encoder(stages, width=config.width, hidden=config.hidden, dtype=dtype),
+        decoder,
+        latent_shapes=decoder.latent_shapes,
+        likelihood=likelihoods.bernoulli(),
+        binarization=config.binarization,
+        shape=data.shape,
+        free_bits=FreeBits.PER_SAMPLE,
+        warm_up=linear_warmup(config.warm_up),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,57 @@
+"""Adversarial autoencoder (Makhzani et al. 2016, arXiv:1511.05644), which is also the WAE-GAN.
+
+python experiments/aae.py
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.aae import aae
+from gen_jax.nets import dcgan, mlp
+from gen_jax.objectives import likelihoods
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    lr_discriminator: float = 5e-4
+    b1_discriminator: float = 0.5
+    adversarial: float = 10.0
+    """weight of the game in the encoder's second step"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    sigma: float = 0.2
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    stochastic: bool = False
+    """codes are draws of q(z|x) in place of its mean"""
+    discriminator_width: int = 512
+    latent_size: int = 8
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return aae(
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        mlp.Discriminator(widths=(config.discriminator_width,) * 2, dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma),
+        shape=data.shape,
+        latent_size=config.latent_size,
+        stochastic=config.stochastic,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

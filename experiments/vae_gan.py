@@ -1,0 +1,56 @@
+"""VAE-GAN (Larsen et al. 2016, arXiv:1512.09300): reconstructions judged in a discriminator's features.
+
+python experiments/vae_gan.py
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.vae_gan import vae_gan
+from gen_jax.nets import dcgan
+from gen_jax.objectives import likelihoods
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 3e-4
+    b1: float = 0.5
+    b2: float = 0.999
+    lr_discriminator: float = 2e-4
+    beta: float = 1.0
+    similarity: float = 0.01
+    """the paper's gamma: weight of the similarity against the game, in the decoder's loss"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    sigma: float = 0.2
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    layer: int = -1
+    """hidden layer of the discriminator that measures similarity, counted from the first"""
+    latent_size: int = 16
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return vae_gan(
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Discriminator(width=config.width, dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma),
+        shape=data.shape,
+        latent_size=config.latent_size,
+        layer=config.layer,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

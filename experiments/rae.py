@@ -1,0 +1,57 @@
+"""Regularised autoencoder (Ghosh et al. 2020, arXiv:1903.12436) with a mixture of Gaussians fitted to its codes.
+
+python experiments/rae.py                                   # RAE-GP: gradient penalty on the decoder
+python experiments/rae.py --hyper.gradient-penalty 0        # the code's norm alone
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models import vae_regularizers
+from gen_jax.models.autoencoder import autoencoder
+from gen_jax.nets import mlp
+from gen_jax.objectives import likelihoods, priors
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    lr_density: float = 1e-2
+    latent_l2: float = 0.1
+    gradient_penalty: float = 0.01
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    sigma: float = 0.2
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    components: int = 10
+    """Gaussians in the density of codes, as in the paper"""
+    latent_size: int = 16
+    width: int = 512
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return autoencoder(
+        # No batch normalisation: the gradient penalty needs a decoder that treats examples apart.
+        mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
+        mlp.Decoder(data.shape, widths=(config.width, config.width), dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma),
+        shape=data.shape,
+        latent_size=config.latent_size,
+        regularizers=(vae_regularizers.latent_l2(), vae_regularizers.gradient_penalty()),
+        density=priors.gaussian_mixture(config.latent_size, config.components, spread=2.0),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,61 @@
+"""β-TCVAE (Chen et al. 2018, arXiv:1802.04942): the KL in three parts, of which total correlation weighs more.
+
+python experiments/tc_vae.py --hyper.total-correlation 6
+python experiments/tc_vae.py --hyper.dip 10 --hyper.total-correlation 1     # DIP-VAE (Kumar et al. 2018)
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models import vae_regularizers
+from gen_jax.models.vae import vae
+from gen_jax.nets import dcgan
+from gen_jax.objectives import likelihoods
+from gen_jax.objectives.disentangle import Dip
+from gen_jax.objectives.likelihoods import Binarization
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    beta: float = 0.0
+    """weight of the KL as a whole, beside its parts"""
+    mutual_information: float = 1.0
+    total_correlation: float = 6.0
+    dimension_kl: float = 1.0
+    dip: float = 0.0
+    """weight of DIP-VAE II's penalty on the covariance of q(z)"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    binarization: Binarization = Binarization.DYNAMIC
+    latent_size: int = 10
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    parts = vae_regularizers.total_correlation(data.train.size)
+    return vae(
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        likelihood=likelihoods.bernoulli(),
+        binarization=config.binarization,
+        shape=data.shape,
+        latent_size=config.latent_size,
+        regularizers=(*parts, vae_regularizers.dip(Dip.II)),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,56 @@
+"""VAE with a VampPrior (Tomczak & Welling 2018, arXiv:1705.07120): a mixture of posteriors of learned pseudo-inputs.
+
+python experiments/vamp_vae.py
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.vae import vae
+from gen_jax.nets import mlp
+from gen_jax.objectives import likelihoods, priors
+from gen_jax.objectives.likelihoods import Binarization
+from gen_jax.objectives.rate import linear_warmup
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 5e-4
+    b1: float = 0.9
+    b2: float = 0.999
+    beta: float = 1.0
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    binarization: Binarization = Binarization.DYNAMIC
+    components: int = 200
+    """pseudo-inputs; the paper has 500 for 50,000 images"""
+    latent_size: int = 40
+    width: int = 300
+    warm_up: int = 1000
+    """steps over which the KL's weight rises"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return vae(
+        mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
+        mlp.Decoder(data.shape, widths=(config.width, config.width), dtype=dtype),
+        likelihood=likelihoods.bernoulli(),
+        binarization=config.binarization,
+        shape=data.shape,
+        latent_size=config.latent_size,
+        prior=lambda encode: priors.vamp(encode, data.shape, config.components),
+        warm_up=linear_warmup(config.warm_up),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,52 @@
+"""Wasserstein autoencoder with MMD penalty (Tolstikhin et al. 2018, arXiv:1711.01558): deterministic codes.
+
+python experiments/wae.py --hyper.mmd 100
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models import vae_regularizers
+from gen_jax.models.autoencoder import autoencoder
+from gen_jax.nets import dcgan
+from gen_jax.objectives import likelihoods
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr: float = 1e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    mmd: float = 2000.0
+    """weight of MMD², against a squared error over 2 sigma² an image"""
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    sigma: float = 0.2
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    latent_size: int = 8
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return autoencoder(
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        likelihood=likelihoods.gaussian(config.sigma),
+        shape=data.shape,
+        latent_size=config.latent_size,
+        regularizers=(vae_regularizers.mmd(),),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -75,7 +75,9 @@ def png(picture: np.ndarray, scale: int | None = None) -> bytes:
     large = picture.repeat(scale, axis=0).repeat(scale, axis=1)
     file = io.BytesIO()
     Image.fromarray(large[..., 0] if large.ndim == 3 and large.shape[-1] == 1 else large).save(
-        file, "PNG", optimize=True
+        file,
+        "PNG",
+        compress_level=3,  # 20 times as fast as the smallest file, and a tenth larger
     )
     return file.getvalue()
 

@@ -96,7 +96,8 @@ def test_all_of_a_run_in_one_file(run):
         "dcgan", "A DCGAN <of digits> (Radford 2016).", "stopped", "SIGTERM", "400 of 500", "generator 1,234",
         "Step 400", "reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats",
         "frechet distance not finite", "95 % bootstrap over examples", "step 400 · data digits · split test",
-        "features lenet", "mode_collapse yes", "training", "held out", "hyper.lr 0.0001", "data fingerprint ffffffffffffffff",
+        "features lenet", "mode_collapse yes", "training", "held out", "hyper.lr 0.0001",
+        "data fingerprint ffffffffffffffff",
     ):  # fmt: skip
         assert said in found.words, said
     assert "nonfinite" not in found.words  # nothing was skipped, so no chart of it

@@ -22,7 +22,7 @@ from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 
 FEATURES = 84
-ARCHITECTURE = "lenet-conv32x3-conv64x3-dense256-dense84/adamw-cosine-shift2/v1"
+ARCHITECTURE = "lenet-conv32x3-conv64x3-dense256-dense84/adamw-cosine-shift/v2"
 
 
 def patches(images: jax.Array) -> jax.Array:
@@ -89,8 +89,9 @@ def train_classifier(
 ) -> Classifier:
     """Train on uint8 images [N, H, W, C] and integer labels [N]; deterministic on one platform.
 
-    AdamW with a cosine schedule and shifts of up to 2 pixels. `steps` None means five epochs, but 800 at least. On
-    4,000 real MNIST digits that gives about 98.5 % on the 1,000 held out, in half a minute on two CPU cores.
+    AdamW with a cosine schedule and shifts of up to 1/14 of the size (2 pixels of 28). `steps` None means five epochs,
+    but 800 at least. On 4,000 real MNIST digits that gives about 98.5 % on the 1,000 held out, in half a minute on two
+    CPU cores.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if images.dtype != np.uint8 or images.ndim != 4:
@@ -103,11 +104,12 @@ def train_classifier(
     params = network.init(keys.named(key, "init"), from_uint8(images[:1]))["params"]
     optimizer = optax.adamw(optax.cosine_decay_schedule(learning_rate, steps), weight_decay=1e-3)
     data, targets = jnp.asarray(images), jnp.asarray(labels, jnp.int32)
+    reach = min(images.shape[1:3]) // 14
     shift_key = keys.named(key, "shift")
 
     def step(carry, now):
         (params, state), (index, rows) = carry, now
-        batch = shift(jax.random.fold_in(shift_key, index), from_uint8(data[rows]), 2)
+        batch = shift(jax.random.fold_in(shift_key, index), from_uint8(data[rows]), reach)
 
         def loss(params):
             logits = network.apply({"params": params}, batch)[1]

@@ -53,10 +53,12 @@ def gan(
     classes: with it both players get the label. share_fakes: both players see one fake batch, made once; otherwise
     each phase draws its own, as in the paper's algorithm 1. fresh_reals: the generator's phase gets real examples of
     its own (only relativistic losses look at them). packing: the discriminator judges that many examples at once.
+    latents: (key, count) -> latents [count, latent_size], standard normal by default. adapt, augment, penalties,
+    auxiliary, controllers, unroll: see `gan_parts`; published ones are in `gan_terms` and `gan_heads`.
     project: applied to the discriminator's parameters after each step (weight clipping).
     Raises UserError for combinations that cannot work together.
     """
-    _check(n_critic, share_fakes, packing, classes, augment)
+    _check(n_critic, share_fakes, packing, classes, augment, auxiliary)
     draw = latents or normal_latents(latent_size)
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
     clip = "clip_norm" if "clip_norm" in hyper else None
@@ -142,7 +144,11 @@ def gan(
         made, generator_stats = fakes(params, context)
         value, (view, stats, metrics) = discriminator_loss(params, context, jax.lax.stop_gradient(made))
         moved = {c.name: c.update(context.aux[c.name], view) for c in controllers}
-        metrics |= {f"aux/{name}": after for name, after in moved.items() if isinstance(after, jax.Array)}
+        metrics |= {
+            "/".join(["aux", name, *(str(step.key) for step in path)]): leaf.astype(jnp.float32)
+            for name, after in moved.items()
+            for path, leaf in jax.tree.leaves_with_path(after)
+        }
         return value, Aux({"discriminator": stats, **generator_stats}, metrics, jax.lax.stop_gradient(moved))
 
     def look_ahead(params: Players, context: Context, made: dict[str, Array]) -> Players:
@@ -153,6 +159,8 @@ def gan(
         def one(carry, _):
             ahead, opt = carry
             slope = jax.grad(lambda p: discriminator_loss({**params, "discriminator": p}, context, made)[0])(ahead)
+            # An unused weight has slope 0, where the root that Adam divides by has no derivative.
+            slope = jax.tree.map(lambda g: jnp.where(g == 0, 1e-12, g), slope)
             updates, opt = optimizer.update(slope, opt, ahead)
             return (jax.tree.map(jnp.add, ahead, updates), opt), None
 
@@ -223,7 +231,9 @@ def gan(
     return algorithm._replace(prior=prior, decode=decode, sample=sample, evaluate=evaluate, score=score)
 
 
-def _check(n_critic: int, share_fakes: bool, packing: int, classes: int | None, augment: Any) -> None:
+def _check(
+    n_critic: int, share_fakes: bool, packing: int, classes: int | None, augment: Any, auxiliary: Auxiliary | None
+) -> None:
     if n_critic < 1:
         raise UserError(f"n_critic is {n_critic}; the discriminator takes 1 step a round or more")
     if share_fakes and n_critic > 1:
@@ -232,6 +242,10 @@ def _check(n_critic: int, share_fakes: bool, packing: int, classes: int | None, 
         raise UserError("packing judges several examples at once, which have several labels; use packing 1 here")
     if packing > 1 and augment is not None:
         raise UserError("augmentations act on single images, and a packing discriminator sees stacks; use packing 1")
+    if packing > 1 and auxiliary is not None:
+        raise UserError(
+            "a second head answers for single images, and a packing discriminator sees stacks; use packing 1"
+        )
 
 
 def need_labels(classes: int | None, model: str, name: str) -> int:
@@ -239,3 +253,15 @@ def need_labels(classes: int | None, model: str, name: str) -> int:
     if classes is None:
         raise UserError(f"{model} needs labels, and {name} has none; use labelled data such as mnist5k, or dcgan")
     return classes
+
+
+def need_whole_packs(packing: int, batch_size: int, devices: int = 1) -> int:
+    """The packing. Raises UserError where a device's share of the batch is not a whole number of packs."""
+    if packing < 1:
+        raise UserError(f"packing {packing}: the discriminator judges 1 example at a time or more")
+    if batch_size % (packing * devices):
+        unit = packing * devices
+        whole = f"{batch_size // unit * unit} or {-(-batch_size // unit) * unit}" if batch_size > unit else str(unit)
+        on = f" on each of {devices} devices" if devices > 1 else ""
+        raise UserError(f"packing {packing} does not divide a batch of {batch_size}{on}; try --batch-size {whole}")
+    return packing

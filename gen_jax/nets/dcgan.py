@@ -5,6 +5,7 @@ the image until 4 to 7 pixels are left, and what a generator makes too large is 
 N(0, .02), BatchNorm scales at N(1, .02); a layer before BatchNorm has no bias, whose true gradient would be zero.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from gen_jax.nets.layers import (
     normal_init,
     with_label,
 )
+from gen_jax.nets.minibatch import minibatch_stddev
 
 SMALLEST, LARGEST = 8, 128
 KERNEL = normal_init(0.02)
@@ -155,6 +157,7 @@ class Discriminator(nn.Module):
     dropout: float = 0.0
     spectral: bool = False
     classes: int | None = None
+    stddev_group: int | None = None  # rows of a group whose standard deviation the last layer sees (4 in the papers)
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -169,8 +172,13 @@ class Discriminator(nn.Module):
             spectral=self.spectral,
             dtype=self.dtype,
         )(x, train)
+        top = hidden[-1]
+        if self.stddev_group:
+            # Held-out batches have any size: there a group is what both share.
+            group = self.stddev_group if train else math.gcd(self.stddev_group, x.shape[0])
+            top = minibatch_stddev(top, group)
         # A 4×4 convolution of the last 4×4 map is a dense layer; PyTorch's has no bias.
-        flat = hidden[-1].reshape(x.shape[0], -1)
+        flat = top.reshape(x.shape[0], -1)
         head = Dense(1, use_bias=self.norm is None, spectral=self.spectral, dtype=self.dtype, kernel_init=KERNEL)
         logits = head(flat, train=train)[:, 0].astype(jnp.float32)
         return (logits, hidden) if features else logits

@@ -1,0 +1,53 @@
+"""A conditional DCGAN: both players are told the label (Mirza & Osindero 2014, arXiv:1411.1784).
+
+    python experiments/cgan.py                                # mnist5k, 28x28
+    python -m gen_jax sample runs/cgan-mnist5k-seed0 --label 3
+
+The label joins the generator's latents, and the discriminator's image as constant maps, one a class. Expect
+recognisable digits of the label asked for after about 1,500 steps.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan, need_labels
+from gen_jax.nets import dcgan
+from gen_jax.objectives.adversarial import Loss
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 2e-4
+    lr_discriminator: float = 2e-4
+    b1: float = 0.5
+    b2: float = 0.999
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    loss: Loss = Loss.non_saturating
+    latent_size: int = 100
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    classes, dtype = need_labels(data.classes, "cgan", data.name), jnp.dtype(config.precision)
+    return gan(
+        dcgan.Generator(data.shape, width=config.width, classes=classes, dtype=dtype),
+        dcgan.Discriminator(width=config.width, classes=classes, dtype=dtype),
+        loss=config.loss.value,
+        shape=data.shape,
+        latent_size=config.latent_size,
+        classes=classes,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,61 @@
+"""WGAN-GP: the critic's slope held at 1 by a penalty (Gulrajani et al. 2017, arXiv:1704.00028).
+
+    python experiments/wgan_gp.py                             # mnist5k, 28x28
+    python experiments/wgan_gp.py --data tfds:cifar10 --width 64
+
+The paper's algorithm 1: five critic steps a round, lambda 10, Adam 1e-4 (0, .9), no BatchNorm in the critic.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import jax.numpy as jnp
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models import gan_terms
+from gen_jax.models.gan import gan
+from gen_jax.nets import dcgan
+from gen_jax.nets.layers import LayerNorm
+from gen_jax.objectives import adversarial
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 1e-4
+    lr_discriminator: float = 1e-4
+    b1: float = 0.0
+    b2: float = 0.9
+    gradient_penalty: float = 10.0
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    latent_size: int = 100
+    width: int = 32
+    """channels of the widest image's layer; deeper layers double it"""
+    n_critic: int = 5
+    """critic steps a round"""
+    layer_norm: bool = False
+    """LayerNorm in the critic, which BatchNorm's dependence between examples rules out"""
+    one_sided: bool = False
+    """charge only slopes above 1"""
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    dtype = jnp.dtype(config.precision)
+    return gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
+        dcgan.Discriminator(width=config.width, norm=LayerNorm if config.layer_norm else None, dtype=dtype),
+        loss=adversarial.wasserstein,
+        shape=data.shape,
+        latent_size=config.latent_size,
+        n_critic=config.n_critic,
+        penalties=(gan_terms.gradient_penalty(one_sided=config.one_sided),),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,80 @@
+"""Second heads of a discriminator: AC-GAN's classifier (Odena et al. 2017) and InfoGAN's codes (Chen et al. 2016).
+
+The discriminator returns (logits, head's outputs), as `nets.heads.WithHead` does.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from gen_jax.core import keys
+from gen_jax.core.types import Array
+from gen_jax.models.gan_parts import Auxiliary, View
+from gen_jax.objectives import classifier, infogan
+
+
+def acgan_head(weight: str = "classification") -> Auxiliary:
+    """AC-GAN: D recovers labels from real and fake images, G has them recovered. Head: class logits [B, classes]."""
+
+    def discriminator(real: Array, fake: Array, view: View) -> Array:
+        label = view.context.batch["label"]
+        return classifier.cross_entropy(real, label) + classifier.cross_entropy(fake, label)
+
+    def generator(real: Array, fake: Array, view: View) -> Array:
+        return classifier.cross_entropy(fake, view.context.batch["label"])
+
+    return Auxiliary(weight, discriminator, generator)
+
+
+class Codes(NamedTuple):
+    """InfoGAN's latents: noise, then `groups` one-hot codes, then continuous ones. MNIST: 62, 10, 1, 2."""
+
+    noise: int = 62
+    categories: int = 10
+    groups: int = 1
+    continuous: int = 2
+
+    @property
+    def discrete(self) -> int:
+        return self.groups * self.categories
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the head returns: category logits, then the means of the continuous codes."""
+        return self.discrete + self.continuous
+
+    @property
+    def size(self) -> int:
+        return self.noise + self.outputs
+
+    def draw(self, key: Array, count: int) -> Array:
+        """Latents [count, size], for `gan(latents=...)`."""
+        parts = [keys.normal(keys.named(key, "noise"), count, self.noise)]
+        if self.discrete:
+            parts.append(infogan.draw_categorical(key, count, self.categories, self.groups))
+        if self.continuous:
+            parts.append(infogan.draw_continuous(key, count, self.continuous))
+        return jnp.concatenate(parts, axis=-1)
+
+
+def infogan_head(codes: Codes, weight: str = "information", continuous: str = "continuous") -> Auxiliary:
+    """InfoGAN: both players maximise the bound on I(codes; image) over fakes. Head: outputs [B, codes.outputs].
+
+    hyper[continuous] weighs the continuous codes' share (.1 in the paper), whose posterior has unit variance.
+    """
+
+    def lost(real: Array, fake: Array, view: View) -> Array:
+        drawn, total = view.latents[:, codes.noise :], jnp.float32(0.0)
+        if codes.discrete:
+            likelihood = infogan.categorical_log_likelihood(
+                fake[:, : codes.discrete], drawn[:, : codes.discrete], codes.groups
+            )
+            entropy = infogan.categorical_entropy(codes.categories, codes.groups)
+            total += infogan.mutual_information(likelihood, entropy)
+        if codes.continuous:
+            likelihood = infogan.gaussian_log_likelihood(drawn[:, codes.discrete :], fake[:, codes.discrete :])
+            entropy = infogan.continuous_entropy(codes.continuous)
+            total += view.context.hyper[continuous] * infogan.mutual_information(likelihood, entropy)
+        return -total
+
+    return Auxiliary(weight, lost, lost)

@@ -1,0 +1,141 @@
+"""Ready-made parts for `gan`: the penalties, augmentations, controllers and changed games of published GANs.
+
+Each joins a function of `objectives` to what a step sees (`gan_parts.View`, `Context`). Strengths are names of hyper.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from gen_jax.core import axis, keys
+from gen_jax.core.types import Array, Context
+from gen_jax.models.gan_parts import Adapt, Augment, Controller, Penalty, View
+from gen_jax.objectives import ada, augment, began, penalties, regularizers
+from gen_jax.objectives import top_k as top_k_
+from gen_jax.objectives.adversarial import AdversarialLoss
+from gen_jax.objectives.penalties import Gradients, input_gradients
+
+
+def gradient_penalty(
+    weight: str = "gradient_penalty", one_sided: bool = False, gradients: Gradients = input_gradients
+) -> Penalty:
+    """WGAN-GP at random interpolates (Gulrajani et al. 2017); hyper[weight] is lambda, 10 in the paper."""
+    return Penalty(
+        weight,
+        lambda v: penalties.gradient_penalty(v.critic, v.real, v.fake, v.key, one_sided=one_sided, gradients=gradients),
+    )
+
+
+def dragan(weight: str = "dragan", gradients: Gradients = input_gradients) -> Penalty:
+    """DRAGAN near the data (Kodali et al. 2017); hyper[weight] is lambda, 10 in the paper."""
+    return Penalty(weight, lambda v: penalties.dragan(v.critic, v.real, v.key, gradients=gradients))
+
+
+def r1(weight: str = "r1_gamma", interval: int = 1) -> Penalty:
+    """gamma / 2 E |grad D|^2 at real examples (Mescheder et al. 2018); hyper[weight] is gamma.
+
+    interval: computed on every so many rounds only, times as strong (StyleGAN2's lazy regularisation).
+    """
+
+    def function(view: View) -> Array:
+        def charge() -> Array:
+            return 0.5 * penalties.r1(view.critic, view.real)
+
+        return charge() if interval == 1 else penalties.lazy(charge, view.context.step, interval)
+
+    return Penalty(weight, function)
+
+
+def r1_and_r2(weight: str = "gamma") -> Penalty:
+    """gamma / 2 (R1 + R2), at real examples and at fakes (Huang et al. 2024, R3GAN); hyper[weight] is gamma."""
+    return Penalty(weight, lambda v: 0.5 * (penalties.r1(v.critic, v.real) + penalties.r2(v.critic, v.fake)))
+
+
+def consistency(transform: Callable[[Array, Array], Array], weight: str = "consistency") -> Penalty:
+    """bCR: D says the same of an image and of `transform(images, key)`, real and fake (Zhao et al. 2021)."""
+
+    def function(view: View) -> Array:
+        real = transform(view.real, keys.named(view.key, "real"))
+        fake = transform(view.fake, keys.named(view.key, "fake"))
+        return regularizers.balanced_consistency(view.critic, view.real, real, view.fake, fake, 1.0, 1.0)
+
+    return Penalty(weight, function)
+
+
+def lecam(weight: str = "lecam", decay: float = 0.99) -> tuple[Penalty, Controller]:
+    """LeCam regularisation (Tseng et al. 2021): the penalty, and the averages of the logits that it leans on."""
+
+    def charge(view: View) -> Array:
+        return regularizers.lecam(view.real_logits, view.fake_logits, **view.context.aux["lecam"])
+
+    def update(averages: dict[str, Array], view: View) -> dict[str, Array]:
+        real, fake = regularizers.lecam_averages(
+            averages["ema_real"], averages["ema_fake"], view.real_logits, view.fake_logits, decay
+        )
+        return {"ema_real": real, "ema_fake": fake}
+
+    start = {"ema_real": jnp.float32(0.0), "ema_fake": jnp.float32(0.0)}
+    return Penalty(weight, charge), Controller("lecam", start, update)
+
+
+def diff_augment(policy: augment.Policy = augment.EVERYTHING) -> Augment:
+    """DiffAugment (Zhao et al. 2020)."""
+    return lambda images, key, context: augment.diff_augment(images, key, policy)
+
+
+def adaptive_augment(
+    pipeline: ada.Pipeline = ada.BGC, target: float = 0.6, speed: float = 500_000
+) -> tuple[Augment, Controller]:
+    """ADA (Karras et al. 2020): the augmentation, and the controller that moves its p. speed: images from 0 to 1."""
+
+    def update(value: dict[str, Array], view: View) -> dict[str, Array]:
+        return ada.observe(value, view.real_logits, target, speed)
+
+    return (
+        lambda images, key, context: ada.augment(images, key, context.aux["ada"]["p"], pipeline),
+        Controller("ada", ada.init_controller(), update),
+    )
+
+
+def instance_noise(weight: str = "instance_noise", horizon: int = 0) -> Augment:
+    """Gaussian noise on everything D sees, of hyper[weight] at first and none after `horizon` rounds, linearly.
+
+    horizon 0: the noise stays. Sonderby et al. 2017; Arjovsky & Bottou 2017.
+    """
+
+    def function(images: Array, key: Array, context: Context) -> Array:
+        left = jnp.clip(1.0 - context.step / horizon, 0.0, 1.0) if horizon else 1.0
+        return regularizers.instance_noise(images, key, context.hyper[weight] * left)
+
+    return function
+
+
+def top_k(interval: int, packing: int = 1, decay: float = 0.99, fraction: float = 0.5) -> Adapt:
+    """Top-k training (Sinha et al. 2020): k shrinks by `decay` every `interval` rounds, to `fraction` of a batch."""
+
+    def adapt(loss: AdversarialLoss, context: Context) -> AdversarialLoss:
+        shards = jax.lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
+        judged = context.batch["image"].shape[0] * shards // packing
+        return top_k_.top_k(loss, top_k_.annealed_k(context.step, judged, interval, decay, fraction))
+
+    return adapt
+
+
+def began_balance(gamma: str = "gamma", rate: str = "balance_rate") -> tuple[Adapt, Controller]:
+    """BEGAN (Berthelot et al. 2017): the game under the balance k, and the controller that moves it.
+
+    Logits are minus the reconstruction losses (`nets.autoencoder`); give `gan` the Wasserstein loss, which is k = 1.
+    """
+
+    def adapt(loss: AdversarialLoss, context: Context) -> AdversarialLoss:
+        balance = context.aux["began"]
+        return AdversarialLoss(
+            lambda real, fake: began.discriminator(-real, -fake, balance), lambda real, fake: began.generator(-fake)
+        )
+
+    def update(balance: Array, view: View) -> Array:
+        hyper = view.context.hyper
+        return began.update_balance(balance, -view.real_logits, -view.fake_logits, hyper[gamma], hyper[rate])
+
+    return adapt, Controller("began", jnp.float32(0.0), update)

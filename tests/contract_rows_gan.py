@@ -1,0 +1,162 @@
+"""Contract rows of the GAN family: one for each mechanism that touches the engine in its own way, on tiny networks."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from gen_jax.core.types import Algorithm
+from gen_jax.models import gan_terms
+from gen_jax.models.gan import gan
+from gen_jax.models.gan_heads import Codes, acgan_head, infogan_head
+from gen_jax.models.gan_parts import Penalty, Unroll, sequence, uniform_latents
+from gen_jax.nets import dcgan, mlp
+from gen_jax.nets.heads import Reconstructs, WithHead
+from gen_jax.nets.layers import LayerNorm
+from gen_jax.objectives import adversarial, weights
+from gen_jax.objectives.augment import brightness
+from gen_jax.objectives.regularizers import instance_noise
+
+SHAPE, CLASSES = (8, 8, 1), 10
+HYPER = {"lr_generator": 0.05, "lr_discriminator": 0.05, "b1": 0.5, "b2": 0.999}
+CODES = Codes(noise=2, categories=3, groups=2, continuous=2)
+
+
+def row(*, latent_size: int = 4, **options) -> Callable[[Callable], Algorithm]:
+    """`build(optimizer)` of a GAN on 8×8 images; hyper beside the learning rates and betas comes in as `more`."""
+    more = options.pop("more", {})
+    chosen = {
+        "generator": mlp.Generator(SHAPE, widths=(8,)),
+        "discriminator": mlp.Discriminator(widths=(8,)),
+        "loss": adversarial.non_saturating,
+        "hyper": HYPER | more,
+        **options,
+    }
+
+    def build(optimizer: Callable) -> Algorithm:
+        optimizers = {"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")}
+        return gan(shape=SHAPE, latent_size=latent_size, optimizers=optimizers, **chosen)
+
+    return build
+
+
+def _noise_by_ada(images, key, context):
+    # ADA's warps take long to compile and have layout tests of their own; what is tested here is who moves p, and how.
+    return instance_noise(images, key, context.aux["ada"]["p"])
+
+
+def _shaken(images, key):
+    return brightness(images, jnp.linspace(-0.2, 0.2, images.shape[0]))
+
+
+_lecam, _averages = gan_terms.lecam()
+_, _ada_controller = gan_terms.adaptive_augment(speed=500)
+_began, _balance = gan_terms.began_balance()
+
+ROWS = [
+    (
+        "wgan_clipped_n_critic",
+        row(
+            loss=adversarial.wasserstein,
+            n_critic=2,
+            project=lambda params, hyper: weights.clip(params, hyper["clip"]),
+            more={"clip": 0.1},
+        ),
+    ),
+    (
+        "wgan_gp_layer_norm",
+        row(
+            discriminator=dcgan.Discriminator(width=2, norm=LayerNorm),
+            loss=adversarial.wasserstein,
+            penalties=(gan_terms.gradient_penalty(),),
+            more={"gradient_penalty": 10.0},
+        ),
+    ),
+    ("dragan_uniform", row(penalties=(gan_terms.dragan(),), latents=uniform_latents(4), more={"dragan": 1.0})),
+    (
+        "lsgan_r1_lazy",
+        row(loss=adversarial.least_squares, penalties=(gan_terms.r1(interval=2),), more={"r1_gamma": 1.0}),
+    ),
+    (
+        "rpgan_r1_r2_fresh_reals",
+        row(
+            loss=adversarial.relativistic,
+            fresh_reals=True,
+            penalties=(gan_terms.r1_and_r2(),),
+            more={"gamma": 0.1, "ema_decay": 0.9},
+        ),
+    ),
+    (
+        "ragan_clip_norm_shared",
+        row(loss=adversarial.relativistic_average, share_fakes=True, more={"clip_norm": 0.1}),
+    ),
+    ("pacgan_smoothed", row(loss=adversarial.smoothed(adversarial.non_saturating, 0.9), packing=2)),
+    ("unrolled", row(unroll=Unroll(2))),
+    (
+        "diffaugment_spectral_hinge",
+        row(
+            discriminator=mlp.Discriminator(widths=(8,), spectral=True),
+            loss=adversarial.hinge,
+            augment=gan_terms.diff_augment(),
+        ),
+    ),
+    ("ada", row(augment=_noise_by_ada, controllers=(_ada_controller,))),
+    ("lecam", row(loss=adversarial.hinge, penalties=(_lecam,), controllers=(_averages,), more={"lecam": 0.3})),
+    (
+        "began",
+        row(
+            discriminator=Reconstructs(mlp.Encoder(3, widths=(8,)), mlp.Generator(SHAPE, widths=(8,))),
+            loss=adversarial.wasserstein,
+            adapt=_began,
+            controllers=(_balance,),
+            more={"gamma": 0.5, "balance_rate": 0.1},
+        ),
+    ),
+    (
+        "top_k_instance_noise",
+        row(
+            adapt=gan_terms.top_k(interval=1, decay=0.8),
+            augment=sequence(gan_terms.instance_noise(horizon=4)),
+            more={"instance_noise": 0.3},
+        ),
+    ),
+    (
+        "consistency_orthogonal",
+        row(
+            penalties=(
+                gan_terms.consistency(_shaken),
+                Penalty("orthogonal", lambda v: weights.orthogonal(v.params["discriminator"])),
+            ),
+            generator_penalties=(Penalty("l2", lambda v: weights.l2(v.params["generator"])),),
+            more={"consistency": 10.0, "orthogonal": 1e-4, "l2": 1e-4},
+        ),
+    ),
+    (
+        "cgan",
+        row(
+            generator=mlp.Generator(SHAPE, widths=(8,), classes=CLASSES),
+            discriminator=mlp.Discriminator(widths=(8,), classes=CLASSES),
+            classes=CLASSES,
+        ),
+    ),
+    (
+        "acgan",
+        row(
+            generator=mlp.Generator(SHAPE, widths=(8,), classes=CLASSES),
+            discriminator=WithHead(mlp.Discriminator(widths=(8,)), CLASSES),
+            classes=CLASSES,
+            auxiliary=acgan_head(),
+            more={"classification": 1.0},
+        ),
+    ),
+    (
+        "infogan",
+        row(
+            discriminator=WithHead(mlp.Discriminator(widths=(8,)), CODES.outputs, hidden=4),
+            latent_size=CODES.size,
+            latents=CODES.draw,
+            auxiliary=infogan_head(CODES),
+            more={"information": 1.0, "continuous": 0.1},
+        ),
+    ),
+    ("minibatch_stddev", row(discriminator=dcgan.Discriminator(width=2, norm=None, stddev_group=4))),
+]

@@ -21,7 +21,7 @@ help:  ## this list
 	@touch $@
 
 demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minutes on two cores) into runs/demo
-	$(RUN) experiments/dcgan.py --run-dir runs/demo/dcgan --steps 4000 --width 32
+	$(RUN) experiments/dcgan.py --run-dir runs/demo/dcgan --steps 3000 --width 32
 	$(RUN) experiments/vae.py --run-dir runs/demo/vae --steps 2000
 	$(RUN) -m gen_jax evaluate runs/demo/dcgan
 	$(RUN) -m gen_jax interpolate runs/demo/dcgan

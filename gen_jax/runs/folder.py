@@ -1,10 +1,11 @@
 """A run folder: what is in it, and whether an experiment may start or continue there."""
 
+import contextlib
 import fcntl
 import json
 import os
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +73,16 @@ def lock(run_dir: Path) -> int:
         os.close(descriptor)
         raise UserError(f"another process is training in {run_dir}; wait for it or give another --run-dir") from None
     return descriptor
+
+
+@contextlib.contextmanager
+def claim(run_dir: Path) -> Iterator[None]:
+    """`lock` for the length of a block."""
+    descriptor = lock(run_dir)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_run(run_dir: Path) -> Run:

@@ -66,10 +66,19 @@ class Log:
     """The open log of a training run; a context manager.
 
     `start` is the step that the run continues from (call `truncate_after` first), `images` how many images one step
-    sees, `total` the step at which the run ends.
+    sees, `total` the step at which the run ends. `quiet`: nothing for the person, as where many runs go at once.
     """
 
-    def __init__(self, run_dir: str | Path, start: int, images: int, total: int, *, tensorboard: bool = True) -> None:
+    def __init__(
+        self,
+        run_dir: str | Path,
+        start: int,
+        images: int,
+        total: int,
+        *,
+        tensorboard: bool = True,
+        quiet: bool = False,
+    ) -> None:
         self.path = Path(run_dir) / FILE
         before = read_lines(run_dir)
         self._before = float(before[-1]["seconds"]) if before else 0.0
@@ -78,14 +87,16 @@ class Log:
         with writing(self.path):
             self._file = self.path.open("ab")
         self._events = Events(Path(run_dir) / "tensorboard", start) if tensorboard else None
-        self._progress = Progress(total, start, images)
+        self._progress = None if quiet else Progress(total, start, images)
 
     def __enter__(self) -> "Log":
-        self._progress.__enter__()
+        if self._progress is not None:
+            self._progress.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._progress.__exit__(*error)
+        if self._progress is not None:
+            self._progress.__exit__(*error)
         with writing(self.path):
             self._file.close()
             if self._events is not None:
@@ -111,7 +122,8 @@ class Log:
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         """Tell the person watching where the run is and how the losses stand."""
-        self._progress.update(step, metrics)
+        if self._progress is not None:
+            self._progress.update(step, metrics)
 
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._began

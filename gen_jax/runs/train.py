@@ -66,9 +66,11 @@ def training(
     signals: "Signals",
     source: Any = None,
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
+    quiet: bool = False,
 ) -> Training:
     """The loop of `train`, without the running: it yields each compiled call, so that a study can run the calls of
     many runs as one. `source`: the data, where they are loaded already. `prepare`: in place of `compile_steps`.
+    `quiet`: no progress and no closing line.
     """
     # ---- what was asked for ------------------------------------------------------------------------------------
     run_dir = config.run_dir or folder.default_run_dir(script, config)
@@ -83,9 +85,11 @@ def training(
     key = jax.random.key(config.seed)
     template = jax.eval_shape(algorithm.init, key)
     run_dir.mkdir(parents=True, exist_ok=True)
-    claim = folder.lock(run_dir)
     best = f"held_out/{algorithm.best}" if algorithm.best else None
-    with checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints:
+    with (
+        folder.claim(run_dir),
+        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints,
+    ):
         if continues and checkpoints.steps():
             state, start = checkpoints.restore(template, sharding=where.replicated)
         else:
@@ -111,7 +115,8 @@ def training(
         # ---- the loop ------------------------------------------------------------------------------------------
         status = "failed"
         try:
-            with log.Log(run_dir, start, config.batch_size * algorithm.minibatches, config.steps) as lines:
+            images = config.batch_size * algorithm.minibatches
+            with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
                 step, pending, saved = start, None, start
                 if start == 0:
                     watch.sample(state, 0)
@@ -146,8 +151,8 @@ def training(
             raise Diverged(f"{error}; the checkpoint of step {saved} in {run_dir} is kept") from None
         finally:
             manifest.finish(run_dir, status)
-        print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
-    del claim
+        if not quiet:
+            print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
     return run_dir
 
 

@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
         count, rows, columns, channels = x.shape
         if channels % 8 or min(rows, columns) < 2:
             raise UserError(
-                f"self-attention needs a multiple of 8 channels on maps of at least 2×2: got {rows}×{columns}×{channels}; "
+                f"self-attention needs a multiple of 8 channels on maps of at least 2×2, not {rows}×{columns}×{channels}: "
                 "choose another width or another block"
             )
 

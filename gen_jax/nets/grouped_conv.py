@@ -55,9 +55,7 @@ def _one_by_one(x: jax.Array, kernel: jax.Array, *, groups: int) -> jax.Array:
 def _one_by_one_weight(x: jax.Array, g: jax.Array, *, groups: int, window: tuple[int, int]) -> jax.Array:
     pairs = zip(jnp.split(x, groups, -1), jnp.split(g, groups, -1), strict=True)
     padding = _padding(window)
-    return jnp.concatenate(
-        [conv_cpu.weight_grad(a, b, stride=1, padding=padding, window=window) for a, b in pairs], -1
-    )
+    return jnp.concatenate([conv_cpu.weight_grad(a, b, stride=1, padding=padding, window=window) for a, b in pairs], -1)
 
 
 _conv_p = _primitive("gen_jax_grouped_conv", _plain, _one_by_one)

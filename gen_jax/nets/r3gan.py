@@ -4,7 +4,7 @@ A network is two tuples, from the coarsest map to the finest: `widths`, a stage 
 convolutions. The coarsest map has size / 2^(stages - 1) rows: four stages make 32 pixels from 4×4, as published; three
 make 28 from 7×7, which only changes the two bases from 4×4 to 7×7. Published (at two blocks a stage):
 
-    CIFAR-10     CIFAR10      768 × 4,  groups 96 × 4,  cardinality 16 channels a group
+    CIFAR-10     CIFAR10      768 × 4,  groups 96 × 4,  16 channels a group
     ImageNet-32  IMAGENET32   1536 × 4, groups 96 × 4
     FFHQ-64      FFHQ64       768 × 4 and 384, groups 96 × 4 and 48
 
@@ -39,14 +39,11 @@ IMAGENET32 = Stages((1536,) * 4, (96,) * 4)
 FFHQ64 = Stages((768,) * 4 + (384,), (96,) * 4 + (48,))
 
 
-def narrow(size: int, width: int = 32, group: int = 16, blocks: int = 1) -> Stages:
-    """Stages of one width for images of `size`, down to a map of at least 4 rows; `group` channels a group."""
-    count = 1
-    while size % 2**count == 0 and size // 2**count >= 4:
-        count += 1
-    if 2 * width % group:
-        raise UserError(f"twice the width must be whole groups of {group} channels: width {width} is not")
-    return Stages((width,) * count, (2 * width // group,) * count, blocks)
+def stages_of(widths: tuple[int, ...], group: int = 16, blocks: int = 2) -> Stages:
+    """Stages of these widths with `group` channels in each group: `stages_of((768,) * 4)` is CIFAR10."""
+    if bad := [width for width in widths if 2 * width % group or not width]:
+        raise UserError(f"twice a width must be whole groups of {group} channels: {bad[0]} is not")
+    return Stages(widths, tuple(2 * width // group for width in widths), blocks)
 
 
 class Linear(nn.Module):

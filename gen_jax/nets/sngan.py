@@ -86,8 +86,8 @@ class Discriminator(nn.Module):
     """images [B, H, W, C], label int32 [B] with `classes` -> logits float32 [B]. UserError for other sizes.
 
     width: channels of the widest map; by default the published 128 (to 32 pixels) or 1024. attention: after which
-    block. wide: blocks have their output's channels between the convolutions, as BigGAN, not their input's. plan: blocks
-    other than the size's own. Every layer is spectrally normalised; features are summed over positions.
+    block. wide: blocks have their output's channels between the convolutions, as in BigGAN, not their input's. plan:
+    blocks other than the size's own. Every layer is spectrally normalised; features are summed over positions.
     """
 
     width: int | None = None
@@ -141,5 +141,3 @@ def divide(width: int, fraction: int) -> int:
     if width % fraction:
         raise UserError(f"the widest map's channels are divided by {fraction} at this image size: {width} cannot be")
     return width // fraction
-
-

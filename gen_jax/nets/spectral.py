@@ -52,7 +52,8 @@ class SpectralNorm(nn.Module):
 
     def _start(self, matrix: jax.Array) -> jax.Array:
         u = _unit(jax.random.normal(self.make_rng("params"), matrix.shape[-1:], matrix.dtype), self.eps)
-        return power_iteration(matrix, u, 15, self.eps)[0]
+        # A loop: unrolled, these rounds took most of the time that compiling a network's initialisation takes.
+        return lax.fori_loop(0, 15, lambda _, u: power_iteration(matrix, u, 1, self.eps)[0], u)
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -8,8 +8,10 @@ That arms differ in hyperparameter values alone is not taken on trust: what an a
 is compiled already, so an experiment that decides something by a hyperparameter's value gets programs of its own.
 """
 
+import dataclasses
 import hashlib
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -20,10 +22,9 @@ from jax.interpreters import partial_eval
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm
-from gen_jax.data import load
-from gen_jax.runs import feeding
+from gen_jax.data import feed, load
 from gen_jax.runs.outcome import Diverged, Interrupted
-from gen_jax.runs.train import Request, Signals, compile_steps, drive, hyper_values, training
+from gen_jax.runs.train import Signals, compile_steps, drive, hyper_values, training
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study, record_failure, status
 
@@ -37,7 +38,8 @@ class Program(NamedTuple):
     algorithm: Algorithm
     source: Any
     fingerprint: str
-    compiled: dict[Any, Any]  # filled at first use: kind -> what was compiled
+    compiled: dict[Any, tuple[Any, float]]  # filled at first use: kind -> (what was compiled, seconds)
+    functions: dict[Any, Any]  # what is traced into larger programs
 
 
 class Tally(NamedTuple):
@@ -114,7 +116,15 @@ def start(study: Study, program: Program, arm: Arm, seed: int, signals: Signals,
             return program.compiled[key]
         return program.compiled[key][0], 0.0
 
-    return training(study.config(arm, seed), build, study.script, signals, program.source, prepare or shared)
+    return training(
+        study.config(arm, seed), build, study.script, signals, program.source, prepare or shared, quiet=True
+    )
+
+
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+    """(result, seconds)."""
+    began = time.perf_counter()
+    return function(), time.perf_counter() - began
 
 
 def attempt(study: Study, arm: Arm, seed: int, function: Callable[[], Any]) -> str:
@@ -151,17 +161,19 @@ def _program(study: Study, arm: Arm, programs: list[Program], sources: dict[Any,
     for number, program in enumerate(programs):
         if program.fingerprint == fingerprint:
             return number
-    programs.append(Program(algorithm, source, fingerprint, {}))
+    programs.append(Program(algorithm, source, fingerprint, {}, {}))
     return len(programs) - 1
 
 
 def source_of(config: Any, sources: dict[Any, Any]) -> Any:
-    """The data of these settings, loaded once."""
-    key = (config.data, config.data_dir, config.image_size, config.channels)
+    """The data of these settings, loaded once and put on the device once."""
+    key = (config.data, config.data_dir, config.image_size, config.channels, config.backend, config.devices)
     if key not in sources:
-        sources[key] = load.load(
-            config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels
-        )
+        found = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+        if feed.fits(found, int(config.resident_gib * 2**30)):
+            arrays = feed.resident(found, parallel.layout(config.backend, config.devices).replicated)
+            found = dataclasses.replace(found, train=dataclasses.replace(found.train, arrays=arrays))
+        sources[key] = found
     return sources[key]
 
 
@@ -183,6 +195,3 @@ def fingerprint_of(algorithm: Algorithm, source: Any, config: Any) -> str:
         for constant in closed.consts:
             total.update(np.asarray(constant).tobytes())
     return total.hexdigest()
-
-
-__all__ = ["Mode", "Program", "Request", "Tally", "execute", "mode_for", "start"]

@@ -1,0 +1,180 @@
+"""Many runs as one program: `vmap` over their states, for accelerators that one small run leaves idle.
+
+Each run keeps a training loop and a folder of its own. The loops are advanced together to the call that each asks for;
+the calls are stacked, run as one program and handed back. So samples, evaluations, checkpoints, resuming and failing
+are those of a run alone. Results agree with it to floating-point tolerance, not bit for bit: batched matrix products
+are other kernels.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from gen_jax.core import parallel
+from gen_jax.core.errors import UserError
+from gen_jax.runs import feeding
+from gen_jax.runs.outcome import Diverged, Interrupted
+from gen_jax.runs.train import Request, Signals, hyper_values
+from gen_jax.studies import execute
+from gen_jax.studies.study import Study, record_failure
+
+SHARE = 0.8  # of the device's memory that a batch may take: the rest is for sampling, evaluation and the allocator
+GIB = 2**30
+
+
+def run_batched(
+    study: Study,
+    program: execute.Program,
+    tasks: Sequence[execute.Task],
+    signals: Signals,
+    memory_gib: float | None,
+    ended: dict[str, int],
+    say: Callable[[str], None],
+) -> None:
+    """Bring these runs to their end, as many at once as the memory holds; half as many where it turns out too small."""
+    limit = memory_limit(memory_gib)
+    size = len(tasks)
+    while size > 1 and (need := memory_of(program, study.config(*tasks[0]), size)) > limit:
+        # Memory is close to linear in the number of runs; the loop is for what is not.
+        size = max(1, min(size - 1, int(size * limit / need)))
+    waves = -(-len(tasks) // size)
+    size = -(-len(tasks) // waves)
+    left = list(tasks)
+    while left:
+        wave, left = left[:size], left[size:]
+        say(f"{len(wave)} runs at once: {wave[0][0].name} seed {wave[0][1]} to {wave[-1][0].name} seed {wave[-1][1]}")
+        try:
+            _wave(study, program, wave, signals, ended)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if not execute.out_of_memory(error):
+                raise
+            unfinished = [task for task in wave if execute.status(study, *task) == "open"]
+            if len(wave) == 1:
+                record_failure(study, *wave[0], "out of memory", str(error).splitlines()[0] if str(error) else "")
+                ended["failed"] += 1
+                continue
+            size = max(1, len(wave) // 2)
+            say(f"out of memory: on with {size} at once")
+            left = unfinished + left
+        execute.stop_if_asked(study, signals)
+
+
+def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task], signals: Signals, ended) -> None:
+    """These runs together, to their end."""
+    loops: dict[execute.Task, Any] = {}
+    asked: dict[int, Request] = {}
+    interrupted: list[Interrupted] = []
+
+    def advance(number: int, reply: Any) -> None:
+        """Let one run's loop go on to its next call, or to its end."""
+        arm, seed = tasks[number]
+        try:
+            request = loops[number].send(reply)
+        except StopIteration:
+            ended["complete"] += 1
+        except Diverged as error:
+            record_failure(study, arm, seed, "diverged", str(error))
+            ended["failed"] += 1
+        except Interrupted as error:
+            interrupted.append(error)  # the others save themselves as well, at the end of this call
+        else:
+            asked[number] = request
+
+    def same(algorithm, batches, where, config, state):
+        key = ("one", where, config.steps_per_call, config.batch_size, batches.streamed)
+        if key not in program.functions:
+            program.functions[key] = parallel.many_steps(
+                algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed
+            )
+        return program.functions[key], 0.0
+
+    try:
+        for number, (arm, seed) in enumerate(tasks):
+            loops[number] = execute.start(study, program, arm, seed, signals, same)
+            advance(number, None)
+        while asked:
+            # Runs of one wave stand at the same step, unless they were killed at different ones.
+            by_count: dict[int, list[int]] = {}
+            for number, request in asked.items():
+                by_count.setdefault(int(request.count), []).append(number)
+            for members in by_count.values():
+                requests = [asked.pop(number) for number in members]
+                replies = _together(program, requests)
+                for number, reply in zip(members, replies, strict=True):
+                    advance(number, reply)
+    finally:
+        for loop in loops.values():
+            loop.close()
+    if interrupted:
+        raise interrupted[0]
+
+
+def _together(program: execute.Program, requests: Sequence[Request]) -> Any:
+    """Run the calls of several runs as one: their (state, metrics)."""
+    states, data = tuple(r.state for r in requests), tuple(r.data for r in requests)
+    compiled = _compiled(program, requests[0].run, states, data, requests[0].count)
+    return compiled(states, data, requests[0].count)
+
+
+def _compiled(program: execute.Program, steps: Any, states: Any, data: Any, count: Any) -> Any:
+    key = ("batched", len(states))
+    if key not in program.compiled:
+
+        def together(states, data, count):
+            stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
+            # The data themselves are one and the same for all; what differs is the seed (or the streamed batches).
+            resident = isinstance(data[0], dict) and set(data[0]) == {"arrays", "seed"}
+            if resident:
+                given = {"arrays": data[0]["arrays"], "seed": jax.numpy.stack([d["seed"] for d in data])}
+                axes: Any = {"arrays": None, "seed": 0}
+            else:
+                given, axes = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *data), 0
+            after, metrics = jax.vmap(steps, in_axes=(0, axes, None))(stacked, given, count)
+            return tuple(jax.tree.map(lambda leaf, i=i: leaf[i], (after, metrics)) for i in range(len(states)))
+
+        program.compiled[key] = execute.timed(
+            lambda: jax.jit(together, donate_argnums=0).lower(states, data, count).compile()
+        )
+    return program.compiled[key][0]
+
+
+def memory_limit(memory_gib: float | None) -> float:
+    """Bytes that a batch may take: what was asked for, or a share of what the device (or this machine) has free."""
+    if memory_gib is not None:
+        if memory_gib <= 0:
+            raise UserError(f"--memory-gib {memory_gib}: give a number above 0")
+        return memory_gib * GIB
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return SHARE * (stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    import os
+
+    return SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def memory_of(program: execute.Program, config: Any, size: int) -> float:
+    """Bytes that `size` runs at once need by the compiler's account: states, what it works with, and the data."""
+    where = parallel.layout("jit" if config.backend == "auto" else config.backend, 1)
+    algorithm = program.algorithm
+    batches = feeding.make(program.source, config, algorithm.minibatches, where, 0)
+    key = ("one", where, config.steps_per_call, config.batch_size, batches.streamed)
+    steps = program.functions.setdefault(
+        key,
+        parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed),
+    )
+    state = jax.eval_shape(
+        lambda key, hyper: algorithm.init(key).replace(hyper=hyper), jax.random.key(0), hyper_values(algorithm)
+    )
+    placed = jax.tree.map(lambda leaf: _shape(leaf, where.replicated), (state, batches.example()))
+    count = parallel.place_count(1, where)
+    compiled = _compiled(program, steps, (placed[0],) * size, (placed[1],) * size, count)
+    found = compiled.memory_analysis()
+    if found is None:
+        return 0.0
+    used = found.temp_size_in_bytes + found.argument_size_in_bytes + found.output_size_in_bytes
+    return float(used - found.alias_size_in_bytes)
+
+
+def _shape(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding, weak_type=getattr(leaf, "weak_type", False))

@@ -94,8 +94,8 @@ def test_unrolling_through_adam_survives_weights_without_a_gradient():
     class Half(nn.Module):
         @nn.compact
         def __call__(self, x, label=None, *, train):
-            self.param("unused", lambda key: jnp.zeros(3))
-            return self.param("w", lambda key: jnp.float32(W)) * x[:, 0]
+            asleep = self.param("asleep", lambda key: jnp.float32(1.0)) * nn.relu(x[:, 0] - 100.0) * x[:, 0]
+            return self.param("w", lambda key: jnp.float32(W)) * x[:, 0] + asleep
 
     optimizers = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator")}
     hyper = {"lr_generator": RATE, "lr_discriminator": RATE, "b1": 0.5, "b2": 0.9}

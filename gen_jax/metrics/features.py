@@ -3,6 +3,7 @@
 Real and generated images take the same path: floats in [-1, 1] are rounded to uint8 first, as an image file would be.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -83,6 +84,22 @@ def from_classifier(classifier: lenet.Classifier, data: str) -> Extractor:
         stamp,
         lambda images: lenet.apply(classifier, as_uint8(images))[1],
     )
+
+
+def trained(
+    data: str,
+    fingerprint: str,
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    cache_dir: str | os.PathLike,
+) -> Extractor:
+    """`lenet:DATA`: the features of a LeNet trained on this data's real training split, or read back from the cache.
+
+    `train` and `test` are (uint8 images [N, H, W, C], labels [N]); `fingerprint` is the data's SHA-256.
+    """
+    classifier = lenet.cached_classifier(cache_dir, fingerprint, *train, *test)
+    extractor = from_classifier(classifier, data)
+    return extractor._replace(stamp={**extractor.stamp, "data_fingerprint": fingerprint})
 
 
 def from_inception(path) -> Extractor:

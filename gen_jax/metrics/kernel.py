@@ -48,10 +48,9 @@ def subset_indices(first: int, second: int, subsets: int, size: int, seed: int) 
 
 
 @follows_dtype
+@jax.jit
 def _subset_values(first, second, rows1, rows2):
-    first, second = jnp.asarray(first), jnp.asarray(second)
-    one = jax.jit(lambda rows: mmd_squared(first[rows[0]], second[rows[1]]))
-    return jax.lax.map(one, (jnp.asarray(rows1), jnp.asarray(rows2)))
+    return jax.lax.map(lambda rows: mmd_squared(first[rows[0]], second[rows[1]]), (rows1, rows2))
 
 
 def kernel_distance(

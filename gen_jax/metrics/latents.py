@@ -1,5 +1,6 @@
 """What a posterior q(z|x) = N(mean, exp(log_variance)) does with its latents: activity, information, aggregate KL."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -33,12 +34,12 @@ def log_normal(z, mean, log_variance):
 
 
 @follows_dtype
+@partial(jax.jit, static_argnames="block")
 def log_aggregate(z, means, log_variances, block: int = 500):
     """log q(z) = log (1/N) sum_n q(z|x_n) at points z [S, D], for posteriors [N, D]: [S], nats.
 
     Exact over the whole set, in O(block^2 D) memory: a running log-sum-exp over blocks of posteriors.
     """
-    z, means, log_variances = map(jnp.asarray, (z, means, log_variances))
     block = min(block, max(len(z), len(means)))
     parts = in_blocks(means, block), in_blocks(log_variances, block), in_blocks(jnp.ones(len(means), bool), block)
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,14 +132,20 @@ def train_classifier(
     return trained._replace(test_accuracy=float((predicted == np.asarray(test_labels)).mean()))
 
 
+@partial(jax.jit, static_argnames="classes")
+def _forward(classes: int, params, images):
+    return LeNet(classes).apply({"params": params}, from_uint8(images))
+
+
 def apply(classifier: Classifier, images: np.ndarray, batch_size: int = 500) -> tuple[np.ndarray, np.ndarray]:
     """(features [N, 84], logits [N, classes]) of uint8 images [N, H, W, C], float32, a batch at a time."""
-    network = LeNet(classifier.classes)
-    forward = jax.jit(lambda batch: network.apply({"params": classifier.params}, from_uint8(batch)))
     short = -len(images) % min(batch_size, max(len(images), 1))
     padded = np.concatenate([images, np.repeat(images[:1], short, axis=0)])  # one compiled shape
     size = min(batch_size, len(images))
-    parts = [jax.device_get(forward(padded[start : start + size])) for start in range(0, len(padded), size)]
+    parts = [
+        jax.device_get(_forward(classifier.classes, classifier.params, padded[start : start + size]))
+        for start in range(0, len(padded), size)
+    ]
     features, logits = (np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True))
     return features, logits
 

@@ -110,6 +110,10 @@ def diversity(images, pairs: int = 1_000, seed: int = 0, data_range: float = 2.0
     first = rng.integers(len(images), size=pairs)
     second = (first + rng.integers(1, len(images), size=pairs)) % len(images)
     weights = scales_for(min(images.shape[1:3]))
-    score = jax.jit(lambda x, y: ms_ssim(x, y, data_range, weights))
+    score = jax.jit(ms_ssim, static_argnames=("data_range", "weights"))
     blocks = [(first[i : i + block], second[i : i + block]) for i in range(0, pairs, block)]
-    return float(np.concatenate([np.asarray(score(images[a], images[b])) for a, b in blocks]).mean())
+    return float(
+        np.concatenate(
+            [np.asarray(score(images[a], images[b], data_range=data_range, weights=weights)) for a, b in blocks]
+        ).mean()
+    )

@@ -90,6 +90,14 @@ def test_extractors_name_and_stamp_what_they_are(trained, digits):
         assert other > 20 * frechet.distance(*map(frechet.moments_of, np.array_split(vectors, 2)))
 
 
+def test_trained_extractor_carries_its_data(tmp_path, digits, monkeypatch):
+    monkeypatch.setattr(lenet, "train_classifier", lambda *arrays: lenet.Classifier(10, {"w": arrays[0][:1]}, 0.5))
+    extractor = features.trained("digits", "abc", digits[:2], digits[2:], tmp_path)
+    assert extractor.stamp["features"] == "lenet:digits"
+    assert extractor.stamp["data_fingerprint"] == "abc"
+    assert extractor.stamp["test_accuracy"] == 0.5
+
+
 def test_pca_agrees_with_scikit_learn(digits):
     from sklearn.decomposition import PCA
 

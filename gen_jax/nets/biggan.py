@@ -45,7 +45,7 @@ class Generator(nn.Module):
         check_label(label, self.classes)
         check_attention(self.attention, len(plan.ups))
         chunks, norm = self._chunks(latents, len(plan.ups)), self._norm()
-        embedded = self._embed(label)
+        embedded = self._embed(label)  # pyright: ignore[reportArgumentType]
         common = {"spectral": self.spectral, "dtype": self.dtype}
         linear = Dense(plan.base**2 * self.width, kernel_init=self.inits.other, name="linear", **common)
         x = linear(chunks[0], train=train).reshape(-1, plan.base, plan.base, self.width)

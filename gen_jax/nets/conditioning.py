@@ -80,7 +80,7 @@ class ProjectionHead(nn.Module):
         table = self.param("embedding", self.kernel_init, (self.classes, features.shape[-1]))
         if self.spectral:
             table = SpectralNorm(name="spectral")(table, train)
-        return logits + jnp.sum(lookup(table, label) * features, axis=-1)
+        return logits + jnp.sum(lookup(table, label) * features, axis=-1)  # pyright: ignore[reportArgumentType]
 
 
 def check_label(label: jax.Array | None, classes: int | None) -> None:

@@ -59,9 +59,7 @@ def _phase_products(x: jax.Array, g: jax.Array, stride: int, padding: Padding, w
     rows, columns = g.shape[1:3]
     taps = [-(-n // stride) for n in window]
     needed = [(taps[0] - 1 + rows) * stride, (taps[1] - 1 + columns) * stride]
-    edges = [
-        (before, n - before - full, 0) for (before, _), n, full in zip(padding, needed, x.shape[1:3], strict=True)
-    ]
+    edges = [(before, n - before - full, 0) for (before, _), n, full in zip(padding, needed, x.shape[1:3], strict=True)]
     image = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
     count, inputs, outputs = x.shape[0], x.shape[3], g.shape[3]
     split = image.reshape(count, needed[0] // stride, stride, needed[1] // stride, stride, inputs)

@@ -23,9 +23,8 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array, latents: jax.Array, *, train: bool) -> jax.Array:
         pair = jnp.concatenate([images.reshape(images.shape[0], -1), latents], axis=-1)
-        return mlp.Discriminator(self.widths, self.activation, self.norm, dropout=self.dropout, dtype=self.dtype)(
-            pair, train=train
-        )
+        network = mlp.Discriminator(self.widths, self.activation, self.norm, dropout=self.dropout, dtype=self.dtype)
+        return network(pair, train=train)  # pyright: ignore[reportReturnType]
 
 
 class ConvDiscriminator(nn.Module):
@@ -44,4 +43,5 @@ class ConvDiscriminator(nn.Module):
         )[-1]
         code = leaky_relu(Dense(self.hidden, dtype=self.dtype)(latents))
         pair = jnp.concatenate([seen.reshape(seen.shape[0], -1), code], axis=-1)
-        return mlp.Discriminator((self.hidden, self.hidden), dropout=self.dropout, dtype=self.dtype)(pair, train=train)
+        network = mlp.Discriminator((self.hidden, self.hidden), dropout=self.dropout, dtype=self.dtype)
+        return network(pair, train=train)  # pyright: ignore[reportReturnType]

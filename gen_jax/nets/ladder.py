@@ -105,7 +105,8 @@ class Decoder(nn.Module):
             bias = self.param(f"place_{resolution}", ZERO, (resolution, resolution, self.width))
             x = x + bias.astype(self.dtype)
             for _ in range(count):
-                x, level = self.descend(x, activations and activations[str(resolution)], noise[number], number, small)
+                seen = activations[str(resolution)] if activations else None
+                x, level = self.descend(x, seen, noise[number], number, small)
                 levels.append(level)
                 number += 1
         outputs = Conv(self.outputs, 1, dtype=self.dtype)(nn.gelu(x))

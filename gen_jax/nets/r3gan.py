@@ -105,6 +105,7 @@ class Generator(nn.Module):
         base, depth = _base(self.shape, self.stages), len(self.stages.widths) * self.stages.blocks
         if self.classes is not None:
             table = self.param("embedding", _normal(self.classes**-0.5), (self.classes, self.embedding))
+            assert label is not None  # check_label has seen to it
             latents = jnp.concatenate([latents, lookup(table, label)], axis=-1)
         width = self.stages.widths[0]
         basis = self.param("basis", nn.initializers.normal(1.0), (base, base, width))
@@ -151,6 +152,7 @@ class Discriminator(nn.Module):
             return features[:, 0]
         width = self.stages.widths[0]
         table = self.param("embedding", _normal((width * self.classes) ** -0.5), (self.classes, width))
+        assert label is not None  # check_label has seen to it
         return jnp.sum(features * lookup(table, label), axis=-1)
 
 

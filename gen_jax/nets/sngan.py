@@ -74,7 +74,7 @@ class Generator(nn.Module):
         x = linear(latents, train=train).reshape(-1, plan.base, plan.base, width)
         for i, fraction in enumerate(plan.ups, 1):
             block = GeneratorBlock(divide(width, fraction), norm, self.up, inits=self.inits, name=f"block{i}", **common)
-            x = block(x, *condition, train=train)
+            x = block(x, *condition, train=train)  # pyright: ignore[reportArgumentType]
             if i == self.attention:
                 x = SelfAttention(kernel_init=self.inits.other, name="attention", **common)(x, train=train)
         x = nn.relu(BatchNorm(dtype=self.dtype, name="norm")(x, train=train))

@@ -23,7 +23,7 @@ class _Call(NamedTuple):
     """One compiled call whose metrics have not been read yet."""
 
     start: int
-    count: int
+    rounds: int
     metrics: dict[str, jax.Array]
 
 
@@ -117,7 +117,7 @@ def training(
         try:
             images = config.batch_size * algorithm.minibatches
             with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
-                step, pending, saved = start, None, start
+                step, pending = start, None
                 if start == 0:
                     watch.sample(state, 0)
                 while step < config.steps:
@@ -132,7 +132,7 @@ def training(
                     measured: dict[str, float] = {}
                     if over or _due(step, config.evaluate_every, config) or _due(step, config.sample_every, config):
                         pending = _record(pending, config, lines)
-                    if _due(step, config.evaluate_every, config) or (over and config.evaluate_every):
+                    if _due(step, config.evaluate_every, config) or (step == config.steps and config.evaluate_every):
                         measured = watch.evaluate(state)
                         lines.write(step, measured)
                     if _due(step, config.sample_every, config) or step == config.steps:
@@ -140,7 +140,6 @@ def training(
                     if over or _due(step, config.checkpoint_every, config):
                         pending = _record(pending, config, lines)  # never keep a state that has diverged
                         checkpoints.save(state, step, measured)
-                        saved = step
                     if signals.received is not None and step < config.steps:
                         checkpoints.wait()
                         status = "stopped"
@@ -148,7 +147,11 @@ def training(
                 checkpoints.wait()
                 status = "complete"
         except Diverged as error:
-            raise Diverged(f"{error}; the checkpoint of step {saved} in {run_dir} is kept") from None
+            steps = checkpoints.steps()
+            kept = (
+                f"the checkpoint of step {steps[-1]} in {run_dir} is kept" if steps else "no checkpoint was due before"
+            )
+            raise Diverged(f"{error}; {kept}") from None
         finally:
             manifest.finish(run_dir, status)
         if not quiet:
@@ -186,16 +189,16 @@ def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
     if call is None:
         return
     metrics = {name: np.asarray(values) for name, values in call.metrics.items()}
-    for position in range(call.count):
+    for position in range(call.rounds):
         step = call.start + position + 1
         if step % config.log_every == 0 or step == config.steps:
             lines.write(step, {name: float(values[position]) for name, values in metrics.items()})
-    lines.advance(call.start + call.count, {name: float(v[call.count - 1]) for name, v in metrics.items()})
-    row = metrics["nonfinite/in_a_row"][: call.count]
+    lines.advance(call.start + call.rounds, {name: float(v[call.rounds - 1]) for name, v in metrics.items()})
+    row = metrics["nonfinite/in_a_row"][: call.rounds]
     if row.max() >= config.max_nonfinite:
-        worst = [name for name, values in metrics.items() if not np.isfinite(values[: call.count]).all()]
+        worst = [name for name, values in metrics.items() if not np.isfinite(values[: call.rounds]).all()]
         raise Diverged(
-            f"{int(row.max())} steps in a row were not finite by step {call.start + call.count} "
+            f"{int(row.max())} steps in a row were not finite by step {call.start + call.rounds} "
             f"(not finite: {', '.join(worst)}); try a lower learning rate or gradient clipping"
         )
 

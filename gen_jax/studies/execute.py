@@ -177,16 +177,21 @@ def source_of(config: Any, sources: dict[Any, Any]) -> Any:
     return sources[key]
 
 
-def fingerprint_of(algorithm: Algorithm, source: Any, config: Any) -> str:
-    """SHA-256 of what `init` and `update` compute, as a jaxpr; hyperparameters enter as arguments, not as values."""
-    key = jax.random.key(0)
-    template = jax.eval_shape(algorithm.init, key)
+def batch_shapes(algorithm: Algorithm, source: Any, config: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a round's batch."""
     shape = (algorithm.minibatches, config.batch_size)
     batch = {"image": jax.ShapeDtypeStruct((*shape, *source.shape), np.float32)}
     if source.classes is not None:
         batch["label"] = jax.ShapeDtypeStruct(shape, np.int32)
+    return batch
+
+
+def fingerprint_of(algorithm: Algorithm, source: Any, config: Any) -> str:
+    """SHA-256 of what `init` and `update` compute, as a jaxpr; hyperparameters enter as arguments, not as values."""
+    key = jax.random.key(0)
+    template = jax.eval_shape(algorithm.init, key)
     made = jax.make_jaxpr(lambda key, hyper: algorithm.init(key).replace(hyper=hyper))(key, hyper_values(algorithm))
-    step = jax.make_jaxpr(algorithm.update)(template, batch)
+    step = jax.make_jaxpr(algorithm.update)(template, batch_shapes(algorithm, source, config))
     total = hashlib.sha256()
     for closed in (made, step):
         # Without dead code: the initial hyperparameters, which `replace` overwrites, are such.

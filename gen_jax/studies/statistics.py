@@ -81,7 +81,7 @@ def paired(values: Mapping[int, float], baseline: Mapping[int, float], level: fl
     if not differences.any():  # two equal arms: 0 / 0 for the test, and no evidence of a difference
         return Difference(0.0, Interval(0.0, 0.0), 1.0, len(seeds))
     with np.errstate(all="ignore"):
-        p = float(stats.ttest_1samp(differences, 0.0).pvalue)
+        p = float(stats.ttest_1samp(differences, 0.0)[1])  # pyright: ignore[reportArgumentType, reportIndexIssue]
     return Difference(float(differences.mean()), t_interval(differences.tolist(), level), p, len(seeds))
 
 

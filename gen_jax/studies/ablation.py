@@ -1,0 +1,131 @@
+"""Ablations: arms × seeds of an experiment, run, compared and written down by one call.
+
+    from gen_jax.studies.ablation import Ablation, run
+
+    rows = run(Ablation(
+        experiment="experiments/gan.py",
+        study_dir="studies/losses",
+        grid={"loss": ["non_saturating", "hinge"], "hyper.lr_discriminator": [1e-4, 2e-4]},
+        seeds=4,
+        settings={"data": "digits", "steps": 500},
+    ))
+
+Calling it again continues where it was; the finished tables do not depend on how often it was interrupted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.platform import configure
+from gen_jax.runs.files import read_json
+from gen_jax.studies import launch, plan, report, results, study, tables
+from gen_jax.studies.execute import Mode
+from gen_jax.studies.results import Group, Row
+from gen_jax.studies.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """What to compare. Grid values may be the fields' own values or their texts (enum names)."""
+
+    experiment: Path | str
+    study_dir: Path | str
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    seeds: int = 4
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of all arms, by dotted name; the rest as the script's
+    baseline: str | None = None  # the name of an arm, such as "loss=hinge,b1=0.5"; the first by default
+    metrics: Sequence[str] = ()  # NAME, NAME:highest or NAME:lowest; by default all held-out ones
+    mode: Mode = "auto"
+    memory_gib: float | None = None  # for a batch; by default what the device has free
+    launcher: str = "here"  # here, local:N, slurm or submitit-local
+
+
+def run(ablation: Ablation, say: Callable[[str], None] = print) -> list[Row]:
+    """Run what is open, then write table.{html,md,tex,csv} and report.html; returns the table's rows.
+
+    Raises UserError for what cannot be done (before anything is written) and Interrupted on a signal.
+    """
+    script = Path(ablation.experiment)
+    config_type, build = study.load_script(script)
+    kinds = plan.fields(config_type)
+    given = {name: plan.read(plan.kind_of(kinds, name), value, name) for name, value in ablation.settings.items()}
+    return run_with(ablation, config_type, build, plan.replace(config_type(), given), say)
+
+
+def run_with(
+    ablation: Ablation,
+    config_type: type,
+    build: Callable[..., Any],
+    base: Any,
+    say: Callable[[str], None] = print,
+) -> list[Row]:
+    """`run` with the settings made already (from a command line)."""
+    configure()
+    folder, script = Path(ablation.study_dir), Path(ablation.experiment)
+    how = launch.parse(ablation.launcher)
+    checked = plan.check_grid(config_type, ablation.grid)
+    arms = plan.arms(plan.replace(base, {"run_dir": None}), checked)
+    from gen_jax.studies import forecast
+
+    estimate = forecast.forecast(arms, build, ablation.mode)  # refuses arms that cannot be built
+    opened = study.create(folder, script, config_type, build, base, checked, ablation.seeds, ablation.baseline)
+    say(forecast.describe(opened, estimate))
+    launch.run(opened, how, ablation.mode, ablation.memory_gib, say)
+    return write(opened, ablation.metrics, say)
+
+
+def groups(opened: Study) -> list[Group]:
+    """The study's runs that went to their end, arm by arm, and its failures."""
+    failed = {(arm.name, seed): record for arm, seed, record in study.failures(opened)}
+    found = []
+    for arm in opened.arms:
+        done = [seed for seed in opened.seeds if study.status(opened, arm, seed) == "complete"]
+        why = {
+            seed: f"{record['kind']}: {record['message']}"
+            for seed in opened.seeds
+            if (record := failed.get((arm.name, seed)))
+        }
+        found.append(Group(arm.name, {seed: opened.run_dir(arm, seed) for seed in done}, why))
+    return found
+
+
+def write(opened: Study, asked: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Row]:
+    """The study's tables and report, from its run folders alone."""
+    arms = groups(opened)
+    if not any(group.runs for group in arms):
+        reasons = [why for group in arms for why in group.failed.values()]
+        raise UserError(f"no run of {opened.folder} went to its end{': ' + reasons[0] if reasons else ''}")
+    metrics = results.choose_metrics(arms, asked)
+    rows = results.rows(arms, opened.baseline, metrics)
+    title = f"{read_json(opened.folder / study.FILE)['experiment'].removesuffix('.py')} on {opened.base.data}"
+    table = tables.tabulate(rows, f"{title}, {opened.base.steps} steps", opened.baseline)
+    tables.write(opened.folder, table, rows)
+    facts = {
+        "arms": len(arms),
+        "seeds": f"{opened.seeds[0]} to {opened.seeds[-1]}",
+        "runs": sum(len(group.runs) for group in arms),
+        "failed": sum(len(group.failed) for group in arms),
+        "steps": opened.base.steps,
+        "batch size": opened.base.batch_size,
+        "baseline": opened.baseline,
+    }
+    path = report.write_report(opened.folder / "report.html", title, table, arms, metrics, facts)
+    for group in arms:
+        for seed, why in sorted(group.failed.items()):
+            say(f"failed: {group.name} seed {seed}: {why}")
+    say(f"{opened.folder}: table.md, table.tex, table.csv, table.html and {path.name}")
+    return rows
+
+
+def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows for a program."""
+    found = []
+    for row in rows:
+        plain = row._asdict() | {"metric": row.metric.name, "highest": row.metric.highest}
+        if row.difference is not None:
+            plain["difference"] = row.difference._asdict()
+        found.append(plain)
+    return found

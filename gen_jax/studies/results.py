@@ -1,0 +1,171 @@
+"""What the runs of a study, or any runs, amount to: one row an arm and metric, over training seeds.
+
+Final and best are both given, never best alone: a run that once was good and then collapsed has a fine best. The best
+is the best of the evaluations that the run made, taken run by run, and so favours arms that fluctuate; differences
+and tests are on the final values.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.runs import folder, log
+from gen_jax.runs.settings import flatten
+from gen_jax.studies import statistics
+from gen_jax.studies.plan import label
+from gen_jax.studies.statistics import Difference, Interval
+
+# Which way is better where the request does not say: these, and lower for all others.
+HIGHER = ("accuracy", "elbo", "bound", "log_likelihood", "precision", "recall", "density", "coverage", "modes", "mig")
+
+
+class Metric(NamedTuple):
+    """A metric by its name in metrics.jsonl, and which way is better."""
+
+    name: str
+    highest: bool
+
+
+class Group(NamedTuple):
+    """The runs of one arm by seed, and the seeds that failed, with the reason."""
+
+    name: str
+    runs: dict[int, Path]
+    failed: dict[int, str]
+
+
+class Row(NamedTuple):
+    """One metric of one arm. Differences are to the baseline, None for the baseline itself."""
+
+    metric: Metric
+    arm: str
+    seeds: int  # with a finite final value
+    failed: int
+    final: float
+    t: Interval
+    bootstrap: Interval
+    best: float
+    difference: Difference | None
+    p_holm: float
+
+
+def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], level: float = 0.95) -> list[Row]:
+    """The table: for each metric, a row an arm. p-values are corrected for the number of arms, metric by metric."""
+    curves = {group.name: read(group) for group in groups}
+    found: list[Row] = []
+    for metric in metrics:
+        finals = {name: final(runs, metric) for name, runs in curves.items()}
+        differences = {
+            group.name: statistics.paired(finals[group.name], finals[baseline], level)
+            for group in groups
+            if group.name != baseline
+        }
+        corrected = dict(zip(differences, statistics.holm([d.p for d in differences.values()]), strict=True))
+        for group in groups:
+            values = list(finals[group.name].values())
+            found.append(
+                Row(
+                    metric,
+                    group.name,
+                    len(values),
+                    len(group.failed),
+                    statistics.mean(values),
+                    statistics.t_interval(values, level),
+                    statistics.bootstrap_interval(values, level),
+                    statistics.mean(list(best(curves[group.name], metric).values())),
+                    differences.get(group.name),
+                    corrected.get(group.name, math.nan),
+                )
+            )
+    return found
+
+
+def read(group: Group) -> dict[int, dict[str, log.Series]]:
+    """Every metric of every run that went to its end, by seed."""
+    return {seed: log.read_metrics(run) for seed, run in sorted(group.runs.items()) if seed not in group.failed}
+
+
+def final(runs: dict[int, dict[str, log.Series]], metric: Metric) -> dict[int, float]:
+    """The last value of each seed; seeds without a finite one are left out."""
+    ends = {seed: float(series[metric.name].values[-1]) for seed, series in runs.items() if metric.name in series}
+    return {seed: value for seed, value in ends.items() if math.isfinite(value)}
+
+
+def best(runs: dict[int, dict[str, log.Series]], metric: Metric) -> dict[int, float]:
+    """The best value of each seed over its run."""
+    choose = np.nanmax if metric.highest else np.nanmin
+    kept = {seed: series[metric.name].values for seed, series in runs.items() if metric.name in series}
+    return {seed: float(choose(values)) for seed, values in kept.items() if np.isfinite(values).any()}
+
+
+def choose_metrics(groups: Sequence[Group], asked: Sequence[str] = (), best_metric: str | None = None) -> list[Metric]:
+    """The metrics asked for, as NAME, NAME:highest or NAME:lowest; by default what was measured on held-out data, or
+    the losses where nothing was. Raises UserError for one that no run has.
+    """
+    there: dict[str, None] = {}
+    for group in groups:
+        for run in group.runs.values():
+            there |= dict.fromkeys(log.read_metrics(run))
+    if not asked:
+        held_out = [name for name in there if name.startswith("held_out/")]
+        asked = held_out or [name for name in there if name.startswith("loss/")]
+    found = []
+    for text in asked:
+        name, _, way = text.partition(":")
+        if name not in there:
+            known = ", ".join(there) or "none, for no run has a metric yet"
+            raise UserError(f"no run has a metric {name}; there are {known}")
+        if way not in ("", "highest", "lowest"):
+            raise UserError(f"--metric {text}: write {name}:highest or {name}:lowest")
+        natural = name == best_metric or any(word in name.split("/") for word in HIGHER)
+        found.append(Metric(name, way == "highest" if way else natural))
+    return found
+
+
+def bands(groups: Sequence[Group], metric: str) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Learning curves by arm: (steps, mean, low, high) over seeds, at the steps that all of an arm's runs have."""
+    found = {}
+    for group in groups:
+        series = [run[metric] for run in read(group).values() if metric in run]
+        if not series:
+            continue
+        common = sorted(set.intersection(*(set(one.steps.tolist()) for one in series)))
+        values = np.array([[one.values[one.steps.tolist().index(step)] for step in common] for one in series])
+        intervals = np.array([statistics.t_interval(column[np.isfinite(column)]) for column in values.T])
+        mean = np.array([statistics.mean(column[np.isfinite(column)].tolist()) for column in values.T])
+        if common:
+            found[group.name] = (np.array(common), mean, intervals[:, 0], intervals[:, 1])
+    return found
+
+
+def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
+    """Run folders as arms: those that differ in nothing but their seed are one, named by what distinguishes it.
+
+    Raises UserError where a folder is no run, or where two runs are the same arm and seed.
+    """
+    ignored = {"seed", *folder.EXECUTION}
+    settings = [{**flatten(folder.read_config(run)), "script": _script(run)} for run in runs]
+    kept = [{name: label(value) for name, value in each.items() if name not in ignored} for each in settings]
+    names = list(dict.fromkeys(name for each in kept for name in each))
+    vary = [name for name in names if len({each.get(name) for each in kept}) > 1]
+    found: dict[str, Group] = {}
+    for run, own, full in zip(runs, kept, settings, strict=True):
+        name = ",".join(f"{field.removeprefix('hyper.')}={own.get(field, '-')}" for field in vary) or "all"
+        group = found.setdefault(name, Group(name, {}, {}))
+        if full["seed"] in group.runs:
+            raise UserError(f"{run} and {group.runs[full['seed']]} are the same arm and seed; give one of them")
+        group.runs[full["seed"]] = run
+    return list(found.values())
+
+
+def _script(run: Path) -> Any:
+    """The first line of what a run's script says of itself: it tells compared runs of several scripts apart."""
+    import ast
+
+    script = run / "experiment.py"
+    text = (ast.get_docstring(ast.parse(script.read_text())) or "") if script.exists() else ""
+    return text.splitlines()[0] if text else ""

@@ -1,0 +1,156 @@
+"""One table in four formats: HTML, Markdown, LaTeX (booktabs) and CSV. For people rounded, in the CSV in full.
+
+Nothing in a table depends on when or how fast its runs were made: the same study gives the same bytes.
+"""
+
+import csv
+import html
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gen_jax.runs.files import atomic_write_text
+from gen_jax.studies.results import Row
+from gen_jax.studies.statistics import Interval
+
+MISSING = "–"
+
+
+class Table(NamedTuple):
+    """Cells as text; `numeric` columns are set to the right. `notes` say how to read it."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def tabulate(rows: Sequence[Row], caption: str, baseline: str, level: float = 0.95) -> Table:
+    """The rows of `results.rows`, rounded for people."""
+    percent = f"{100 * level:g} %"
+    header = ["metric", "arm", "seeds", "final", f"{percent} t", f"{percent} bootstrap", "best"]
+    header += ["difference", f"{percent} paired", "p", "p (Holm)"]
+    body = []
+    for row in rows:
+        other = row.difference
+        cells = [f"{row.metric.name} {'↑' if row.metric.highest else '↓'}", row.arm]
+        cells += [f"{row.seeds}" + (f" ({row.failed} failed)" if row.failed else "")]
+        cells += [number(row.final), interval(row.t), interval(row.bootstrap), number(row.best)]
+        if other is None:
+            cells += ["baseline", "", "", ""]
+        else:
+            cells += [number(other.mean, True), interval(other.interval), p_value(other.p), p_value(row.p_holm)]
+        body.append(cells)
+    notes = [
+        f"Means over training seeds. Differences are to {baseline}, on the final values, paired by seed; "
+        "p of the paired t-test, and corrected for the number of arms (Holm).",
+        "Best is the best of the values that a run logged (↑ highest, ↓ lowest), run by run; it flatters arms that "
+        "fluctuate, and final is what a run ends with.",
+    ]
+    return Table(caption, header, body, notes)
+
+
+def number(value: float, signed: bool = False) -> str:
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:{'+' if signed else ''}.4g}".replace("-", "−")
+
+
+def interval(found: Interval) -> str:
+    if not math.isfinite(found.low):
+        return MISSING
+    return f"[{number(found.low)}, {number(found.high)}]"
+
+
+def p_value(p: float) -> str:
+    if not math.isfinite(p):
+        return MISSING
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table with its caption and notes."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    marks = ["---", "---", *["---:"] * (len(table.header) - 2)]
+    lines = [f"**{table.caption}**", "", line(table.header), line(marks), *map(line, table.rows), ""]
+    return "\n".join([*lines, *(f"{note}  " for note in table.notes)]).rstrip() + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A `table` environment for booktabs; a rule between metrics."""
+    columns = "ll" + "r" * (len(table.header) - 2)
+    lines = ["% \\usepackage{booktabs}", "\\begin{table}", "\\centering", "\\small"]
+    lines += [f"\\caption{{{escape(table.caption)}. {' '.join(escape(note) for note in table.notes)}}}"]
+    lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(table.header), "\\midrule"]
+    before = table.rows[0][0] if table.rows else ""
+    for cells in table.rows:
+        if cells[0] != before:
+            lines.append("\\midrule")
+            before = cells[0]
+        lines.append(_tex_row(cells))
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+
+
+def _tex_row(cells: Sequence[str]) -> str:
+    # A row that begins with a bracket would be read as the optional argument of the line break before it.
+    return " & ".join(f"{{}}{escape(cell)}" if cell.startswith("[") else escape(cell) for cell in cells) + " \\\\"
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX shows it."""
+    known = {
+        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "$-$",
+        "–": "--", "<": "$<$",
+    }  # fmt: skip
+    return "".join(known.get(character, character) for character in text)
+
+
+def to_html(table: Table) -> str:
+    """A `<table>`, without a page around it."""
+
+    def cells(row: Sequence[str], tag: str) -> str:
+        return "".join(
+            f"<{tag}{' class=' + chr(34) + 'n' + chr(34) if i > 1 else ''}>{html.escape(cell)}</{tag}>"
+            for i, cell in enumerate(row)
+        )
+
+    lines = ["<table>", f"<caption>{html.escape(table.caption)}</caption>"]
+    lines += [f"<thead><tr>{cells(table.header, 'th')}</tr></thead>", "<tbody>"]
+    lines += [f"<tr>{cells(row, 'td')}</tr>" for row in table.rows]
+    return "\n".join([*lines, "</tbody>", "</table>"]) + "\n"
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """The rows in full precision (10 digits), a column a number; empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = ["metric", "better", "arm", "seeds", "failed", "final", "t_low", "t_high", "bootstrap_low"]
+    header += ["bootstrap_high", "best", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm"]
+    writer.writerow(header)
+    for row in rows:
+        other = row.difference
+        values = [row.final, *row.t, *row.bootstrap, row.best]
+        values += [math.nan] * 3 if other is None else [other.mean, *other.interval]
+        cells = [f"{value:.10g}" if math.isfinite(value) else "" for value in values]
+        tests = ["", "", ""] if other is None else [str(other.pairs), *(_plain(p) for p in (other.p, row.p_holm))]
+        better = "highest" if row.metric.highest else "lowest"
+        writer.writerow([row.metric.name, better, row.arm, row.seeds, row.failed, *cells, *tests])
+    return text.getvalue()
+
+
+def _plain(value: float) -> str:
+    return f"{value:.10g}" if math.isfinite(value) else ""
+
+
+def write(folder: Path, table: Table, rows: Sequence[Row]) -> list[Path]:
+    """table.md, table.tex, table.csv and table.html in the folder."""
+    page = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(table.caption)}</title>\n{to_html(table)}'
+    notes = "".join(f"<p>{html.escape(note)}</p>\n" for note in table.notes)
+    texts = {"md": to_markdown(table), "tex": to_latex(table), "csv": to_csv(rows), "html": page + notes}
+    return [atomic_write_text(folder / f"table.{kind}", text) for kind, text in texts.items()]

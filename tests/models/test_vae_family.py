@@ -1,0 +1,228 @@
+"""Hierarchies, codes, second stages and hybrids against what must hold of them: orders, identities, exact densities."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import weights
+from gen_jax.models import vae_regularizers as regularizers
+from gen_jax.models.aae import aae
+from gen_jax.models.autoencoder import autoencoder
+from gen_jax.models.bigan import bigan
+from gen_jax.models.factor_vae import factor_vae
+from gen_jax.models.ladder_vae import ladder_vae
+from gen_jax.models.two_stage_vae import two_stage_vae
+from gen_jax.models.vae import vae
+from gen_jax.models.vae_gan import vae_gan
+from gen_jax.models.vq_vae import vq_vae
+from gen_jax.nets import joint, ladder, mlp, vq
+from gen_jax.objectives import disentangle, divergences, likelihoods, priors
+from gen_jax.objectives.disentangle import Dip
+
+SHAPE = (8, 8, 1)
+HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0, "lr_discriminator": 1e-3, "b1_discriminator": 0.5,
+         "total_correlation": 2.0, "adversarial": 1.0, "similarity": 0.1}  # fmt: skip
+IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)), jnp.float32)
+BATCH = {"image": IMAGES}
+GAUSS = {"likelihood": likelihoods.gaussian(0.5), "shape": SHAPE, "hyper": HYPER}
+
+
+def networks(size=3):
+    return mlp.Encoder(size, widths=(8,)), mlp.Decoder(SHAPE, widths=(8,))
+
+
+def start(algorithm, seed=0):
+    """A state whose every parameter is random: layers that start at zero would hide what they do."""
+    state = algorithm.init(jax.random.key(seed))
+    leaves, tree = jax.tree.flatten(state.params)
+    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
+    leaves = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return state.replace(params=jax.tree.unflatten(tree, leaves))
+
+
+def hierarchy():
+    stages = (2, 1), (4, 1), (8, 0)
+    decoder = ladder.Decoder(stages, 1, width=4, hidden=4, latents=2)
+    encoder = ladder.Encoder(stages, width=4, hidden=4)
+    algorithm = ladder_vae(encoder, decoder, latent_shapes=decoder.latent_shapes, **GAUSS)
+    return algorithm, weights(start(algorithm)), encoder, decoder
+
+
+def test_a_ladders_code_decodes_to_what_its_posterior_means_do():
+    algorithm, view, encoder, decoder = hierarchy()
+    assert decoder.latent_shapes == ((2, 2, 2), (4, 4, 2))
+    activations = encoder.apply({"params": view.params["encoder"]}, IMAGES, train=False)
+    zero = tuple(jnp.zeros((6, *shape)) for shape in decoder.latent_shapes)
+    outputs, levels = decoder.apply({"params": view.params["decoder"]}, activations, zero, train=False)
+    codes = algorithm.encode(view, BATCH)["mean"]
+    assert codes.shape == (6, 8 + 32)
+    assert float(jnp.abs(codes).max()) > 0.01
+    np.testing.assert_allclose(algorithm.decode(view, codes), outputs, atol=1e-5)
+    # Noise (z - p_mean) / p_std, by hand at the top level.
+    top = (levels[0]["q_mean"] - levels[0]["p_mean"]) * jnp.exp(-0.5 * levels[0]["p_log_variance"])
+    np.testing.assert_allclose(codes[:, :8], top.reshape(6, -1), atol=1e-5)
+
+
+def test_a_ladders_bound_tightens_from_its_elbo():
+    algorithm, view, _, _ = hierarchy()
+    key = jax.random.split(jax.random.key(3), 200)
+    elbo = jax.jit(jax.vmap(lambda k: algorithm.evaluate(view, {}, BATCH, k)["elbo"]))(key)
+    one = jax.jit(jax.vmap(lambda k: algorithm.log_likelihood(view, BATCH, k, 1)))(key)
+    many = jax.jit(lambda k: algorithm.log_likelihood(view, BATCH, k, 400))(key[0])
+    spread = np.asarray(one).std(axis=0) / np.sqrt(200) + np.asarray(elbo).std(axis=0) / np.sqrt(200)
+    # One sample's log-weight has the ELBO's mean, though its KL is sampled where the ELBO's is analytic.
+    assert np.all(np.abs(np.asarray(one).mean(axis=0) - np.asarray(elbo).mean(axis=0)) < 5 * spread + 1e-3)
+    assert np.all(np.asarray(many) > np.asarray(elbo).mean(axis=0))
+
+
+def test_a_ladder_names_the_resolutions_that_would_work():
+    encoder = ladder.Encoder(((3, 1), (8, 1)), width=4, hidden=4)
+    with pytest.raises(UserError, match="divide the next"):
+        encoder.init(jax.random.key(0), IMAGES, train=False)
+
+
+def codes_model():
+    algorithm = vq_vae(
+        vq.Encoder(2, width=4, blocks=1), vq.Decoder(1, width=4, blocks=1), vq.CodePrior(5, width=4, layers=2),
+        codes=5, likelihood=likelihoods.gaussian(0.5), shape=SHAPE,
+        hyper={**HYPER, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
+    )  # fmt: skip
+    return algorithm, start(algorithm)
+
+
+def test_each_code_is_predicted_from_those_before_it_alone():
+    network = vq.CodePrior(5, width=4, layers=2)
+    numbers = jnp.asarray(np.random.default_rng(1).integers(0, 5, (1, 3, 3)), jnp.int32)
+    params = network.init(jax.random.key(0), numbers, train=False)
+    before = network.apply(params, numbers, train=False).reshape(9, 5)
+    for position in range(9):
+        changed = numbers.reshape(-1).at[position].add(1).reshape(1, 3, 3) % 5
+        after = network.apply(params, changed, train=False).reshape(9, 5)
+        np.testing.assert_array_equal(after[: position + 1], before[: position + 1])
+        assert position == 8 or bool(jnp.any(after[position + 1 :] != before[position + 1 :]))
+
+
+def test_a_prior_of_codes_samples_what_it_scores():
+    """With two positions to go by hand: the frequency of drawn grids is exp(log p), summed over all 5^4 grids."""
+    algorithm, state = codes_model()
+    view = weights(state)
+    drawn = jax.jit(lambda k: algorithm.prior(view, k, 4000))(jax.random.key(5)).reshape(4000, 4, 2)
+    book = view.stats["codebook"]["codebook"]["book"]["embedding"]
+    numbers = np.asarray(((drawn[:, :, None] - book) ** 2).sum(axis=-1).argmin(axis=-1))  # [4000, 4]
+    network = vq.CodePrior(5, width=4, layers=2)
+    grids = np.stack(np.meshgrid(*[np.arange(5)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    logits = network.apply({"params": view.params["prior"]}, jnp.asarray(grids.reshape(-1, 2, 2)), train=False)
+    log_p = np.asarray(jax.nn.log_softmax(logits.reshape(-1, 4, 5)), np.float64)
+    log_p = np.take_along_axis(log_p, grids[..., None], axis=-1).sum(axis=(1, 2))
+    assert np.exp(log_p).sum() == pytest.approx(1.0, abs=1e-4)
+    for position in range(4):
+        expected = [np.exp(log_p)[grids[:, position] == code].sum() for code in range(5)]
+        observed = np.bincount(numbers[:, position], minlength=5)
+        assert stats.chisquare(observed, 4000 * np.array(expected) / np.sum(expected)).pvalue > 1e-4
+
+
+def test_codes_move_as_averages_and_only_codes_are_decoded():
+    algorithm, state = codes_model()
+    moved, _ = jax.jit(algorithm.update)(state, {"image": IMAGES[None]})
+    books = [s.stats["codebook"]["codebook"]["book"]["embedding"] for s in (state, moved)]
+    assert float(jnp.abs(books[0] - books[1]).max()) > 0
+    view = weights(state)
+    noisy = algorithm.prior(view, jax.random.key(1), 3)
+    np.testing.assert_array_equal(algorithm.decode(view, noisy), algorithm.decode(view, noisy + 1e-6))
+
+
+def test_a_density_of_codes_leaves_the_autoencoder_alone():
+    common = {"regularizers": (regularizers.latent_l2(),), "latent_size": 3, **GAUSS}
+    common["hyper"] = {**HYPER, "latent_l2": 0.1, "lr_density": 0.1}
+    plain = autoencoder(*networks(), **common)
+    fitted = autoencoder(*networks(), density=priors.gaussian_mixture(3, 2), **common)
+    ends = []
+    for algorithm in (plain, fitted):
+        state, update = algorithm.init(jax.random.key(0)), jax.jit(algorithm.update)
+        for _ in range(3):
+            state, metrics = update(state, {"image": IMAGES[None]})
+        ends.append((state, metrics))
+    for name in ("encoder", "decoder"):
+        jax.tree.map(np.testing.assert_array_equal, ends[0][0].params[name], ends[1][0].params[name])
+    assert "log_density" in ends[1][1]
+
+
+def test_regularizers_are_the_objectives_of_the_codes():
+    """β-TCVAE at beta = 0 and DIP-VAE: the metrics equal the pure functions at the encoder's own outputs."""
+    terms = (*regularizers.total_correlation(64), regularizers.dip(Dip.I, diagonal=10.0))
+    hyper = {**HYPER, "beta": 0.0, "mutual_information": 1.0, "dimension_kl": 1.0, "dip": 1.0}
+    algorithm = vae(*networks(), latent_size=3, regularizers=terms, **{**GAUSS, "hyper": hyper})
+    state = start(algorithm)
+    _, metrics = jax.jit(algorithm.update)(state, {"image": IMAGES[None]})
+    codes = algorithm.encode(weights(state), BATCH)
+    wanted = disentangle.dip_vae(codes["mean"], codes["log_variance"], 1.0, 10.0, Dip.I)
+    np.testing.assert_allclose(metrics["regularizer/dip"], wanted, rtol=1e-4)
+    # The parts add up to the sampled KL, which is near its analytic value only on average: check the sum's scale.
+    names = ("mutual_information", "total_correlation", "dimension_kl")
+    parts = sum(float(metrics[f"regularizer/{name}"]) for name in names)
+    analytic = divergences.kl_standard_normal(codes["mean"], codes["log_variance"]).sum(axis=-1).mean()
+    np.testing.assert_allclose(metrics["kl"], analytic, rtol=1e-4)
+    assert abs(parts - float(analytic)) < 3.0
+
+
+def test_the_second_stage_samples_the_codes_of_the_first():
+    """After training on data with one tight cluster of codes, prior draws look like codes, not like N(0, I)."""
+    algorithm = two_stage_vae(
+        *networks(2), mlp.Encoder(2, widths=(16,)), mlp.Decoder((2,), outputs=4, widths=(16,)), latent_size=2,
+        **{**GAUSS, "hyper": {**HYPER, "beta": 0.01, "lr_second": 1e-2}},
+    )  # fmt: skip
+    state, batch = algorithm.init(jax.random.key(0)), {"image": jnp.tile(IMAGES, (11, 1, 1, 1))[None]}
+    train = jax.jit(lambda s: jax.lax.scan(lambda s, _: (algorithm.update(s, batch)[0], None), s, length=400)[0])
+    view = weights(train(state))
+    codes = np.asarray(algorithm.encode(view, {"image": IMAGES})["mean"])
+    draws = np.asarray(algorithm.prior(view, jax.random.key(1), 500))
+    np.testing.assert_allclose(draws.mean(axis=0), codes.mean(axis=0), atol=0.35)
+    np.testing.assert_allclose(draws.std(axis=0), codes.std(axis=0), rtol=0.4)
+
+
+def moves(algorithm):
+    """The players that a round moved, and its metrics."""
+    state = start(algorithm)
+    batch = {"image": jnp.tile(IMAGES[None], (algorithm.minibatches, 1, 1, 1, 1))}
+    moved, metrics = jax.jit(algorithm.update)(state, batch)
+    same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), dict(state.params), dict(moved.params))
+    changed = {name for name, leaves in same.items() if not all(jax.tree.leaves(leaves))}
+    return changed, metrics, algorithm
+
+
+def test_hybrids_move_every_player_and_take_their_minibatches():
+    critic = mlp.Discriminator(widths=(8,))
+    options = {"latent_size": 3, **GAUSS}
+    hybrids = {
+        "factor_vae": (factor_vae(*networks(), critic, **options), 2),
+        "aae": (aae(*networks(), critic, **options), 1),
+        "vae_gan": (vae_gan(*networks(), critic, **options), 1),
+        "bigan": (
+            bigan(
+                mlp.Generator(SHAPE, widths=(8,)), mlp.Encoder(3, widths=(8,)), joint.Discriminator(widths=(8,)),
+                shape=SHAPE, latent_size=3, hyper={**HYPER, "lr_generator": 1e-3},
+            ),
+            1,
+        ),
+    }  # fmt: skip
+    for name, (algorithm, minibatches) in hybrids.items():
+        changed, metrics, _ = moves(algorithm)
+        assert changed == set(algorithm.init(jax.random.key(0)).params), name
+        assert algorithm.minibatches == minibatches, name
+        assert all(bool(jnp.isfinite(value)) for value in metrics.values()), name
+
+
+def test_bigans_game_is_fair_in_the_two_kinds():
+    """With a discriminator that says 0 to all, both players pay 2 log 2."""
+    generator, encoder = mlp.Generator(SHAPE, widths=()), mlp.Encoder(3, widths=())
+    algorithm = bigan(generator, encoder, joint.Discriminator(widths=()), shape=SHAPE, latent_size=3,
+                      hyper={**HYPER, "lr_generator": 0.0, "lr_discriminator": 0.0})  # fmt: skip
+    state = algorithm.init(jax.random.key(0))
+    blind = jax.tree.map(jnp.zeros_like, state.params["discriminator"])
+    state = state.replace(params={**state.params, "discriminator": blind})
+    _, metrics = algorithm.update(state, {"image": IMAGES[None]})
+    np.testing.assert_allclose(metrics["loss/generator"], 2 * np.log(2), rtol=1e-5)
+    np.testing.assert_allclose(metrics["loss/discriminator"], 2 * np.log(2), rtol=1e-5)

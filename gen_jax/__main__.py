@@ -8,18 +8,25 @@ def main() -> None:
     import tyro
 
     from gen_jax.runs.outcome import exit_with
+    from gen_jax.verbs import ablate as ablate_
+    from gen_jax.verbs.ablate import ablate
+    from gen_jax.verbs.compare import compare
     from gen_jax.verbs.evaluate import evaluate
     from gen_jax.verbs.info import info
     from gen_jax.verbs.interpolate import interpolate
     from gen_jax.verbs.prepare import prepare
     from gen_jax.verbs.reconstruct import reconstruct
     from gen_jax.verbs.report import report
+    from gen_jax.verbs.reproduce import reproduce
     from gen_jax.verbs.sample import sample
     from gen_jax.verbs.traverse import traverse
 
-    verbs = (info, sample, reconstruct, interpolate, traverse, evaluate, report, prepare)
+    verbs = (info, sample, reconstruct, interpolate, traverse, evaluate, report, compare, reproduce, ablate, prepare)
     arguments = sys.argv[1:] or ["--help"]
     with exit_with():
+        if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
+            ablate_.main(arguments[1:])
+            return
         tyro.extras.subcommand_cli_from_dict(
             {verb.__name__: verb for verb in verbs}, prog="python -m gen_jax", description=__doc__, args=arguments
         )

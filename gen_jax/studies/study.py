@@ -6,7 +6,9 @@ The folder is all that a process needs to work on the study, so that it can be k
 processes and requeued.
 """
 
-import runpy
+import importlib.util
+import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,10 +57,17 @@ def load_script(script: Path) -> tuple[type, Callable[..., Any]]:
     """`Config` and `build` of an experiment script. Raises UserError where there is no such script or it lacks them."""
     if not script.is_file():
         raise UserError(f"there is no experiment {script}; give the path of a script such as experiments/gan.py")
-    names = runpy.run_path(str(script), run_name="gen_jax_experiment")
-    if "Config" not in names or "build" not in names:
+    # A module of its own, and a registered one: tyro reads the sources of the dataclasses for their help.
+    name = f"gen_jax_experiment_{zlib.crc32(str(script.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, script)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{script} is no Python file; give the path of a script such as experiments/gan.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    if not (hasattr(module, "Config") and hasattr(module, "build")):
         raise UserError(f"{script} is no experiment: it must define `Config` and `build`")
-    return names["Config"], names["build"]
+    return module.Config, module.build
 
 
 def create(

@@ -1,0 +1,173 @@
+"""Does a run come out again? It is executed anew from its own folder and compared with what the folder holds.
+
+On the same platform, versions and flags the answer is bit for bit: the digest of the state and every line of metrics.
+Elsewhere it is how far each metric is off, and what is different about the place.
+"""
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gen_jax.core import parallel
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import State
+from gen_jax.data import load
+from gen_jax.runs import checkpoint, folder, leaves, log, manifest
+from gen_jax.runs.files import read_json
+from gen_jax.runs.settings import flatten
+from gen_jax.runs.train import Signals, drive, training
+
+CLOCK = "seconds"  # what differs between two runs of the same thing
+
+
+class Verdict(NamedTuple):
+    """What came of it. `deviations`: largest |again - before| by metric; `places` and `leaves`: what differs."""
+
+    step: int
+    same_digest: bool
+    same_stream: bool
+    deviations: dict[str, float]
+    finals: dict[str, tuple[float, float]]  # metric -> (before, again)
+    places: list[str]
+    leaves: list[str]
+
+    @property
+    def bitwise(self) -> bool:
+        return self.same_digest and self.same_stream
+
+
+def reproduce(run: Path, scratch: Path | None = None) -> Verdict:
+    """Execute a run again, up to its newest checkpoint, in `scratch` (by default a folder that is removed after).
+
+    The run's folder is only read. Raises UserError where it is no run, or has no checkpoint to compare with.
+    """
+    opened = folder.open_run(run)
+    with checkpoint.open_checkpoints(run, writable=False) as there:
+        steps = there.steps()
+    if not steps:
+        raise UserError(f"{run} has no checkpoint to compare with; train it first")
+    if scratch is not None:
+        return _again(opened, steps[-1], scratch)
+    with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
+        return _again(opened, steps[-1], Path(temporary) / "run")
+
+
+def _again(opened: folder.Run, step: int, scratch: Path) -> Verdict:
+    run, before = opened.path, opened.config
+    # A checkpoint at the last step alone; when checkpoints are written changes no result.
+    config = dataclasses.replace(before, run_dir=scratch, steps=step, checkpoint_every=0)
+    with Signals() as signals:
+        drive(training(config, opened.build, run / "experiment.py", signals, quiet=True))
+    first, second = _state(opened, run, step), _state(opened, scratch, step)
+    stream, again = _stream(run, step), _stream(scratch, step)
+    return Verdict(
+        step,
+        checkpoint.digest(first) == checkpoint.digest(second),
+        # A run that was killed lacks the lines that a run writes at its end, which the new one has.
+        _aligned(stream, again) == (again if _complete(run) else _aligned(again, stream)),
+        deviations(stream, again),
+        _finals(stream, again),
+        places(read_json(run / manifest.FILE) or {}, read_json(scratch / manifest.FILE) or {}),
+        differing_leaves(first, second),
+    )
+
+
+def deviations(before: list[dict[str, Any]], again: list[dict[str, Any]]) -> dict[str, float]:
+    """Largest |again - before| by metric, over the steps that both have; infinite where only one is finite."""
+    found: dict[str, float] = {}
+    values = {(line["step"], name): value for line in before for name, value in line.items()}
+    for line in again:
+        for name, value in line.items():
+            if name in ("step", "images") or (line["step"], name) not in values:
+                continue
+            old = values[line["step"], name]
+            apart = 0.0 if old == value else math.inf if old is None or value is None else abs(value - old)
+            found[name] = max(found.get(name, 0.0), apart)
+    return found
+
+
+def places(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two manifests and may explain other numbers: packages, processor, devices, flags, data.
+
+    Every sitting of the first counts: a run may have been continued elsewhere.
+    """
+    here = _place(now, now["sittings"][-1])
+    found: dict[str, None] = {}
+    for sitting in before.get("sittings", []):
+        there = _place(before, sitting)
+        for name in sorted(there.keys() | here.keys()):
+            old, new = there.get(name), here.get(name)
+            if old != new:
+                found[_phrase(name, old, new)] = None
+    return list(found)
+
+
+def _place(record: Mapping[str, Any], sitting: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: sitting[name] for name in ("versions", "platform", "flags", "code", "backend", "devices")}
+    flat = flatten({**kept, "data": record.get("data", {}), "parameters": record.get("parameters", {})})
+    return {name: value for name, value in flat.items() if name != "flags.jax_compilation_cache_dir"}
+
+
+def _phrase(name: str, old: Any, new: Any) -> str:
+    if isinstance(old, list) and isinstance(new, list) and name.endswith("cpu_features"):
+        less, more = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+        return f"{name}: {', '.join(less) or 'nothing'} only there, {', '.join(more) or 'nothing'} only here"
+    return f"{name}: {old} there, {new} here"
+
+
+def differing_leaves(first: State, second: State) -> list[str]:
+    """The state's leaves that differ, hyperparameters first (they are causes, the rest are effects)."""
+    one, two = leaves.take(first, copy=False), leaves.take(second, copy=False)
+    found = []
+    for leaf, a, b in zip(one[0], one[1], two[1], strict=True):
+        if not np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8)):
+            name = "/".join(leaf["path"])
+            if a.size == 1:
+                found.append(f"{name}: {a.item():.7g} there, {b.item():.7g} here")
+            else:
+                apart = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
+                found.append(f"{name}: up to {apart:.3g} apart")
+    return sorted(found, key=lambda line: not line.startswith("hyper/"))
+
+
+def _state(opened: folder.Run, run: Path, step: int) -> State:
+    config = opened.config
+    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    template = jax.eval_shape(opened.build(config, source).init, jax.random.key(config.seed))
+    with checkpoint.open_checkpoints(run, writable=False) as there:
+        return there.restore(template, step, sharding=parallel.layout("jit", 1).replicated)[0]
+
+
+def _stream(run: Path, step: int) -> list[dict[str, Any]]:
+    """metrics.jsonl up to a step, without the clock."""
+    lines = [line for line in log.read_lines(run) if line["step"] <= step]
+    return [{name: value for name, value in line.items() if name != CLOCK} for line in lines]
+
+
+def _aligned(before: list[dict[str, Any]], again: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`before` without the lines that a run writes where it was stopped and continued, which `again` never was."""
+    events = {(line["step"], tuple(sorted(line))) for line in again}
+    return [line for line in before if (line["step"], tuple(sorted(line))) in events]
+
+
+def _complete(run: Path) -> bool:
+    return (read_json(run / manifest.FILE) or {}).get("status") == "complete"
+
+
+def _finals(before: list[dict[str, Any]], again: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    def last(lines: list[dict[str, Any]]) -> dict[str, float]:
+        return {
+            name: math.nan if value is None else float(value)
+            for line in lines
+            for name, value in line.items()
+            if name not in ("step", "images")
+        }
+
+    old, new = last(before), last(again)
+    return {name: (old[name], new[name]) for name in old if name in new}

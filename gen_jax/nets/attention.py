@@ -28,8 +28,8 @@ class SelfAttention(nn.Module):
         count, rows, columns, channels = x.shape
         if channels % 8 or min(rows, columns) < 2:
             raise UserError(
-                f"self-attention needs a multiple of 8 channels on maps of at least 2×2, not {rows}×{columns}×{channels}: "
-                "choose another width or another block"
+                f"self-attention needs a multiple of 8 channels on maps of at least 2×2, not "
+                f"{rows}×{columns}×{channels}: choose another width or another block"
             )
 
         def project(features: int, name: str):
@@ -45,7 +45,8 @@ class SelfAttention(nn.Module):
         queries = project(channels // 8, "theta")(x, train=train).reshape(count, rows * columns, -1)
         keys = max_down(project(channels // 8, "phi")(x, train=train)).reshape(count, -1, channels // 8)
         values = max_down(project(channels // 2, "g")(x, train=train)).reshape(count, -1, channels // 2)
-        similarity = jnp.einsum("bqc,bkc->bqk", queries, keys, preferred_element_type=jnp.float32)
+        exact = jnp.promote_types(self.dtype, jnp.float32)
+        similarity = jnp.einsum("bqc,bkc->bqk", queries, keys, preferred_element_type=exact)
         weights = jax.nn.softmax(similarity, axis=-1).astype(values.dtype)  # over the keys, in float32
         mixed = jnp.einsum("bqk,bkc->bqc", weights, values).reshape(count, rows, columns, channels // 2)
         gamma = self.param("gamma", nn.initializers.zeros, ())

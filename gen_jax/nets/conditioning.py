@@ -72,8 +72,8 @@ class ProjectionHead(nn.Module):
     @nn.compact
     def __call__(self, features: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
         check_label(label, self.classes)
-        features = features.astype(jnp.float32)
-        dense = Dense(1, spectral=self.spectral, kernel_init=self.kernel_init, name="linear")
+        features = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+        dense = Dense(1, spectral=self.spectral, kernel_init=self.kernel_init, dtype=features.dtype, name="linear")
         logits = dense(features, train=train)[:, 0]
         if self.classes is None:
             return logits

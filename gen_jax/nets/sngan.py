@@ -114,7 +114,7 @@ class Discriminator(nn.Module):
             x = block(x, train=train)
             if i == self.attention:
                 x = SelfAttention(kernel_init=self.inits.other, name="attention", **common)(x, train=train)
-        features = jnp.sum(nn.relu(x).astype(jnp.float32), axis=(1, 2))
+        features = jnp.sum(nn.relu(x), axis=(1, 2), dtype=jnp.promote_types(x.dtype, jnp.float32))
         head = ProjectionHead(self.classes, self.spectral, self.inits.other, name="head")
         return head(features, label, train=train)
 

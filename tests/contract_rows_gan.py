@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import jax.numpy as jnp
-
 from gen_jax.core.types import Algorithm
 from gen_jax.models import gan_terms
 from gen_jax.models.gan import gan
@@ -13,7 +11,6 @@ from gen_jax.nets import dcgan, mlp
 from gen_jax.nets.heads import Reconstructs, WithHead
 from gen_jax.nets.layers import LayerNorm
 from gen_jax.objectives import adversarial, weights
-from gen_jax.objectives.augment import brightness
 from gen_jax.objectives.regularizers import instance_noise
 
 SHAPE, CLASSES = (8, 8, 1), 10
@@ -45,7 +42,7 @@ def _noise_by_ada(images, key, context):
 
 
 def _shaken(images, key):
-    return brightness(images, jnp.linspace(-0.2, 0.2, images.shape[0]))
+    return instance_noise(images, key, 0.2)
 
 
 _lecam, _averages = gan_terms.lecam()

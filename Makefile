@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test contract lint format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minute
 
 test: .venv/installed-dev  ## every test of the default suite
 	$(RUN) -m pytest -n 2 -m "not science"
+
+contract: .venv/installed-dev  ## the whole contract table: every algorithm on every backend (about half an hour)
+	$(RUN) -m pytest -n 2 tests/test_contract.py -m ""
 
 lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
 	$(BIN)/ruff check .

@@ -3,7 +3,23 @@
 import os
 from pathlib import Path
 
+import pytest
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+# Of the contract test, every row runs one mapped backend, resume and its promises by default; the whole table of
+# backends runs for the foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
+WHOLE_TABLE = {"gan", "dcgan", "dcgan_dropout", "dcgan_shared_fakes", "gan_n_critic", "vae", "vae_conv", "vae_gaussian"}
+BY_DEFAULT = ("test_resuming_is_bitwise", "test_what_a_model_offers_works")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        row = getattr(item, "callspec", None) and item.callspec.params.get("row")
+        if item.path.name != "test_contract.py" or row is None or row.name in WHOLE_TABLE:
+            continue
+        if item.originalname not in BY_DEFAULT and item.callspec.params.get("backend") != "shard_map":
+            item.add_marker(pytest.mark.science)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from contract_rows_gan import ROWS as GAN_ROWS
+from contract_rows_vae import ROWS as VAE_ROWS
+
 from gen_jax.core.types import Algorithm
 from gen_jax.models.gan import gan
 from gen_jax.models.vae import vae
@@ -66,3 +69,4 @@ ROWS = [
     Row("vae_conv", lambda o: _vae(o, encoder=dcgan.Encoder(3, width=4), decoder=dcgan.Decoder(SHAPE, width=4))),
     Row("vae_gaussian", lambda o: _vae(o, likelihood=likelihoods.gaussian(0.5), binarization=Binarization.NONE)),
 ]
+ROWS += [Row(name, build) for name, build in [*GAN_ROWS, *VAE_ROWS]]

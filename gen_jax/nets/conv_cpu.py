@@ -1,11 +1,14 @@
 """The three faces of a convolution as the CPU likes them: the same sums, arranged as something XLA's CPU is good at.
 
 Chosen by shape, from measurements on two cores (`python benchmarks/convolutions.py` repeats them). What is left to XLA
-is what it does well: a forward convolution. What is rearranged:
+is what it does well: a convolution of images [B, H, W, C] with a kernel [kh, kw, I, O] in that very layout. In another
+(such as the gradients' [I, H, W, B], named by dimension numbers) it is good at the top of a program, but 5 to 90 times
+slower inside a loop, where training steps run: so arrays are transposed first, everywhere. What is rearranged besides:
 
 - The input gradient of a strided convolution dilates g with zeros and multiplies most of them. Instead it is a dense
   stride-1 convolution of g to the s × s phases of the image, then depth-to-space; on small maps, or for thin images,
   one matrix product to all taps, which are then added where they overlap.
+- Weight gradients at stride 1 are a matrix product for each tap.
 - Convolutions to or from very few channels (pixels) are one matrix product over taps of the thin side.
 """
 
@@ -13,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gen_jax.nets.conv_plain import Padding, plain_conv, plain_input_grad
+from gen_jax.nets.conv_plain import LAYOUT, Padding, plain_conv
 
 THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
 SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
@@ -37,7 +40,8 @@ def input_grad(g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding
         return _overlap_add(g, kernel, stride, padding, size)
     if stride > 1:
         return _phases(g, kernel, stride, padding, size)
-    return plain_input_grad(g, kernel, stride=stride, padding=padding, size=size)
+    mirrored = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    return plain_conv(g, mirrored, stride=1, padding=_mirrored(padding, kernel.shape))
 
 
 def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
@@ -47,38 +51,45 @@ def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, wi
         return _tap_product(x, g, padding, window)
     if stride == 1 and outputs <= THIN < inputs:
         return jnp.flip(_tap_product(g, x, _mirrored(padding, window), window), (0, 1)).swapaxes(2, 3)
-    return _phase_products(x, g, stride, padding, window)
+    if stride == 1:
+        return _products_by_tap(x, g, padding, window)
+    return _strided_weight_grad(x, g, stride, padding, window)
 
 
-def _phase_products(x: jax.Array, g: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
-    """Weight gradient as a matrix product of g with each tap of the space-to-depth image, s x s taps of x at a time.
+def _strided_weight_grad(
+    x: jax.Array, g: jax.Array, stride: int, padding: Padding, window: tuple[int, int]
+) -> jax.Array:
+    """Weight gradient as the convolution of x with the dilated g over rows of the batch, in canonical layout."""
+    borders = tuple(
+        (before, taps + stride * (n - 1) - full - before)
+        for n, taps, full, (before, _) in zip(g.shape[1:3], window, x.shape[1:3], padding, strict=True)
+    )
+    images, kernels = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)  # [I, H, W, B] and [h, w, B, O]
+    found = lax.conv_general_dilated(
+        images, kernels, (1, 1), borders, rhs_dilation=(stride, stride), dimension_numbers=LAYOUT
+    )
+    return found.transpose(1, 2, 0, 3)
 
-    Never as a convolution: XLA's CPU compiles that one well at the top of a program, but up to ninety times slower
-    inside a loop (14 x 14 x 32 -> 64: 2.9 ms outside, 270 ms inside), and training steps run inside one.
-    """
+
+def _products_by_tap(x: jax.Array, g: jax.Array, padding: Padding, window: tuple[int, int]) -> jax.Array:
+    """Weight gradient of a stride-1 convolution as one matrix product with g for each tap."""
     rows, columns = g.shape[1:3]
-    taps = [-(-n // stride) for n in window]
-    needed = [(taps[0] - 1 + rows) * stride, (taps[1] - 1 + columns) * stride]
-    edges = [(before, n - before - full, 0) for (before, _), n, full in zip(padding, needed, x.shape[1:3], strict=True)]
-    image = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    count, inputs, outputs = x.shape[0], x.shape[3], g.shape[3]
-    split = image.reshape(count, needed[0] // stride, stride, needed[1] // stride, stride, inputs)
-    phases = split.transpose(0, 1, 3, 2, 4, 5).reshape(count, needed[0] // stride, needed[1] // stride, -1)
-    flat = g.reshape(-1, outputs)
-
-    def product(row: int, column: int) -> jax.Array:
-        seen = phases[:, row : row + rows, column : column + columns].reshape(flat.shape[0], -1)
-        return jnp.einsum("nk,no->ko", seen, flat, preferred_element_type=jnp.float32)
-
-    found = jnp.stack([jnp.stack([product(q, r) for r in range(taps[1])]) for q in range(taps[0])])
-    found = found.reshape(*taps, stride, stride, inputs, outputs).transpose(0, 2, 1, 3, 4, 5)
-    kernel = found.reshape(taps[0] * stride, taps[1] * stride, inputs, outputs)[: window[0], : window[1]]
-    return kernel.astype(x.dtype)
+    padded = _pad(x, padding)
+    products = [
+        jnp.einsum("bhwi,bhwo->io", padded[:, a : a + rows, b : b + columns], g, preferred_element_type=jnp.float32)
+        for a in range(window[0])
+        for b in range(window[1])
+    ]
+    return jnp.stack(products).reshape(*window, x.shape[3], g.shape[3]).astype(x.dtype)
 
 
 def _mirrored(padding: Padding, window: tuple[int, ...]) -> Padding:
     """The padding under which a stride-1 convolution's roles of image and output are exchanged."""
     return tuple((n - 1 - before, n - 1 - after) for n, (before, after) in zip(window, padding, strict=False))
+
+
+def _pad(x: jax.Array, padding: Padding) -> jax.Array:
+    return jnp.pad(x, ((0, 0), *padding, (0, 0)))
 
 
 def _by_phase(kernel: jax.Array, stride: int) -> jax.Array:
@@ -125,8 +136,7 @@ def _overlap_add(g: jax.Array, kernel: jax.Array, stride: int, padding: Padding,
 def _tap_product(x: jax.Array, g: jax.Array, padding: Padding, window: tuple[int, int]) -> jax.Array:
     """Weight gradient of a stride-1 convolution as one matrix product of all taps of x with g."""
     rows, columns = g.shape[1:3]
-    edges = [(before, after, 0) for before, after in padding]
-    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    padded = _pad(x, padding)
     taps = [padded[:, a : a + rows, b : b + columns] for a in range(window[0]) for b in range(window[1])]
     product = jnp.einsum("bhwk,bhwo->ko", jnp.concatenate(taps, -1), g, preferred_element_type=jnp.float32)
     return product.reshape(*window, x.shape[3], g.shape[3]).astype(x.dtype)

@@ -28,9 +28,8 @@ def from_json(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         if unknown := sorted(set(value) - set(hints)):
-            raise UserError(
-                f"config.json has fields that {getattr(kind, '__name__', kind)} of experiment.py lacks: {', '.join(unknown)}"
-            )
+            owner = getattr(kind, "__name__", kind)
+            raise UserError(f"config.json has fields that {owner} of experiment.py lacks: {', '.join(unknown)}")
         return kind(**{name: from_json(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
     if value is None:
         return None

@@ -62,7 +62,7 @@ def run_batched(
 
 def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task], signals: Signals, ended) -> None:
     """These runs together, to their end."""
-    loops: dict[execute.Task, Any] = {}
+    loops: dict[int, Any] = {}
     asked: dict[int, Request] = {}
     interrupted: list[Interrupted] = []
 

@@ -5,6 +5,9 @@ here and now: small networks take longer (up to several times), because their ti
 into multiplying them. Where runs of the study are finished, their own time is taken in its place.
 """
 
+# pyright: reportPossiblyUnbound=false
+# A group has at least one arm, which the checker cannot know.
+
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -46,7 +49,10 @@ def forecast(arms: Sequence[Arm], build: Callable[..., Any], mode: execute.Mode)
             for arm in group:
                 algorithm = build(arm.config, source)
             feeding.check(
-                source, config.batch_size, algorithm.minibatches, parallel.layout(config.backend, config.devices).size
+                source,
+                config.batch_size,
+                algorithm.minibatches,
+                parallel.layout(config.backend, config.devices).size,
             )
         except UserError as error:
             raise UserError(f"arm {arm.name}: {error}") from None

@@ -184,7 +184,7 @@ def _run_submitit(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], 
 
 def _submitit() -> Any:
     try:
-        import submitit
+        import submitit  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         raise missing_package("submitit", "pip install submitit", "--launcher slurm") from None
     return submitit

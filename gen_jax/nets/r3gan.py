@@ -169,6 +169,6 @@ def _base(shape: tuple[int, ...], stages: Stages) -> int:
         some = ", ".join(str(factor * rows) for rows in (4, 5, 6, 7, 8))
         raise UserError(
             f"{len(stages.widths)} stages make square images of a multiple of {factor} pixels ({some}, …), "
-            f"not {'×'.join(map(str, shape))}"
+            f"not {'×'.join(map(str, shape)) if len(shape) == 3 else 'points'}; use image data of such a size"
         )
     return shape[0] // factor

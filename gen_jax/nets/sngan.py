@@ -123,9 +123,10 @@ def plan_for(shape: tuple[int, ...]) -> Plan:
     """The plan for images of `shape` (H, W, C); UserError, naming the sizes that work, where there is none."""
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in PLANS:
         sizes = ", ".join(map(str, PLANS))
+        given = "×".join(map(str, shape)) if len(shape) == 3 else "points"
         raise UserError(
-            f"this network makes square images of {sizes} pixels, not {'×'.join(map(str, shape))}; "
-            "resize the data, for example with --image-size 32"
+            f"this network makes square images of {sizes} pixels, not {given}; "
+            "use image data, resized where needed, for example with --image-size 32"
         )
     return PLANS[shape[0]]
 

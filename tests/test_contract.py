@@ -16,6 +16,14 @@ BATCH, STEPS = 16, 5
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
+@pytest.fixture(autouse=True)
+def _quick_compilation():
+    """Hundreds of small programs, each run for five steps: LLVM's optimisations would be most of the suite's time."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def resident(minibatches):
     """A data set on the device, and a fetch of this instance's rows of a step's batch."""
     generator = np.random.default_rng(0)

@@ -5,7 +5,7 @@ here and now: small networks take longer (up to several times), because their ti
 into multiplying them. Where runs of the study are finished, their own time is taken in its place.
 """
 
-# pyright: reportPossiblyUnbound=false
+# pyright: reportPossiblyUnboundVariable=false
 # A group has at least one arm, which the checker cannot know.
 
 import time

@@ -4,8 +4,8 @@ python benchmarks/convolutions.py [--batch 64] [--repeats 7] [--loop 3] [--no-fl
 
 Each runs `--loop` times inside a `lax.scan`, as training steps do, because XLA's CPU compiles convolutions differently
 there; `--loop 0` puts it at the top of the program. The two variants alternate, so that a busy machine slows both;
-medians in milliseconds, and GFLOP/s of ours. With
-`--no-flags` XLA keeps its own defaults instead of the flags that `gen_jax.core.platform` recommends.
+medians in milliseconds, and GFLOP/s of ours. With `--no-flags` XLA keeps its own defaults instead of the flags that
+`gen_jax.core.platform` recommends. Plain gradients in a loop can take minutes: begin with `--repeats 1`.
 """
 
 import time

@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 
 CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type"
-TRIED = ((0, 10), (0, 12))  # the first and last jaxlib, (major, minor), known to accept the flag
+TRIED = ((0, 10), (0, 10))  # the first and last jaxlib, (major, minor), in which the flag was tried
 
 
 def cpu_flags() -> str:

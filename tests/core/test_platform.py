@@ -53,7 +53,7 @@ def test_a_persons_own_settings_stay():
 
 @pytest.mark.parametrize(
     ("version", "known"),
-    [("0.9.2", False), ("0.10.2", True), ("0.12.0.1", True), ("0.13.0", False), ("1.0.0", False), ("odd", False)],
+    [("0.9.2", False), ("0.10.2", True), ("0.12.0.1", False), ("0.13.0", False), ("1.0.0", False), ("odd", False)],
 )
 def test_flags_only_for_versions_that_were_tried(monkeypatch, version, known):
     monkeypatch.setattr(metadata, "version", lambda package: version)

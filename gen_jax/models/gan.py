@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from gen_jax.core import keys
+from gen_jax.core import axis, keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import compose
 from gen_jax.core.players import Player, adam, apply
@@ -159,6 +159,7 @@ def gan(
         def one(carry, _):
             ahead, opt = carry
             slope = jax.grad(lambda p: discriminator_loss({**params, "discriminator": p}, context, made)[0])(ahead)
+            slope = axis.pmean(slope)  # the engine's steps follow the whole batch, and so do these
             # An unused weight has slope 0, where the root that Adam divides by has no derivative.
             slope = jax.tree.map(lambda g: jnp.where(g == 0, 1e-12, g), slope)
             updates, opt = optimizer.update(slope, opt, ahead)

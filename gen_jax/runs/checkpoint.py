@@ -50,6 +50,7 @@ def open_checkpoints(
     warn = warn or (lambda line: print(line, file=sys.stderr))
     for logger in ("absl", "asyncio"):
         logging.getLogger(logger).addFilter(_not_orbax)  # its errors come back as exceptions, which we tell in one line
+    _hush_closed_loops()
     sign = -1.0 if lower_is_better else 1.0
     policy = _LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
     checkpoints = Checkpoints(folder, policy, _manager(folder, policy) if writable else None, warn)
@@ -266,6 +267,22 @@ def _listing(steps: list[int]) -> str:
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _hush_closed_loops() -> None:
+    """Writes that end after a failed save has closed its event loop each print a traceback from a native thread: the
+    failure itself has come back as an exception by then, so these say nothing and are dropped; all others are shown.
+    """
+    before = sys.unraisablehook
+    if getattr(before, "hushes_closed_loops", False):
+        return
+
+    def hook(unraisable: Any) -> None:
+        if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
+            before(unraisable)
+
+    hook.hushes_closed_loops = True
+    sys.unraisablehook = hook
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:

@@ -273,16 +273,17 @@ def _hush_closed_loops() -> None:
     """Writes that end after a failed save has closed its event loop each print a traceback from a native thread: the
     failure itself has come back as an exception by then, so these say nothing and are dropped; all others are shown.
     """
-    before = sys.unraisablehook
-    if getattr(before, "hushes_closed_loops", False):
-        return
+    if sys.unraisablehook is not _unless_closed_loop:
+        _HOOK.append(sys.unraisablehook)
+        sys.unraisablehook = _unless_closed_loop
 
-    def hook(unraisable: Any) -> None:
-        if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
-            before(unraisable)
 
-    hook.hushes_closed_loops = True
-    sys.unraisablehook = hook
+_HOOK: list[Callable[[Any], Any]] = []  # what there was before, last
+
+
+def _unless_closed_loop(unraisable: Any) -> None:
+    if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
+        _HOOK[-1](unraisable)
 
 
 def _not_orbax(record: logging.LogRecord) -> bool:

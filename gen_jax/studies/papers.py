@@ -1,0 +1,292 @@
+"""What the scripts of experiments/papers stand on: studies whose runs are measured, and ours beside the published.
+
+A script names studies (each an `Ablation`), a measurement of a finished run, and a claim. Everything can be killed and
+continued: runs by their study, measurements by `paper.json` in the run folder.
+"""
+
+import hashlib
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gen_jax.core import parallel
+from gen_jax.core.types import Weights, weights
+from gen_jax.data import load
+from gen_jax.data.feed import to_batch
+from gen_jax.data.source import whole
+from gen_jax.metrics import features, frechet
+from gen_jax.runs import checkpoint, folder
+from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs.settings import from_json
+from gen_jax.studies import ablation, statistics
+from gen_jax.studies.ablation import Ablation
+from gen_jax.studies.study import load_script, open_study
+from gen_jax.studies.tables import number
+
+MEASURED = "paper.json"
+Values = dict[str, dict[str, dict[int, float]]]  # arm -> column -> seed -> value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What every script can be told. The defaults are its scaled-down protocol."""
+
+    study_dir: Path | None = None
+    """where the runs go; by default studies/papers/NAME"""
+    out: Path | None = None
+    """a Markdown file whose section NAME becomes the table, such as docs/reproductions.md"""
+    seeds: int = 3
+    launcher: str = "here"
+    """here, local:N or slurm, as for `ablate`"""
+
+
+class Trained(NamedTuple):
+    """A finished run, rebuilt: what a measurement works with."""
+
+    config: Any
+    source: Any
+    algorithm: Any
+    weights: Weights
+
+
+class Column(NamedTuple):
+    """A measured quantity: its name in the measurement, its heading, and digits after the point."""
+
+    name: str
+    title: str
+    digits: int = 2
+
+
+class Paper(NamedTuple):
+    """A published table, scaled down. `published`: arm -> the cells beside our columns, as they are printed there."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    published: Mapping[str, str]
+    heading: str  # over the published cells
+    titles: Mapping[str, str] = {}  # arm -> what the table calls it
+
+
+Measure = Callable[[Trained], Mapping[str, float]]
+
+
+# ---- running and measuring ---------------------------------------------------------------------------------------
+
+
+def experiments() -> Path:
+    """The folder of experiment scripts beside this package."""
+    return Path(__file__).parents[2] / "experiments"
+
+
+def study(config: Config, paper: str, part: str, experiment: str, **how: Any) -> Ablation:
+    """An ablation of experiments/EXPERIMENT in the paper's folder; `how` are `Ablation`'s grid and settings."""
+    root = config.study_dir or Path("studies/papers") / paper
+    script = experiments() / f"{experiment}.py"
+    return Ablation(experiment=script, study_dir=root / part, seeds=config.seeds, launcher=config.launcher, **how)
+
+
+def measured(
+    studies: Mapping[str, Ablation], measure: Measure, protocol: str, say: Callable[[str], None] = print
+) -> tuple[Values, float, int]:
+    """Train what is open, measure what is not measured: (values, seconds of training, runs that failed).
+
+    `studies` by name: an arm of a study without a grid is called by that name, others by their own. A measurement that
+    `protocol` (a text that says how) tells apart from the one in the run folder is made anew.
+    """
+    values: Values = {}
+    seconds, failed = 0.0, 0
+    for name, each in studies.items():
+        ablation.run(each, say)
+        opened = open_study(Path(each.study_dir))
+        failed += sum(len(group.failed) for group in ablation.groups(opened))
+        for group in ablation.groups(opened):
+            arm = name if group.name == "base" else group.name
+            for seed, run in sorted(group.runs.items()):
+                found = _measure(run, measure, protocol)
+                say(f"{arm} seed {seed}: " + ", ".join(f"{key} {number(value)}" for key, value in found.items()))
+                for key, value in found.items():
+                    values.setdefault(arm, {}).setdefault(key, {})[seed] = value
+                seconds += training_seconds(run)
+    return values, seconds, failed
+
+
+def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
+    """The measurement of one run, from its folder where it is there already."""
+    config = folder.read_config(run)
+    stamp = hashlib.sha256(f"{protocol} {config['steps']}".encode()).hexdigest()[:16]
+    before = read_json(run / MEASURED) or {}
+    if before.get("stamp") == stamp:
+        return before["values"]
+    began = time.perf_counter()
+    found = {name: float(value) for name, value in measure(open_trained(run)).items()}
+    spent = round(time.perf_counter() - began, 1)
+    atomic_write_json(run / MEASURED, {"stamp": stamp, "protocol": protocol, "values": found, "seconds": spent})
+    return found
+
+
+def open_trained(run: Path) -> Trained:
+    """A run's model with the weights (averaged, where there is an average) of its newest sound checkpoint."""
+    config_type, build = load_script(run / "experiment.py")
+    config = from_json(config_type, folder.read_config(run))
+    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    algorithm = build(config, source)
+    template = jax.eval_shape(algorithm.init, jax.random.key(config.seed))
+    with checkpoint.open_checkpoints(run, writable=False) as there:
+        state, _ = there.restore(template, sharding=parallel.layout("jit", 1).replicated)
+    return Trained(config, source, algorithm, weights(state))
+
+
+def training_seconds(run: Path) -> float:
+    """Compilation and stepping of a run, over all its sittings."""
+    record = read_json(run / "manifest.json") or {}
+    names = ("compile_seconds", "run_seconds")
+    return sum(sitting.get(name) or 0.0 for sitting in record.get("sittings", []) for name in names)
+
+
+# ---- measurements ------------------------------------------------------------------------------------------------
+
+
+def log_likelihood(trained: Trained, samples: int, batch_size: int = 100) -> dict[str, float]:
+    """NLL of the test split in nats: the importance-weighted bound at k = samples (Burda et al. 2016, eq. 8), and the
+    mean effective sample size, which says how far the bound is to be trusted."""
+    bound = jax.jit(trained.algorithm.log_likelihood_details, static_argnums=3)
+    key, test = jax.random.key(20_000), trained.source.test
+    parts = []
+    for number_, start in enumerate(range(0, test.size, batch_size)):
+        batch = to_batch(test.read(np.arange(start, min(start + batch_size, test.size))))
+        found = bound(trained.weights, batch, jax.random.fold_in(key, number_), samples)
+        parts.append({name: np.asarray(value, np.float64) for name, value in found.items()})
+    mean = {name: float(np.concatenate([part[name] for part in parts]).mean()) for name in parts[0]}
+    return {"nll": -mean["value"], "effective_samples": mean["effective_samples"]}
+
+
+def samples_of(trained: Trained, count: int, batch_size: int = 500) -> np.ndarray:
+    """Samples as uint8 [count, H, W, C]: `batch_size` at a time, from keys of their own."""
+    draw = jax.jit(trained.algorithm.sample, static_argnums=2)
+    parts = [
+        features.as_uint8(draw(trained.weights, jax.random.fold_in(jax.random.key(30_000), index), batch_size))
+        for index in range(-(-count // batch_size))
+    ]
+    return np.concatenate(parts)[:count]
+
+
+def fd_lenet(trained: Trained, count: int | None = None, cache: Path | None = None) -> float:
+    """FD-LeNet of as many samples as there are test images (or `count` of both) against test images.
+
+    The features are those of a LeNet trained on the real training split of the same data. At a thousand images the
+    value is biased upwards, and equally so for all arms: compare it within a table, never across counts.
+    """
+    test = whole(trained.source.test)
+    real = test["image"][: count or len(test["image"])]
+    apply = lenet_features(trained.source, cache)
+    found = frechet.moments_of(apply(samples_of(trained, len(real))))
+    return frechet.distance(frechet.moments_of(apply(real)), found)
+
+
+def lenet_features(source: Any, cache: Path | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """Images -> the 84 features of the LeNet that was trained on this source."""
+    train, test = whole(source.train), whole(source.test)
+    where = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax" / "features"
+    pairs = ((split["image"], split["label"]) for split in (train, test))
+    return features.trained(source.name, source.fingerprint, *pairs, where).apply
+
+
+# ---- the table and the claim -------------------------------------------------------------------------------------
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """mean ± half of the 95 % t interval over seeds."""
+    low, high = statistics.t_interval(values)
+    half = f" ± {(high - low) / 2:.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{half}"
+
+
+def judge(values: Values, column: str, lower: str, higher: str) -> tuple[str, str]:
+    """("held" | "not decided" | "reversed", the evidence) of "`column` is lower for this arm than for that".
+
+    Decided by the 95 % interval of the paired difference over training seeds.
+    """
+    first, second = (values.get(arm, {}).get(column, {}) for arm in (lower, higher))
+    found = statistics.paired(first, second)
+    low, high = found.interval
+    word = "held" if high < 0 else "reversed" if low > 0 else "not decided"
+    return word, f"difference {number(found.mean, True)}, 95 % [{number(low)}, {number(high)}], {found.pairs} seeds"
+
+
+def markdown(paper: Paper, values: Values, claims: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> str:
+    """The section: table, claims (what is claimed, the word, the evidence) and facts (command, hardware, time)."""
+    header = ["arm", *(column.title for column in paper.columns), "seeds", paper.heading]
+    lines = [f"## {paper.title}", "", "| " + " | ".join(header) + " |"]
+    lines += ["| --- |" + " ---: |" * (len(header) - 1)]
+    for arm, found in values.items():
+        cells = [spread(list(found.get(column.name, {}).values()), column.digits) for column in paper.columns]
+        seeds = str(max(len(by_seed) for by_seed in found.values()))
+        cells = [paper.titles.get(arm, arm), *cells, seeds, paper.published.get(arm, "–")]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [""] + [f"- {claim}: **{word}** ({evidence})." for claim, word, evidence in claims]
+    return "\n".join([*lines, *(f"- {fact}" for fact in facts), ""])
+
+
+def command(script: str) -> str:
+    """What was typed, without what only says where things go."""
+    given, kept = sys.argv[1:], []
+    while given:
+        word = given.pop(0)
+        if word in ("--study-dir", "--out", "--launcher"):
+            given = given[1:]
+        else:
+            kept.append(word)
+    return shlex.join(["python", f"experiments/papers/{script}", *kept])
+
+
+def hardware() -> str:
+    """This machine in a few words."""
+    device = jax.devices()[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if device.platform != "cpu":
+        return f"{len(jax.devices())} × {device.device_kind}"
+    return f"{cores} of {os.cpu_count()} CPU cores ({platform.machine()})"
+
+
+def publish(
+    config: Config,
+    paper: Paper,
+    script: str,
+    outcome: tuple[Values, float, int],
+    claims: Sequence[tuple[str, str, str]],
+    protocol: str,
+) -> str:
+    """Print the section, keep it as paper.md in the study folder, and put it into `--out` where that is given."""
+    values, seconds, failed = outcome
+    facts = [
+        f"Protocol: {protocol}.",
+        f"`{command(script)}`: {seconds / 60:.1f} minutes of training on {hardware()}"
+        + (f"; {failed} runs failed." if failed else "."),
+    ]
+    text = markdown(paper, values, claims, facts)
+    root = config.study_dir or Path("studies/papers") / paper.name
+    atomic_write_text(root / "paper.md", text)
+    if config.out is not None:
+        before = config.out.read_text() if config.out.exists() else ""
+        atomic_write_text(config.out, with_section(before, paper.name, text))
+    print(f"\n{text}")
+    return text
+
+
+def with_section(page: str, name: str, text: str) -> str:
+    """The page with the part between its `<!-- NAME -->` and `<!-- end of NAME -->` replaced, or appended."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    if begin in page and end in page:
+        head, _, rest = page.partition(begin)
+        return head + begin + text + end + rest.partition(end)[2]
+    return f"{page.rstrip()}\n\n{begin}{text}{end}".lstrip()

@@ -173,6 +173,11 @@ def bands(lines: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
         marker = "o" if len(steps) < 3 else None
         axes.plot(steps, mean, color=colour, linewidth=1.6, label=name, linestyle=style, marker=marker, markersize=3)
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    # The bands of two seeds are many times as wide as all that the means do: they run out of the picture, then.
+    drawn = np.concatenate([mean[np.isfinite(mean)] for _, mean, *_ in lines.values()])
+    if len(drawn) and (reach := np.ptp(drawn)) > 0:
+        bottom, top = axes.get_ylim()
+        axes.set_ylim(max(bottom, drawn.min() - reach), min(top, drawn.max() + reach))
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_xlabel("step", fontsize=8, color=INK)
     axes.xaxis.set_major_formatter(_thousands())

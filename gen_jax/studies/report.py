@@ -13,7 +13,7 @@ from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies import results, tables
 from gen_jax.studies.results import Group, Metric
 
-PICTURES = 4  # sample grids an arm: those of the first seeds
+PICTURES = 4  # sample grids an arm: those of the first seeds, which are the same for all arms
 
 
 def write_report(
@@ -41,24 +41,27 @@ def write_report(
         if any(len(steps) > 1 for steps, *_ in lines.values()):
             svg = figures.bands(lines, metric.name)
             curves.append(Markup(svg[svg.index("<svg") :]))
+    seeds = sorted({seed for group in groups for seed in group.runs})[:PICTURES]
+    pictures = {group.name: found for group in groups if (found := samples(group, seeds))}
     page = templates.get_template("report.html.j2").render(
         title=title,
         facts=facts,
         table=Markup(tables.to_html(table._replace(caption=""))),
         notes=table.notes,
         curves=curves,
-        samples=[(group.name, samples(group)) for group in groups if samples(group)],
+        samples=pictures,
+        pictured=sorted({seed for each in pictures.values() for seed in each}),
         failures=[(group.name, seed, why) for group in groups for seed, why in sorted(group.failed.items())],
     )
     return atomic_write_text(path, page)
 
 
-def samples(group: Group) -> list[tuple[int, str]]:
-    """(seed, picture as a data address) of the last sample grid of an arm's first runs."""
-    found = []
-    for seed, run in sorted(group.runs.items())[:PICTURES]:
-        pictures = sorted((run / "samples").glob("step_*.png"))
+def samples(group: Group, seeds: Sequence[int]) -> dict[int, str]:
+    """Seed -> picture as a data address: the last sample grid of an arm's runs of these seeds."""
+    found = {}
+    for seed in seeds:
+        pictures = sorted((group.runs[seed] / "samples").glob("step_*.png")) if seed in group.runs else []
         if pictures:
             content = base64.b64encode(pictures[-1].read_bytes()).decode()
-            found.append((seed, f"data:image/png;base64,{content}"))
+            found[seed] = f"data:image/png;base64,{content}"
     return found

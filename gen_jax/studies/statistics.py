@@ -80,8 +80,11 @@ def paired(values: Mapping[int, float], baseline: Mapping[int, float], level: fl
         return Difference(mean(differences.tolist()), NONE, math.nan, len(seeds))
     if not differences.any():  # two equal arms: 0 / 0 for the test, and no evidence of a difference
         return Difference(0.0, Interval(0.0, 0.0), 1.0, len(seeds))
-    with np.errstate(all="ignore"):
-        p = float(stats.ttest_1samp(differences, 0.0)[1])  # pyright: ignore[reportArgumentType, reportIndexIssue]
+    if differences.std() <= 1e-12 * abs(differences.mean()):
+        # A difference without any spread (accuracies of 1 and .5 in every run) leaves nothing to test it by: the
+        # formula's p of 0 would be certainty out of two seeds.
+        return Difference(float(differences.mean()), NONE, math.nan, len(seeds))
+    p = float(stats.ttest_1samp(differences, 0.0)[1])  # pyright: ignore[reportArgumentType, reportIndexIssue]
     return Difference(float(differences.mean()), t_interval(differences.tolist(), level), p, len(seeds))
 
 

@@ -112,18 +112,31 @@ def escape(text: str) -> str:
 
 
 def to_html(table: Table) -> str:
-    """A `<table>`, without a page around it."""
+    """A `<table>`, without a page around it: a group of rows a metric, under the metric's name."""
 
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=' + chr(34) + 'n' + chr(34) if i > 1 else ''}>{html.escape(cell)}</{tag}>"
-            for i, cell in enumerate(row)
+            f"<{tag}{' class=' + chr(34) + 'n' + chr(34) if i > 0 else ''}>{html.escape(cell)}</{tag}>"
+            for i, cell in enumerate(row[1:])
         )
 
-    lines = ["<table>", f"<caption>{html.escape(table.caption)}</caption>"]
-    lines += [f"<thead><tr>{cells(table.header, 'th')}</tr></thead>", "<tbody>"]
-    lines += [f"<tr>{cells(row, 'td')}</tr>" for row in table.rows]
-    return "\n".join([*lines, "</tbody>", "</table>"]) + "\n"
+    lines = ["<table>", f"<caption>{html.escape(table.caption)}</caption>"] if table.caption else ["<table>"]
+    lines += [f"<thead><tr>{cells(table.header, 'th')}</tr></thead>"]
+    width = len(table.header) - 1
+    for metric in dict.fromkeys(row[0] for row in table.rows):
+        lines += [f'<tbody>\n<tr class="m"><th colspan="{width}">{html.escape(metric)}</th></tr>']
+        lines += [f"<tr>{cells(row, 'td')}</tr>" for row in table.rows if row[0] == metric] + ["</tbody>"]
+    return "\n".join([*lines, "</table>"]) + "\n"
+
+
+STYLE = """<style>
+body { font: 14px/1.5 system-ui, sans-serif; margin: 24px; max-width: 1240px; color: #1f2328; background: #fff; }
+table { border-collapse: collapse; } caption { text-align: left; font-weight: 600; padding-bottom: 8px; }
+th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid #e3e4e2; }
+.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.m th { padding-top: 14px; } p { color: #63696f; max-width: 90ch; }
+</style>
+"""
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -150,7 +163,9 @@ def _plain(value: float) -> str:
 
 def write(folder: Path, table: Table, rows: Sequence[Row]) -> list[Path]:
     """table.md, table.tex, table.csv and table.html in the folder."""
-    page = f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(table.caption)}</title>\n{to_html(table)}'
+    page = (
+        f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(table.caption)}</title>\n{STYLE}{to_html(table)}'
+    )
     notes = "".join(f"<p>{html.escape(note)}</p>\n" for note in table.notes)
     texts = {"md": to_markdown(table), "tex": to_latex(table), "csv": to_csv(rows), "html": page + notes}
     return [atomic_write_text(folder / f"table.{kind}", text) for kind, text in texts.items()]

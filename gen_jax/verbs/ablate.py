@@ -74,8 +74,13 @@ def main_with(options: Options, rest: list[str]) -> None:
         launcher=options.launcher,
     )
     if not options.json:
-        run_with(ablation, config_type, build, base, lambda line: print(line, flush=True))
-        print_study(options.study_dir)
+        from gen_jax.studies.tables import tabulate
+        from gen_jax.verbs.compare import print_table
+
+        rows = run_with(ablation, config_type, build, base, lambda line: print(line, flush=True))
+        baseline = next((row.arm for row in rows if row.difference is None), "")
+        print()
+        print_table(tabulate(rows, "", baseline))
         return
     import json
     import sys
@@ -84,9 +89,3 @@ def main_with(options: Options, rest: list[str]) -> None:
 
     rows = run_with(ablation, config_type, build, base, lambda line: print(line, file=sys.stderr, flush=True))
     print(json.dumps(plain({"study": options.study_dir, "rows": as_json(rows)})))
-
-
-def print_study(folder: Path) -> None:
-    """The finished table on the terminal."""
-    print()
-    print((folder / "table.md").read_text(), end="")

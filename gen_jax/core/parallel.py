@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from gen_jax.core import keys
 from gen_jax.core.axis import DATA_AXIS
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch, State, Tree
@@ -24,6 +25,14 @@ Update = Callable[[State, Batch], tuple[State, dict[str, Array]]]
 Fetch = Callable[[Tree, Array, Array], Batch]
 # (state, data, count) -> (state after `count` rounds, metrics [capacity]; entries past `count` are zero)
 Steps = Callable[[State, Tree, Array], tuple[State, dict[str, Array]]]
+PROBED = "probe:"  # before the names of a probe's metrics; NaN in the rounds that it leaves out
+
+
+class Probe(NamedTuple):
+    """A look at the state after every `every`-th round: `look(state, first minibatch, key)` gives scalars."""
+
+    every: int
+    look: Callable[[State, Batch, Array], dict[str, Array]]
 
 
 class Layout(NamedTuple):
@@ -60,7 +69,9 @@ def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
     return Layout(chosen, mesh)
 
 
-def many_steps(update: Update, fetch: Fetch, layout: Layout, capacity: int, streamed: bool) -> Steps:
+def many_steps(
+    update: Update, fetch: Fetch, layout: Layout, capacity: int, streamed: bool, probe: Probe | None = None
+) -> Steps:
     """Up to `capacity` rounds in one program, donated state, no host round trip in between.
 
     The number of rounds is a traced argument, so that a run whose length or resume point is no multiple of
@@ -70,7 +81,12 @@ def many_steps(update: Update, fetch: Fetch, layout: Layout, capacity: int, stre
 
     def steps(state: State, data: Tree, count: Array) -> tuple[State, dict[str, Array]]:
         # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
-        one = jax.jit(lambda state, position: update(state, local(fetch(data, state.step, position))))
+        @jax.jit
+        def one(state: State, position: Array) -> tuple[State, dict[str, Array]]:
+            batch = local(fetch(data, state.step, position))
+            after, metrics = update(state, batch)
+            return after, metrics if probe is None else metrics | _look(probe, after, batch)
+
         shapes = jax.eval_shape(one, state, jnp.int32(0))[1]
         buffers = {name: jnp.zeros((capacity, *s.shape), s.dtype) for name, s in shapes.items()}
 
@@ -87,6 +103,32 @@ def many_steps(update: Update, fetch: Fetch, layout: Layout, capacity: int, stre
         return jax.lax.with_sharding_constraint(batch, NamedSharding(layout.mesh, PartitionSpec(None, DATA_AXIS)))
 
     return wrap(steps, layout, PartitionSpec(None, None, DATA_AXIS) if streamed else PartitionSpec())
+
+
+def _look(probe: Probe, state: State, batch: Batch) -> dict[str, Array]:
+    """The probe's metrics where it is due after this round, else NaN, under names that begin with `PROBED`."""
+    first = {name: leaf[0] for name, leaf in batch.items()}
+    key = keys.named(jax.random.fold_in(state.key, state.step), "probe")
+    shapes = jax.eval_shape(probe.look, state, first, key)
+
+    def nothing() -> dict[str, Array]:
+        return {name: jnp.full(s.shape, jnp.nan, s.dtype) for name, s in shapes.items()}
+
+    due = _any(state.step % probe.every == 0)
+    found = jax.lax.cond(due, lambda: probe.look(state, first, key), nothing)
+    return {PROBED + name: value for name, value in found.items()}
+
+
+@jax.custom_batching.custom_vmap
+def _any(due: Array) -> Array:
+    """`due`; under `vmap` (seeds that train as one program) whether any of them is due, so that a `cond` on it stays a
+    branch: on a batched predicate both sides would run in every round."""
+    return due
+
+
+@_any.def_vmap
+def _any_of_all(size: int, batched: list[bool], due: Array) -> tuple[Array, bool]:
+    return due.any(axis=0), False
 
 
 def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:

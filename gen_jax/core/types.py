@@ -94,6 +94,8 @@ class Algorithm(NamedTuple):
     decode: Callable[..., Array] | None = None  # (weights, latents, label=None) -> images
     sample: Callable[..., Array] | None = None  # (weights, key, count, label=None) -> images
     evaluate: Callable[..., dict[str, Array]] | None = None  # (weights, hyper, batch, key) -> values an example, [B]
+    # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
+    probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
     encode: Callable[..., dict[str, Array]] | None = None  # (weights, batch) -> {"mean": [B, d], "log_variance"?: ...}
     log_likelihood: Callable[..., Array] | None = None  # (weights, batch, key, samples) -> bound on log p(x), nats [B]
     # (weights, batch, key, samples) -> {"value", "standard_error", "effective_samples"}, each [B]: how far to trust it

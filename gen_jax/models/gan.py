@@ -15,8 +15,9 @@ from gen_jax.core import axis, keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import compose
 from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Phase, Players, SharedForward, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Phase, Players, SharedForward, State, Weights
 from gen_jax.models.gan_parts import Adapt, Augment, Auxiliary, Controller, Penalty, Unroll, View, normal_latents
+from gen_jax.objectives import statistics
 from gen_jax.objectives.adversarial import AdversarialLoss
 from gen_jax.objectives.packing import pack
 
@@ -133,6 +134,7 @@ def gan(
             "loss/discriminator": value,
             "logits/real": view.real_logits.mean(),
             "logits/fake": view.fake_logits.mean(),
+            **statistics.of_logits(view.real_logits, view.fake_logits),
         }
         if auxiliary:
             metrics["auxiliary/discriminator"] = auxiliary.discriminator(*extras, view)
@@ -229,7 +231,27 @@ def gan(
         """Anomaly score: the negative logit of the discriminator."""
         return -logits(weights, batch["image"], batch)
 
-    return algorithm._replace(prior=prior, decode=decode, sample=sample, evaluate=evaluate, score=score)
+    def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
+        """The discriminator's slope at real and fake examples, and how the fakes vary, with the raw weights.
+
+        The fakes are those of training (batch statistics); the slopes are under running statistics, where rows do not
+        answer for one another.
+        """
+        now, real = Weights(state.params, state.stats), batch["image"]
+        codes, own = draw(keys.named(key, "latents"), real.shape[0]), keys.named(key, "generator")
+        params, stats = state.params["generator"], state.stats["generator"]
+        fake, _ = apply(players["generator"], params, stats, codes, *labels(batch), train=True, key=own)
+
+        def critic(images: Array) -> Array:
+            return logits(now, images, batch)
+
+        found = {"slope/real": statistics.slope(critic, real), "slope/fake": statistics.slope(critic, fake)}
+        found |= statistics.diversity(real, fake)
+        if len(shape) == 3:
+            found["high_frequency/samples"] = statistics.high_frequency_ratio(fake, real)
+        return found
+
+    return algorithm._replace(prior=prior, decode=decode, sample=sample, evaluate=evaluate, score=score, probe=probe)
 
 
 def _check(

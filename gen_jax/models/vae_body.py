@@ -13,10 +13,10 @@ from flax import linen as nn
 
 from gen_jax.core import axis, keys
 from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, State, Tree, Weights
 from gen_jax.models import vae_parts as parts
 from gen_jax.models.vae_parts import Codes, FlowStack, Regularizer
-from gen_jax.objectives import bounds, divergences, priors, rate
+from gen_jax.objectives import bounds, divergences, priors, rate, statistics
 from gen_jax.objectives.bounds import Bound, Estimator, Terms
 from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, sum_event
 from gen_jax.objectives.priors import Prior
@@ -44,6 +44,7 @@ class Body(NamedTuple):
     encode: Callable[..., dict[str, Array]]
     evaluate: Callable[..., dict[str, Array]]
     log_likelihood_details: Callable[..., dict[str, Array]]
+    probe: Callable[..., dict[str, Array]] | None  # None for points
     best: str
 
 
@@ -71,6 +72,7 @@ def finish(algorithm: Algorithm, body: Body) -> Algorithm:
         score=score,
         log_likelihood=log_likelihood,
         log_likelihood_details=body.log_likelihood_details,
+        probe=body.probe,
     )
 
 
@@ -228,6 +230,8 @@ def vae_body(
         metrics = {"beta": beta}
         loss_of = plain_loss if plain else bound_loss
         loss, decoder_stats, aux = loss_of(params, context, image, latents, posterior, beta, metrics)
+        by_dimension = divergences.kl_standard_normal(posterior.mean, posterior.log_variance) if analytic else None
+        metrics |= statistics.of_latents(posterior.mean, by_dimension)
         if regularizers:
 
             def decode_here(codes: Array) -> Array:
@@ -296,6 +300,16 @@ def vae_body(
 
         return bounds.streaming_log_likelihood(log_weights, samples // chunk, chunk)._asdict()
 
+    def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
+        """How sharp reconstructions (of the posterior's mean) and samples are beside the data, with the raw weights."""
+        now, real, label = Weights(state.params, state.stats), batch["image"], batch.get("label")
+        again = decode(now, encode(now, batch)["mean"], label)
+        drawn = decode(now, sample_prior(now, key, real.shape[0]), label)
+        return {
+            "high_frequency/reconstructions": statistics.high_frequency_ratio(again, real),
+            "high_frequency/samples": statistics.high_frequency_ratio(drawn, real),
+        }
+
     return Body(
         players=players,
         aux={"geco": rate.geco_init()} if geco else {},
@@ -307,5 +321,6 @@ def vae_body(
         encode=encode,
         evaluate=evaluate,
         log_likelihood_details=log_likelihood_details,
+        probe=probe if len(shape) == 3 else None,
         best="elbo" if bound is Bound.ELBO else "bound",
     )

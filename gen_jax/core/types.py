@@ -100,6 +100,8 @@ class Algorithm(NamedTuple):
     log_likelihood: Callable[..., Array] | None = None  # (weights, batch, key, samples) -> bound on log p(x), nats [B]
     # (weights, batch, key, samples) -> {"value", "standard_error", "effective_samples"}, each [B]: how far to trust it
     log_likelihood_details: Callable[..., dict[str, Array]] | None = None
+    # how many values a pixel can take under it; None: a density over [-1, 1]; 0: it does not normalise over the data
+    levels: int | None = None
     score: Callable[..., Array] | None = None  # (weights, batch, key) -> anomaly score [B], higher is stranger
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
 

@@ -171,4 +171,5 @@ def ladder_vae(
         score=score,
         log_likelihood=log_likelihood,
         log_likelihood_details=log_likelihood_details,
+        levels=parts.levels_of(likelihood, binarization),
     )

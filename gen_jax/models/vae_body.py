@@ -44,6 +44,7 @@ class Body(NamedTuple):
     encode: Callable[..., dict[str, Array]]
     evaluate: Callable[..., dict[str, Array]]
     log_likelihood_details: Callable[..., dict[str, Array]]
+    levels: int | None  # as in `Algorithm`
     probe: Callable[..., dict[str, Array]] | None  # None for points
     best: str
 
@@ -72,6 +73,7 @@ def finish(algorithm: Algorithm, body: Body) -> Algorithm:
         score=score,
         log_likelihood=log_likelihood,
         log_likelihood_details=body.log_likelihood_details,
+        levels=body.levels,
         probe=body.probe,
     )
 
@@ -321,6 +323,7 @@ def vae_body(
         encode=encode,
         evaluate=evaluate,
         log_likelihood_details=log_likelihood_details,
+        levels=parts.levels_of(likelihood, binarization),
         probe=probe if len(shape) == 3 else None,
         best="elbo" if bound is Bound.ELBO else "bound",
     )

@@ -15,7 +15,7 @@ from gen_jax.core.types import Array, Batch, Hyper, Tree
 from gen_jax.objectives import flows
 from gen_jax.objectives.binarize import binarize
 from gen_jax.objectives.bounds import Estimator
-from gen_jax.objectives.likelihoods import Binarization
+from gen_jax.objectives.likelihoods import Binarization, Likelihood
 from gen_jax.objectives.priors import Prior
 from gen_jax.objectives.rate import FreeBits
 
@@ -95,6 +95,11 @@ def observed(batch: Batch, key: Array | None, how: Binarization) -> Array:
     if key is None:
         return batch["image"] if how is Binarization.DYNAMIC else binarize(batch["image"], jax.random.key(0), how)
     return binarize(batch["image"], key, how)
+
+
+def levels_of(likelihood: Likelihood, how: Binarization) -> int | None:
+    """`Algorithm.levels`: a Bernoulli of pixels that are not binarised is a cross-entropy, no likelihood."""
+    return 0 if likelihood.name == "bernoulli" and how is Binarization.NONE else likelihood.levels
 
 
 def labels_of(classes: int | None, label: Array | None) -> tuple[Array, ...]:

@@ -14,7 +14,7 @@ from gen_jax.core import parallel
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data import load
-from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, pictures, settings
+from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.outcome import Diverged, Interrupted
 
@@ -36,6 +36,7 @@ class Request(NamedTuple):
     count: Any
 
 
+PROBE_STEPS = 50  # between two probes, at least: one costs about half a round
 Training = Generator[Request, tuple[State, dict[str, jax.Array]], Path]
 
 
@@ -163,10 +164,21 @@ def compile_steps(
     algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any, state: State
 ) -> tuple[parallel.Steps, float]:
     """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
-    steps = parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed)
+    steps = steps_of(algorithm, batches, where, config)
     began = time.perf_counter()
     compiled = steps.lower(state, batches.example(), parallel.place_count(1, where)).compile()  # pyright: ignore
     return compiled, time.perf_counter() - began
+
+
+def steps_of(algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any) -> parallel.Steps:
+    """The program of a run, with the model's probe in it where there is one."""
+    probe = parallel.Probe(_probe_every(config), algorithm.probe) if algorithm.probe else None
+    return parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed, probe)
+
+
+def _probe_every(config: Any) -> int:
+    """Steps between two probes: every logged one, but not so many that they show in the run's time."""
+    return -(-PROBE_STEPS // config.log_every) * config.log_every
 
 
 def hyper_values(algorithm: Algorithm) -> dict[str, jax.Array]:
@@ -189,10 +201,14 @@ def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
     if call is None:
         return
     metrics = {name: np.asarray(values) for name, values in call.metrics.items()}
+    probed = {name: metrics.pop(name) for name in list(metrics) if name.startswith(parallel.PROBED)}
     for position in range(call.rounds):
         step = call.start + position + 1
         if step % config.log_every == 0 or step == config.steps:
-            lines.write(step, {name: float(values[position]) for name, values in metrics.items()})
+            seen = {name: float(values[position]) for name, values in metrics.items()}
+            if step % _probe_every(config) == 0:
+                seen |= {name.removeprefix(parallel.PROBED): float(v[position]) for name, v in probed.items()}
+            lines.write(step, seen)
     lines.advance(call.start + call.rounds, {name: float(v[call.rounds - 1]) for name, v in metrics.items()})
     row = metrics["nonfinite/in_a_row"][: call.rounds]
     if row.max() >= config.max_nonfinite:
@@ -210,15 +226,19 @@ class _Watch:
         self.run_dir, self.source = run_dir, source
         self.draw = pictures.sampler(algorithm, source, config.seed)
         self.measure = heldout.evaluator(algorithm, config.seed) if algorithm.evaluate else None
+        self.observe: observe.Observer | None = None
+        self.observer = lambda: observe.observer(algorithm, source, config.seed, self.measure)
 
     def sample(self, state: State, step: int) -> np.ndarray:
         return pictures.save_samples(self.run_dir, step, np.asarray(self.draw(weights(state))), self.source)
 
     def evaluate(self, state: State) -> dict[str, float]:
+        self.observe = self.observe or self.observer()
+        seen = self.observe(state)
         if self.measure is None:
-            return {}
+            return seen
         values = self.measure(weights(state), state.hyper, self.source.test)
-        return {f"held_out/{name}": value for name, value in heldout.means(values).items()}
+        return {f"held_out/{name}": value for name, value in heldout.means(values).items()} | seen
 
 
 class Signals:

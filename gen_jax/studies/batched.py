@@ -15,7 +15,7 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.runs import feeding
 from gen_jax.runs.outcome import Diverged, Interrupted
-from gen_jax.runs.train import Request, Signals, hyper_values
+from gen_jax.runs.train import Request, Signals, hyper_values, steps_of
 from gen_jax.studies import execute
 from gen_jax.studies.study import Study, record_failure
 
@@ -84,9 +84,7 @@ def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task],
     def same(algorithm, batches, where, config, state):
         key = ("one", where, config.steps_per_call, config.batch_size, batches.streamed)
         if key not in program.functions:
-            program.functions[key] = parallel.many_steps(
-                algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed
-            )
+            program.functions[key] = steps_of(algorithm, batches, where, config)
         return program.functions[key], 0.0
 
     try:
@@ -159,10 +157,7 @@ def memory_of(program: execute.Program, config: Any, size: int) -> float:
     algorithm = program.algorithm
     batches = feeding.make(program.source, config, algorithm.minibatches, where, 0)
     key = ("one", where, config.steps_per_call, config.batch_size, batches.streamed)
-    steps = program.functions.setdefault(
-        key,
-        parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed),
-    )
+    steps = program.functions.setdefault(key, steps_of(algorithm, batches, where, config))
     state = jax.eval_shape(
         lambda key, hyper: algorithm.init(key).replace(hyper=hyper), jax.random.key(0), hyper_values(algorithm)
     )

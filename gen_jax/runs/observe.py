@@ -1,0 +1,233 @@
+"""What evaluation steps see of a model beside its own held-out values: its samples beside the data, as scalars.
+
+They are signs of failure, cheap enough for training, and not scores: a few hundred samples, distances between pixels
+pooled to 16×16 or less. Scores come from `evaluate`. Every value is a function of the state and the seed alone, so a
+resumed run writes the same ones.
+
+samples/distance          Fréchet distance to held-out data over the variance of the data, in 32 principal components
+samples/distance_raw      the same with raw weights, where the others are averaged
+samples/coverage          held-out examples with a sample in their ball of 5 neighbours (Naeem et al. 2020), over the
+                          same for training examples
+samples/copied            samples three times nearer to one training example than to the next (Yoon et al. 2023)
+samples/copied_held_out   the same for held-out examples: its null value
+samples/class_kl          KL in nats of the classes of the nearest training examples to those of the data
+samples/rarest_class      the class that is rarest beside its share of the data: its share over that share
+samples/modes, …/good     of a known mixture: modes with a sample within 3 sigma, over all; samples that lie so
+reconstructions/distance  samples/distance of the reconstructions of held-out data
+latents/distance          Fréchet distance of q(z) to p(z) over the variance of p(z)
+train/logits/real         the discriminator on training examples, judged as in held_out/logits/real
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.types import Algorithm, State, Weights, weights
+from gen_jax.data import source as data
+from gen_jax.metrics.modes import discrete_kl, mixture_modes
+from gen_jax.runs import heldout, pictures
+
+SAMPLES = 512  # images; points as many as in a picture
+REFERENCE = 4000  # training examples that samples are compared with
+SIDE = 16  # pixels that images are pooled to, at most
+COMPONENTS = 32
+NEIGHBOURS = 5
+COPY = 1 / 3  # of the distance to the second nearest training example
+COMMON = 0.01  # classes with a smaller share of the data are not looked for
+TRAIN_LOGITS = 1000
+
+Observer = Callable[[State], dict[str, float]]
+
+
+class Reference(NamedTuple):
+    """The data as features: [N, F] of training examples with labels, [M, F] held out, and a projection [F, C]."""
+
+    train: np.ndarray
+    labels: np.ndarray | None
+    held_out: np.ndarray
+    projection: np.ndarray
+    radii: np.ndarray  # of the held-out examples' balls, [M]
+    covered: float  # coverage of the held-out examples by as many training examples
+    copied: float
+
+
+def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Evaluator | None = None) -> Observer:
+    """`observe(state) -> {name: value}`. `measure` is the run's evaluator, for training examples."""
+    sample = jax.jit(algorithm.sample, static_argnums=2)  # the program of the sample grid: another key, no other shape
+    key = keys.named(jax.random.key(seed), "observe")
+    count = pictures.POINTS if source.is_points else pictures.SAMPLES
+    labels = heldout.fixed_labels(count, source.classes)
+    held_out = _some(source.test, SAMPLES)
+    reference = None if source.is_points else _reference(source, held_out)
+    again = _reconstructor(algorithm)
+    judged = data.subset(source.train, _spread(source.train.size, TRAIN_LOGITS)) if measure is not None else None
+
+    def draw(view: Weights) -> np.ndarray:
+        blocks = 1 if source.is_points else SAMPLES // count
+        parts = [sample(view, jax.random.fold_in(key, number), count, labels) for number in range(blocks)]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+    def observe(state: State) -> dict[str, float]:
+        view = weights(state)
+        samples = draw(view)
+        real = held_out["image"] if reference is None else reference.held_out
+        feature = _points if reference is None else pooled
+
+        def distance(images: np.ndarray) -> float:
+            found, wanted = feature(images), real
+            if reference is not None:
+                found, wanted = found @ reference.projection, wanted @ reference.projection
+            return relative_distance(found, wanted)
+
+        found = {"samples/distance": distance(samples)}
+        if state.ema:
+            found["samples/distance_raw"] = distance(draw(weights(state, averaged=False)))
+        if reference is not None:
+            found |= _against(reference, pooled(samples), source.classes)
+        if source.modes is not None:
+            report = mixture_modes(samples, source.modes.centres, source.modes.sigma)
+            found |= {"samples/modes": report.modes / len(source.modes.centres), "samples/good": report.good}
+        if again is not None:
+            codes, pictures_ = again(view, held_out, keys.named(key, "posterior"))
+            found["reconstructions/distance"] = distance(pictures_)
+            if codes is not None and algorithm.prior is not None:
+                prior = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes)))
+                if prior.shape == codes.shape:
+                    found["latents/distance"] = relative_distance(_points(codes), _points(prior))
+        if judged is not None and measure is not None:
+            values = measure(view, state.hyper, judged)
+            if "logits/real" in values:
+                found["train/logits/real"] = float(np.mean(values["logits/real"], dtype=np.float64))
+        # The last digits of a matrix product are the library's business, and a run's log is compared bit for bit.
+        return {name: float(f"{value:.6g}") for name, value in found.items()}
+
+    return observe
+
+
+def relative_distance(found: np.ndarray, real: np.ndarray) -> float:
+    """Fréchet distance of Gaussians fitted to points [N, D] and [M, D], over the total variance of the second."""
+    found, real = found.astype(np.float64), real.astype(np.float64)
+    if not np.isfinite(found).all():
+        return float("nan")
+    covariances = [np.atleast_2d(np.cov(points, rowvar=False)) for points in (found, real)]
+    values, vectors = np.linalg.eigh(covariances[1])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariances[0] @ root), 0)).sum()
+    gap = np.sum((found.mean(axis=0) - real.mean(axis=0)) ** 2)
+    total = gap + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross
+    return float(max(total, 0.0) / max(np.trace(covariances[1]), 1e-12))
+
+
+def pooled(images: np.ndarray) -> np.ndarray:
+    """Images [N, H, W, C] in [-1, 1] (or uint8) as means over squares, at most 16 a side: float32 [N, F]."""
+    images = data.to_float(images) if images.dtype == np.uint8 else np.nan_to_num(images.astype(np.float32))
+    step = -(-max(images.shape[1:3]) // SIDE)
+    short = [(0, 0), (0, -images.shape[1] % step), (0, -images.shape[2] % step), (0, 0)]
+    images = np.pad(images, short, mode="edge")
+    count, height, width, channels = images.shape
+    squares = images.reshape(count, height // step, step, width // step, step, channels)
+    return squares.mean(axis=(2, 4)).reshape(count, -1)
+
+
+def copied(samples: np.ndarray, train: np.ndarray) -> tuple[float, np.ndarray]:
+    """(share of samples [N, F] that are three times nearer to their nearest training example [M, F] than to the next,
+    row of the nearest [N])."""
+    squares = _squares(samples, train)
+    if len(train) < 2:
+        return 0.0, np.zeros(len(samples), np.int64)
+    rows = np.argpartition(squares, 1, axis=1)[:, :2]
+    two = np.take_along_axis(squares, rows, axis=1)
+    nearest = rows[np.arange(len(rows)), two.argmin(axis=1)]
+    # Measured again, exactly: products lose the digits of small differences.
+    exact = np.sqrt(((samples[:, None] - train[rows]) ** 2).sum(axis=-1))
+    return float(np.mean(exact.min(axis=1) < COPY * exact.max(axis=1))), nearest
+
+
+def coverage(real: np.ndarray, radii: np.ndarray, found: np.ndarray) -> float:
+    """Share of real points [N, F] with one of `found` [M, F] within their radius [N]."""
+    return float(np.mean(np.sqrt(_squares(real, found).min(axis=1)) < radii))
+
+
+def _against(reference: Reference, samples: np.ndarray, classes: int | None) -> dict[str, float]:
+    share, nearest = copied(samples, reference.train)
+    cover = coverage(reference.held_out, reference.radii, samples)
+    found = {
+        "samples/coverage": cover / max(reference.covered, 1e-12),
+        "samples/copied": share,
+        "samples/copied_held_out": reference.copied,
+    }
+    if classes is None or reference.labels is None:
+        return found
+    real = np.bincount(reference.labels, minlength=classes) / len(reference.labels)
+    seen = np.bincount(reference.labels[nearest], minlength=classes) / len(nearest)
+    common = real > COMMON
+    found["samples/class_kl"] = discrete_kl(seen, np.maximum(real, 1e-12))
+    found["samples/rarest_class"] = float((seen[common] / real[common]).min())
+    return found
+
+
+def _reference(source: Any, held_out: Mapping[str, np.ndarray]) -> Reference:
+    some = _some(source.train, REFERENCE)
+    train, real = pooled(some["image"]), pooled(held_out["image"])
+    centred = (train - train.mean(axis=0)).astype(np.float64)
+    _, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    order = np.sqrt(np.maximum(np.sort(_squares(real, real), axis=1), 0))
+    radii = order[:, min(NEIGHBOURS, len(real) - 1)]
+    alike = train[_spread(len(train), SAMPLES)]
+    return Reference(
+        train,
+        some.get("label"),
+        real,
+        vectors[:, ::-1][:, :COMPONENTS].astype(np.float32),
+        radii,
+        coverage(real, radii, alike),
+        copied(real, train)[0],
+    )
+
+
+def _reconstructor(algorithm: Algorithm) -> Callable[..., Any] | None:
+    """(weights, arrays, key) -> (codes drawn from q(z|x), or None where it cannot be drawn from; images)."""
+    if algorithm.encode is None or algorithm.decode is None:
+        return None
+    encode, decode = algorithm.encode, algorithm.decode
+
+    @jax.jit
+    def run(view: Weights, raw: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], Any, Any]:
+        from gen_jax.data.feed import to_batch
+
+        batch = to_batch(dict(raw))
+        code = encode(view, batch)
+        noise = jax.random.normal(key, code["mean"].shape)
+        return code, noise, decode(view, code["mean"], batch.get("label"))
+
+    def again(view: Weights, arrays: Mapping[str, np.ndarray], key: Any) -> tuple[np.ndarray | None, np.ndarray]:
+        code, noise, images = jax.device_get(run(view, arrays, key))
+        mean = code["mean"]
+        if "log_variance" in code:
+            return mean + np.exp(code["log_variance"] / 2) * noise, images
+        # A flow's posterior shows its mean alone; a deterministic code is all there is.
+        return (None if algorithm.log_likelihood is not None else mean), images
+
+    return again
+
+
+def _squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    centre = y.mean(axis=0)
+    x, y = x - centre, y - centre
+    return np.maximum((x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2 * x @ y.T, 0)
+
+
+def _points(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1)
+
+
+def _some(split: Any, most: int) -> dict[str, np.ndarray]:
+    return dict(split.read(_spread(split.size, most)))
+
+
+def _spread(size: int, most: int) -> np.ndarray:
+    """Up to `most` of `size` rows, evenly over all of them."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))

@@ -11,6 +11,8 @@ def main() -> None:
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.compare import compare
+    from gen_jax.verbs.convert_inception import convert_inception
+    from gen_jax.verbs.diagnose import diagnose
     from gen_jax.verbs.evaluate import evaluate
     from gen_jax.verbs.info import info
     from gen_jax.verbs.interpolate import interpolate
@@ -21,7 +23,21 @@ def main() -> None:
     from gen_jax.verbs.sample import sample
     from gen_jax.verbs.traverse import traverse
 
-    verbs = (info, sample, reconstruct, interpolate, traverse, evaluate, report, compare, reproduce, ablate, prepare)
+    verbs = (
+        info,
+        sample,
+        reconstruct,
+        interpolate,
+        traverse,
+        evaluate,
+        diagnose,
+        report,
+        compare,
+        reproduce,
+        ablate,
+        prepare,
+    )
+    verbs = (*verbs, convert_inception)
     arguments = sys.argv[1:] or ["--help"]
     with exit_with():
         if arguments[0] == "ablate":  # its command line ends in the experiment's own flags

@@ -82,6 +82,11 @@ def holdout(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(shuffled[count:]).astype(np.int64), np.sort(shuffled[:count]).astype(np.int64)
 
 
+def evenly(size: int, most: int) -> np.ndarray:
+    """At most `most` of `size` example numbers, spread evenly and ascending: all of them where they are few enough."""
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
 def subset(split: Split, indices: np.ndarray) -> Split:
     """The given examples of a split, renumbered from 0."""
     if split.arrays is not None:

@@ -6,7 +6,10 @@ resized to 299 by TensorFlow 1's bilinear kernel (align_corners=False, corner-al
 come from the file weights-inception-2015-12-05-6726825d.pth (`URL`), read without PyTorch.
 """
 
+import os
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import flax.linen as nn
@@ -19,6 +22,7 @@ from gen_jax.metrics.torch_file import read_state_dict
 
 SIZE = 299
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+CONVERT = "python -m gen_jax convert-inception FILE.pth"
 
 
 class Unit(nn.Module):
@@ -131,7 +135,7 @@ class BlockE(nn.Module):
 
 
 class Inception(nn.Module):
-    """uint8 images [B, H, W, 3] -> (pool3 [B, 2048], logits [B, 1008] without bias, as IS wants them)."""
+    """Images [B, H, W, 3] in 0..255 -> (pool3 [B, 2048], logits [B, 1008] without bias, as IS wants them)."""
 
     @nn.compact
     def __call__(self, images):
@@ -206,8 +210,37 @@ def parameter_shapes() -> dict:
 
 
 def load(path) -> dict:
-    """Parameters from the published weight file; it is the only thing needed (no PyTorch)."""
-    return convert_inception(read_state_dict(path, hint=f"download it from {URL}"))
+    """Parameters from the published weight file, or from what `save` wrote of it (.npz); no PyTorch either way."""
+    path = Path(path)
+    if path.suffix != ".npz":
+        return convert_inception(read_state_dict(path, hint=f"download it from {URL}"))
+    if not path.is_file():
+        raise UserError(f"no Inception weights at {path}; make them with: {CONVERT}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # a truncated or foreign archive raises nearly anything
+        raise UserError(f"cannot read Inception weights from {path} ({error}); make them anew: {CONVERT}") from error
+    params: dict = {}
+    for name, array in arrays.items():
+        *parts, leaf = name.split("/")
+        node = params
+        for part in parts:
+            node = node.setdefault(part, {})
+        node[leaf] = array
+    if jax.tree.map(np.shape, params) != parameter_shapes():
+        raise UserError(f"{path} does not hold the 2015-12-05 Inception weights; make them anew: {CONVERT}")
+    return params
+
+
+def save(params, path) -> None:
+    """The parameters as .npz, names joined by "/"; the file appears under its name only once it is whole."""
+    path = Path(path)
+    flat = {"/".join(str(step.key) for step in names): a for names, a in jax.tree.leaves_with_path(params)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        np.savez(file, **flat)
+    os.replace(file.name, path)
 
 
 @jax.jit

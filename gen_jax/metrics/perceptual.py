@@ -34,6 +34,12 @@ def slerp(a, b, t):
     return a * jnp.cos(angle) + across * jnp.sin(angle)
 
 
+def great_circle(a, b, t):
+    """Spherical interpolation that keeps the lengths of its ends: for decoders that do not normalise their latents."""
+    lengths = [jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12) for x in (a, b)]
+    return slerp(a, b, t) * (lengths[0] ** (1 - t) * lengths[1] ** t)
+
+
 def perceptual_path_length(
     generate: Callable[[jax.Array], jax.Array],
     features: Callable[[jax.Array], jax.Array],

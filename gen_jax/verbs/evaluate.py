@@ -1,68 +1,73 @@
-"""`evaluate RUN`: held-out losses and bounds, with intervals and the protocol that made them."""
+"""`evaluate RUN`: what a run's model scores, each number with its interval and the protocol that made it."""
 
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, show
+from gen_jax.verbs.common import Which, open_state, show
 
 
 def evaluate(
     run: tyro.conf.Positional[Path],
-    split: Literal["test", "train"] = "test",
+    metrics: str | None = None,
+    features: str = "auto",
+    samples: int | None = None,
+    reference: Literal["train", "test"] = "test",
     weights: Which = "ema",
+    sampler: str = "prior",
+    repeats: int = 5,
     seed: int = 0,
     step: int | None = None,
+    nll_samples: int = 5000,
+    nll_examples: int | None = None,
+    inception_weights: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Measure a run's model on a split and write evaluation.json.
+    """Measure a run's model and add the results to evaluation.json; what is in there already is not measured again.
 
     Args:
         run: the run folder
-        split: which examples
+        metrics: names with commas between: held_out, fd, fd_infinity, kid, is, precision, recall, density, coverage,
+            per_class_fd, cas, modes, authpct, ct, nearest, ms_ssim, ppl, nll, bits_per_dim, latents, disentanglement;
+            by default what suits the model and its data
+        features: lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca or pca:COMPONENTS; by default lenet of
+            the run's own data where they are labelled images, else pixels
+        samples: in each sample set; by default as many as the reference, at most 10,000
+        reference: which real examples
         weights: averaged (ema) or raw weights
-        seed: of the noise that the measures need
+        sampler: prior, truncated:T, posterior or reconstruction
+        repeats: independent sample sets, over which scores of samples have their intervals
+        seed: of samples and other noise
         step: which checkpoint; the newest by default
+        nll_samples: importance samples of nll and bits_per_dim
+        nll_examples: how many examples of the reference nll looks at; by default all
+        inception_weights: the file for --features inception; by default what convert-inception left in the cache
         json: print JSON
     """
     opened = open_state(run, step)
-    import numpy as np
-
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import heldout
-    from gen_jax.runs.files import atomic_write_json
+    from gen_jax.runs import report
+    from gen_jax.runs.evaluation import protocol
+    from gen_jax.runs.evaluation.subject import Options, Subject
 
-    need(opened.algorithm, "evaluate", "evaluate")
-    examples = getattr(opened.source, split)
-    measure = heldout.evaluator(opened.algorithm, seed)
-    values = measure(weights_of(opened.state, averaged=weights == "ema"), opened.state.hyper, examples)
-    protocol = {
-        "data": opened.source.name,
-        "fingerprint": opened.source.fingerprint[:16],
-        "split": split,
-        "examples": str(examples.size),
-        "weights": weights if opened.state.ema else "raw",
-        "seed": str(seed),
-        "step": str(opened.step),
-    }
-    results = []
-    for name, each in sorted(values.items()):
-        mean, error = float(np.mean(each, dtype=np.float64)), float(np.std(each, ddof=1) / np.sqrt(len(each)))
-        results.append(
-            {
-                "name": name,
-                "value": mean,
-                "interval": [mean - 1.96 * error, mean + 1.96 * error],
-                "interval_kind": "95 % normal, over examples (not over training runs)",
-                "unit": "nats" if name in ("elbo", "kl", "reconstruction") else "",
-                "protocol": protocol,
-            }
-        )
-    atomic_write_json(run / "evaluation.json", {"step": opened.step, "results": results})
-    rows = [
-        (r["name"], f"{r['value']:.4f}   95 % [{r['interval'][0]:.4f}, {r['interval'][1]:.4f}] {r['unit']}")
-        for r in results
-    ]
-    title = f"{run}: {examples.size} {split} examples of {opened.source.name}, step {opened.step}, {weights} weights"
-    show(title, rows, json, {"results": results} if json else None)
+    options = Options(
+        features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights
+    )
+    view = weights_of(opened.state, averaged=weights == "ema")
+    subject = Subject(opened.algorithm, view, opened.state.hyper, opened.source, opened.config, options, run)
+    names = protocol.requested(metrics, subject)
+    model = protocol.model_of(subject, opened.step, weights if opened.state.ema else "raw")
+    found = protocol.run(subject, names, model, run / protocol.FILE)
+    if json:
+        show("", [], json, {"path": str(run / protocol.FILE), **found})
+        return
+    rows = []
+    for result in found["results"]:
+        value, interval = report.figure_with_interval(result["value"], result["interval"])
+        rows.append((result["name"], f"{value} {result['unit']}".strip() + (f"   {interval}" if interval else "")))
+    rows += [("intervals", kind) for kind in sorted({r["interval_kind"] for r in found["results"] if r["interval"]})]
+    rows.append(("protocol", run / protocol.FILE))
+    known = len(names) - len(found["measured"])
+    title = f"{run}: step {opened.step}, {model.weights} weights, {opened.source.name}"
+    show(title + (f" ({known} of {len(names)} metrics were known)" if known else ""), rows, json)

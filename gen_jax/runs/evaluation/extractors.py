@@ -1,0 +1,108 @@
+"""From what a person writes after `--features` to an extractor. The only place where features are chosen by name."""
+
+from pathlib import Path
+from typing import Any
+
+from gen_jax.core.errors import UserError
+from gen_jax.data import load
+from gen_jax.data import source as sources
+from gen_jax.metrics import features, inception
+from gen_jax.metrics.features import Extractor
+from gen_jax.runs.evaluation.cache import cache_dir, inception_path
+
+KINDS = "lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca, pca:COMPONENTS"
+LARGEST = 4096  # numbers in a feature vector whose covariance is still taken
+STACKED = "stacked:"
+
+
+def default(source: Any) -> str:
+    """lenet where the data are labelled images; else pixels, or their principal components where there are many."""
+    if source.is_points:
+        return "points"
+    if source.classes is not None:
+        return "lenet"
+    size = source.shape[0] * source.shape[1] * source.shape[2]
+    return "pixels" if size <= LARGEST else "pca"
+
+
+def make(spec: str, source: Any, config: Any, inception_weights: Path | None = None) -> Extractor:
+    """The extractor that `spec` names, for images of `source` (a run's data; `config` says how they were loaded).
+
+    "auto" is `default(source)`. LeNets are trained on first use and kept in the cache. Raises UserError for whatever
+    these data cannot have, and where weights are missing.
+    """
+    if spec == "auto":
+        spec = default(source)
+    kind, _, argument = spec.partition(":")
+    if source.is_points:
+        if spec != "points":
+            raise UserError(f"--features {spec} is for images, and {source.name} has points; leave --features out")
+        return features.points(source.shape[0])
+    if kind == "lenet":
+        return _lenet(argument or config.data, source, config)
+    if spec == "pixels":
+        return features.pixels(source.shape)
+    if kind == "pca" and (not argument or argument.isdigit()):
+        return _pca(source, int(argument or 64))
+    if spec == "inception":
+        return _inception(inception_weights)
+    if spec == "efficientnet-lite0":
+        return features.efficientnet_lite0()
+    raise UserError(f"there are no features {spec!r}; there are {KINDS}")
+
+
+def lenet_of(source: Any, spec: str) -> Extractor:
+    """The LeNet trained on the labelled images of `source`, from the cache or trained now."""
+    if source.is_points or source.classes is None:
+        what = "points" if source.is_points else "no labels"
+        raise UserError(
+            f"lenet features need labelled images, and {source.name} has {what}; use --features pixels, pca or "
+            f"lenet:DATA with labelled data of the same shape"
+        )
+    train, test = (sources.whole(split) for split in (source.train, source.test))
+    return features.trained(
+        spec,
+        source.fingerprint,
+        (train["image"], train["label"]),
+        (test["image"], test["label"]),
+        cache_dir() / "lenet",
+    )
+
+
+def base_of(config: Any) -> Any:
+    """The grey images that a run's stacked data are made of."""
+    return load.load(
+        config.data.removeprefix(STACKED), config.data_dir and str(config.data_dir), config.image_size, None
+    )
+
+
+def _lenet(spec: str, source: Any, config: Any) -> Extractor:
+    if spec.startswith(STACKED) and spec == config.data:
+        # 1,000 classes of three digits each are no task for a LeNet: one on the digits looks at each channel.
+        base = base_of(config)
+        return features.by_channel(lenet_of(base, base.name), source.shape[-1])
+    if spec == config.data:
+        return lenet_of(source, spec)
+    other = load.load(spec, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    if other.shape != source.shape:
+        raise UserError(
+            f"--features lenet:{spec} sees images of shape {other.shape}, and {source.name} has {source.shape}; "
+            f"use --features lenet, pixels or pca"
+        )
+    return lenet_of(other, spec)
+
+
+def _pca(source: Any, components: int) -> Extractor:
+    # Some thousands of the training images fix the projection as well as all of them would.
+    images = source.train.read(sources.evenly(source.train.size, 4_000))["image"]
+    return features.pca(images, components)
+
+
+def _inception(weights: Path | None) -> Extractor:
+    path = weights or inception_path()
+    if weights is None and not path.exists():
+        raise UserError(
+            f"--features inception needs the network's weights, which are not shipped: download {inception.URL}, then "
+            f"run `{inception.CONVERT}`, or give --inception-weights FILE"
+        )
+    return features.from_inception(path)

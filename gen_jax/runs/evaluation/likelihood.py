@@ -1,0 +1,117 @@
+"""What a model says of held-out data: its own measures, its log-likelihood, bits per dimension."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.errors import UserError
+from gen_jax.data import source as sources
+from gen_jax.data.feed import to_batch
+from gen_jax.runs import heldout
+from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.evaluation.values import Metric, Value, over_examples
+
+BATCH = 50  # examples of one compiled call of the likelihood
+HALF_RANGE = 127.5  # grey levels in a unit of [-1, 1]
+NATS = ("elbo", "bound", "kl", "reconstruction", "log_density")
+
+
+def _split_stamp(subject: Subject, count: int | None = None) -> dict[str, Any]:
+    return {"reference": subject.options.reference, "examples": count or subject.split.size}
+
+
+# ---- the model's own measures ----------------------------------------------------------------------------------------
+def _held_out(subject: Subject) -> list[Value]:
+    measure = heldout.evaluator(subject.algorithm, subject.options.seed)
+    found = measure(subject.weights, subject.hyper, subject.split)
+
+    def unit(name: str) -> str:
+        return "nats" if name.split("/")[-1] in NATS or name.startswith("kl") else ""
+
+    return [over_examples(name, each, unit(name)) for name, each in sorted(found.items())]
+
+
+# ---- likelihood ------------------------------------------------------------------------------------------------------
+def _check_nll(subject: Subject) -> None:
+    subject.need("log_likelihood_details", "nll")
+    if subject.algorithm.levels == 0:
+        raise UserError(
+            "nll needs a likelihood, and this model scores grey pixels under a Bernoulli, which does not normalise; "
+            "train with --binarization DYNAMIC, or another likelihood"
+        )
+    options = subject.options
+    if options.nll_samples < 1:
+        raise UserError(f"--nll-samples {options.nll_samples}: ask for 1 or more; published numbers take 5000")
+    if options.nll_examples is not None and not 1 <= options.nll_examples <= subject.split.size:
+        raise UserError(f"--nll-examples {options.nll_examples}: there are 1 to {subject.split.size}")
+
+
+def _chosen(subject: Subject) -> np.ndarray:
+    return sources.evenly(subject.split.size, subject.options.nll_examples or subject.split.size)
+
+
+def _nll_stamp(subject: Subject) -> dict[str, Any]:
+    levels = subject.algorithm.levels
+    of = "density over x in [-1, 1]" if levels is None else f"probability of {levels} levels"
+    samples = {"importance samples": subject.options.nll_samples, "likelihood": of}
+    return {**_split_stamp(subject, len(_chosen(subject))), **samples}
+
+
+def _bounds(subject: Subject) -> dict[str, np.ndarray]:
+    """log p(x) of every example at k importance samples, with its standard error and effective sample size."""
+    if "nll" not in subject.memory:
+        details = subject.need("log_likelihood_details", "nll")
+        compiled = jax.jit(details, static_argnums=3)
+        rows, key = _chosen(subject), keys.named(jax.random.key(subject.options.seed), "likelihood")
+        parts = []
+        for number, start in enumerate(range(0, len(rows), BATCH)):
+            wanted = rows[start : start + BATCH]
+            batch = to_batch(subject.split.read(np.resize(wanted, BATCH)))
+            found = compiled(subject.weights, batch, jax.random.fold_in(key, number), subject.options.nll_samples)
+            parts.append({name: np.asarray(value)[: len(wanted)] for name, value in found.items()})
+        subject.memory["nll"] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return subject.memory["nll"]
+
+
+def _nll(subject: Subject) -> list[Value]:
+    found = _bounds(subject)
+    errors = found["standard_error"].astype(np.float64)
+    effective = found["effective_samples"].astype(np.float64)
+    monte_carlo = float(np.sqrt(np.mean(errors**2) / len(errors)))
+    details = {"monte_carlo_standard_error": monte_carlo, "effective_samples": _spread(effective)}
+    return [
+        over_examples("NLL (importance-weighted bound)", -found["value"], "nats", **details),
+        Value("Monte Carlo standard error of it", monte_carlo, unit="nats"),
+        Value("effective importance samples, median", float(np.median(effective)), details=_spread(effective)),
+    ]
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {"median": float(np.median(values)), "smallest": float(values.min()), "largest": float(values.max())}
+
+
+def _check_bits(subject: Subject) -> None:
+    if subject.source.is_points:
+        raise UserError(f"bits_per_dim is of images, and {subject.source.name} has points; use nll")
+    _check_nll(subject)
+
+
+def _bits(subject: Subject) -> list[Value]:
+    dimensions = math.prod(subject.source.shape)
+    bits = -_bounds(subject)["value"].astype(np.float64) / (dimensions * math.log(2))
+    if subject.algorithm.levels is None:
+        bits = bits + math.log2(HALF_RANGE)
+    return [over_examples("bits per dimension", bits, "bits")]
+
+
+def _bits_stamp(subject: Subject) -> dict[str, Any]:
+    scale = {"scale": "log2(127.5) bits added: grey levels"} if subject.algorithm.levels is None else {}
+    return _nll_stamp(subject) | scale
+
+
+HELD_OUT = Metric(lambda s: s.need("evaluate", "held_out") and None, _split_stamp, _held_out)
+NLL = Metric(_check_nll, _nll_stamp, _nll)
+BITS = Metric(_check_bits, _bits_stamp, _bits)

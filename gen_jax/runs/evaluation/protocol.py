@@ -1,0 +1,173 @@
+"""The protocol: which metrics, under which stamp, kept in evaluation.json as soon as each is known.
+
+Every number carries how it was made, and a number whose stamp is there already is not measured again: an evaluation
+that was interrupted goes on where it stopped, and one of other settings stands beside it.
+"""
+
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from gen_jax.core.errors import UserError
+from gen_jax.metrics import lenet
+from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, scores
+from gen_jax.runs.evaluation.cache import key_of
+from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.evaluation.values import Metric, Value
+from gen_jax.runs.files import atomic_write_json, plain, read_json
+
+FILE = "evaluation.json"
+PACKAGES = ("gen_jax", "jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
+# What a person may write after --metrics.
+METRICS: dict[str, Metric] = {
+    "held_out": likelihood.HELD_OUT,
+    "fd": scores.FRECHET,
+    "fd_infinity": scores.FRECHET_INFINITY,
+    "kid": scores.KERNEL,
+    "is": scores.INCEPTION_SCORE,
+    "precision": scores.PRECISION,
+    "recall": scores.RECALL,
+    "density": scores.DENSITY,
+    "coverage": scores.COVERAGE,
+    "per_class_fd": scores.PER_CLASS,
+    "cas": classifiers.CAS,
+    "modes": classifiers.MODES,
+    "authpct": copying.AUTHENTICITY,
+    "ct": copying.COPY_TEST,
+    "nearest": copying.NEAREST,
+    "ms_ssim": diversity.MS_SSIM,
+    "ppl": diversity.PATH_LENGTH,
+    "nll": likelihood.NLL,
+    "bits_per_dim": likelihood.BITS,
+    "latents": codes.LATENTS,
+    "disentanglement": codes.DISENTANGLEMENT,
+}
+
+
+class Model(NamedTuple):
+    """Which weights of a run: a checkpoint's step, raw or averaged, and the hash of what was measured."""
+
+    step: int
+    weights: str  # "ema" or "raw"
+    digest: str
+
+
+def model_of(subject: Subject, step: int, kind: str) -> Model:
+    return Model(step, kind, lenet.weight_hash(subject.weights))
+
+
+def requested(names: str | None, subject: Subject) -> list[str]:
+    """The metrics in "a,b,c", in the order of `METRICS`; the default ones where nothing was asked for.
+
+    Raises UserError for a name that is none.
+    """
+    if names is None:
+        return default(subject)
+    asked = [name.strip().replace("-", "_") for name in names.split(",") if name.strip()]
+    for name in asked:
+        if name not in METRICS:
+            close = difflib.get_close_matches(name, METRICS, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise UserError(f"there is no metric {name!r}; {hint}there are {', '.join(METRICS)}")
+    if not asked:
+        raise UserError(f"--metrics names no metric; there are {', '.join(METRICS)}")
+    return [name for name in METRICS if name in asked]
+
+
+def default(subject: Subject) -> list[str]:
+    """What suits the model and its data: held-out measures, samples against the reference, latents, modes."""
+    algorithm, source = subject.algorithm, subject.source
+    chosen = {"held_out"} if algorithm.evaluate else set()
+    if algorithm.sample:
+        counted = source.modes is not None or (classifiers.is_stacked(subject) and source.classes is not None)
+        chosen |= {"modes"} if counted else set()
+        chosen |= set() if source.is_points else {"fd", "precision", "recall", "density", "coverage"}
+    chosen |= {"latents"} if algorithm.encode else set()
+    if not chosen:
+        raise UserError("this model can neither sample, encode nor be evaluated, so there is nothing to measure")
+    return [name for name in METRICS if name in chosen]
+
+
+def run(subject: Subject, names: Sequence[str], model: Model, path: Path, say: Any = None) -> dict[str, Any]:
+    """Measure what is not in the file `path` yet; the results of these metrics, and which were measured now.
+
+    All metrics are checked before the first is measured. Each is written as soon as it is known.
+    """
+    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    if subject.options.repeats < 1:
+        raise UserError(f"--repeats {subject.options.repeats}: ask for 1 or more sample sets; 5 give an interval")
+    if subject.options.samples is not None and subject.options.samples < 1:
+        raise UserError(f"--samples {subject.options.samples}: ask for 1 or more")
+    for name in names:
+        METRICS[name].check(subject)
+    there = _still_true(read_json(path, default={}).get("results", []), model)
+    wanted, measured = [], []
+    for name in names:
+        protocol = stamp(subject, name, model)
+        key = key_of({"metric": name, **protocol})
+        found = [result for result in there if result["key"] == key]
+        if not found:
+            say(f"measuring {name} …")
+            found = [_result(value, name, key, protocol) for value in METRICS[name].compute(subject)]
+            there += found
+            atomic_write_json(path, {"results": there})
+            measured.append(name)
+        wanted += found
+    return {"results": plain(wanted), "measured": measured}
+
+
+def stamp(subject: Subject, name: str, model: Model) -> dict[str, Any]:
+    """How a metric is measured here, field by field: the same stamp, the same number."""
+    whose = {
+        "data": subject.source.name,
+        "fingerprint": subject.source.fingerprint[:16],
+        "step": model.step,
+        "weights": model.weights,
+        "model": model.digest,
+        "seed": subject.options.seed,
+    }
+    own = METRICS[name].stamp(subject)
+    return plain({**whose, **own, "platform": jax.default_backend(), "packages": packages()})
+
+
+def packages() -> str:
+    """Names and versions of what the numbers depend on."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _result(value: Value, metric: str, key: str, protocol: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": value.name,
+        "value": value.value,
+        "interval": value.interval,
+        "interval_kind": value.interval_kind,
+        "unit": value.unit,
+        "metric": metric,
+        "key": key,
+        "details": value.details,
+        "protocol": protocol,
+    }
+
+
+def _still_true(results: Iterable[dict[str, Any]], model: Model) -> list[dict[str, Any]]:
+    """The results but those of weights that are no more: of the same step, and another hash; and of older formats."""
+    return [
+        result
+        for result in results
+        if "key" in result
+        and (
+            (result["protocol"].get("step"), result["protocol"].get("weights")) != (model.step, model.weights)
+            or result["protocol"].get("model") == model.digest
+        )
+    ]

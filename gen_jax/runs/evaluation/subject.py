@@ -1,0 +1,187 @@
+"""What is measured: a model's weights, its data and the sample sets drawn from it, each drawn and embedded once."""
+
+import copy
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Algorithm, Array, Weights
+from gen_jax.data import source as sources
+from gen_jax.metrics import frechet
+from gen_jax.metrics.features import Extractor
+from gen_jax.runs.evaluation import extractors, samplers
+from gen_jax.runs.evaluation.cache import remembered
+
+BLOCK = 500  # real images embedded at a time
+KEPT = 10_000  # reference features that neighbours and kernels look at; the moments cover the whole split
+
+
+class Options(NamedTuple):
+    """What a person chose beside the metrics."""
+
+    features: str = "auto"
+    samples: int | None = None  # a metric's own number where it has one, else as many as the reference (10,000 at most)
+    reference: str = "test"
+    sampler: str = "prior"
+    seed: int = 0
+    repeats: int = 5
+    nll_samples: int = 5000
+    nll_examples: int | None = None
+    inception_weights: Path | None = None
+
+
+class Embedded(NamedTuple):
+    """A set of images as features [N, D], with what is known of each."""
+
+    features: np.ndarray
+    logits: np.ndarray | None
+    labels: np.ndarray | None
+    moments: frechet.Moments | None = None  # of the whole split, which may be larger than `features`
+
+
+class Subject:
+    """One model with one set of weights. Everything is made when first asked for, and kept."""
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        weights: Weights,
+        hyper: Mapping[str, Array],
+        source: Any,
+        config: Any,
+        options: Options,
+        run_dir: Path | None = None,
+    ):
+        self.algorithm, self.weights, self.hyper = algorithm, weights, hyper
+        self.source, self.config, self.options, self.run_dir = source, config, options, run_dir
+        self.memory: dict[Any, Any] = {}  # what metrics share: results by name
+        self._fakes: dict[tuple[int, int], Embedded] = {}
+        self._references: dict[tuple[str, bool], Embedded] = {}
+
+    def at(self, weights: Weights) -> "Subject":
+        """The same with other weights: reference, features and compiled sampler stay."""
+        self.draw, self.extractor  # noqa: B018 - made once, here, and not in every copy
+        other = copy.copy(self)
+        other.weights, other.memory, other._fakes = weights, {}, {}
+        return other
+
+    # ---- the real side -----------------------------------------------------------------------------------------------
+    @functools.cached_property
+    def extractor(self) -> Extractor:
+        return extractors.make(self.options.features, self.source, self.config, self.options.inception_weights)
+
+    @property
+    def split(self) -> Any:
+        return getattr(self.source, self.options.reference)
+
+    def reference(self, split: str | None = None, whole: bool = False) -> Embedded:
+        """A real split (the reference by default) under the extractor, from the cache where it was embedded before.
+
+        Moments cover the whole split; features, logits and labels at most `KEPT` examples, or all with `whole`.
+        """
+        name = split or self.options.reference
+        size = getattr(self.source, name).size
+        place = name, whole and size > KEPT
+        if place not in self._references:
+            identity = {
+                "data": self.source.fingerprint, "split": name, "kept": size if whole else min(size, KEPT),
+                "features": self.extractor.stamp,
+            }  # fmt: skip
+            arrays = remembered("reference", identity, lambda: self._embed_split(name, identity["kept"]))
+            moments = frechet.Moments(*(arrays[part] for part in frechet.Moments._fields)) if "mean" in arrays else None
+            found = Embedded(arrays["features"], arrays.get("logits"), arrays.get("labels"), moments)
+            self._references[place] = found
+        return self._references[place]
+
+    def _embed_split(self, name: str, kept: int) -> dict[str, np.ndarray]:
+        split, extractor = getattr(self.source, name), self.extractor
+        chosen = np.zeros(split.size, bool)
+        chosen[sources.evenly(split.size, kept)] = True
+        with_moments = extractor.dimension <= extractors.LARGEST
+        moments = frechet.empty(extractor.dimension) if with_moments else None
+        parts: dict[str, list[np.ndarray]] = {"features": [], "logits": [], "labels": []}
+        for start in range(0, split.size, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, split.size))
+            keep = chosen[rows]
+            if moments is None and not keep.any():
+                continue
+            raw = split.read(np.resize(rows, BLOCK))  # filled up: one compiled shape
+            vectors, logits = embed(extractor, raw["image"])
+            vectors, logits = vectors[: len(rows)], logits if logits is None else logits[: len(rows)]
+            if moments is not None:
+                padded = np.zeros((BLOCK, extractor.dimension))
+                padded[: len(rows)] = vectors
+                moments = frechet.update(moments, padded, np.arange(BLOCK) < len(rows))
+            parts["features"].append(vectors[keep])
+            if logits is not None:
+                parts["logits"].append(logits[keep])
+            if "label" in raw:
+                parts["labels"].append(raw["label"][: len(rows)][keep])
+        arrays = {name: np.concatenate(found) for name, found in parts.items() if found}
+        return arrays | ({} if moments is None else {k: np.asarray(v) for k, v in moments._asdict().items()})
+
+    # ---- the generated side ------------------------------------------------------------------------------------------
+    @functools.cached_property
+    def draw(self) -> samplers.Draw:
+        options = self.options
+        return samplers.make(options.sampler, self.algorithm, self.source, self.weights, options.reference)
+
+    @functools.cached_property
+    def conditional(self) -> bool:
+        return samplers.is_conditional(self.algorithm, self.source, self.weights)
+
+    def count(self, wanted: int | None = None) -> int:
+        """How many samples a set has: --samples, else what the metric wants, else as many as the reference."""
+        return self.options.samples or wanted or min(self.split.size, KEPT)
+
+    def batches(self, count: int, repeat: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """(samples, labels) of one of the repeated sample sets, a batch at a time. Floats, as the model made them."""
+        key = jax.random.fold_in(keys.named(jax.random.key(self.options.seed), "evaluation"), repeat)
+        for number, start in enumerate(range(0, count, samplers.BATCH)):
+            images, labels = self.draw(self.weights, key, number)
+            rows = min(count - start, samplers.BATCH)
+            yield np.asarray(images)[:rows], None if labels is None else labels[:rows]
+
+    def images(self, count: int, repeat: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+        """A whole sample set and its labels."""
+        images, labels = zip(*self.batches(count, repeat), strict=True)
+        return np.concatenate(images), None if labels[0] is None else np.concatenate(labels)
+
+    def fakes(self, repeat: int, count: int | None = None) -> Embedded:
+        """A sample set under the extractor, drawn and embedded once."""
+        count = count or self.count()
+        if (repeat, count) not in self._fakes:
+            features, logits, labels = [], [], []
+            for images, given in self.batches(count, repeat):
+                rows = len(images)
+                filled = images[np.resize(np.arange(rows), samplers.BATCH)]
+                vectors, scores = embed(self.extractor, filled)
+                features.append(vectors[:rows])
+                logits.append(scores if scores is None else scores[:rows])
+                labels.append(given)
+            self._fakes[repeat, count] = Embedded(
+                np.concatenate(features),
+                None if logits[0] is None else np.concatenate(logits),
+                None if labels[0] is None else np.concatenate(labels),
+            )
+        return self._fakes[repeat, count]
+
+    def need(self, name: str, metric: str) -> Any:
+        """The algorithm's function `name`. Raises UserError where the model cannot do it."""
+        function = getattr(self.algorithm, name)
+        if function is None:
+            raise UserError(f"{metric} needs a model that can {name.replace('_', ' ')}, and this one cannot")
+        return function
+
+
+def embed(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(features, logits or None) of images, in one pass through the network."""
+    if extractor.both is not None:
+        return extractor.both(images)
+    return extractor.apply(images), extractor.logits(images) if extractor.logits else None

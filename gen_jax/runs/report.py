@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import figures, log, manifest
+from gen_jax.runs import diagnosis, figures, log, manifest
 from gen_jax.runs.files import atomic_write_text, read_json
 from gen_jax.runs.settings import flatten
 
@@ -57,7 +57,7 @@ def content(run_dir: Path) -> dict[str, Any]:
             for title, names in charts(metrics)
         ],
         "evaluation": evaluation(read_json(run_dir / "evaluation.json", default={})),
-        "diagnosis": _findings(read_json(run_dir / "diagnosis.json", default={})),
+        "diagnosis": diagnosed(metrics),
         "settings": [(name, _value(value)) for name, value in flatten(config).items()],
         "provenance": [(name, value) for name, value in provenance.items() if name != "status"],
     }
@@ -165,18 +165,25 @@ def _facts(config: Mapping[str, Any], provenance: Mapping[str, Any], reached: in
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 
 
-def _findings(found: Any) -> dict[str, Any]:
-    """A diagnosis of any shape as plain rows and tables: its lists of objects become tables."""
-    found = found if isinstance(found, dict) else {"findings": found}
-    tables, rows = [], []
-    for name, value in found.items():
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            columns = list(dict.fromkeys(column for item in value for column in item))
-            body = [[_value(item.get(column)) for column in columns] for item in value]
-            tables.append({"title": _words(name), "columns": [_words(c) for c in columns], "rows": body})
-        elif value not in (None, [], {}):
-            rows.append((_words(name), _value(value)))
-    return {"rows": rows, "tables": tables} if rows or tables else {}
+def diagnosed(metrics: diagnosis.Metrics) -> dict[str, Any]:
+    """Findings, and what was looked at; empty where the run has logged nothing that a rule looks at."""
+    found = diagnosis.summary(diagnosis.examine(metrics))
+    looked = [row for row in found["looked_at"] if row["saw"]]
+    if not looked:
+        return {}
+    return {
+        "findings": [
+            {**row, "when": _when(row), "saw": _minus(row["saw"]), "sign": _words(row["sign"])}
+            for row in found["findings"]
+        ],
+        "looked": [{**row, "saw": _minus(row["saw"])} for row in looked],
+        "unseen": ", ".join(row["sign"] for row in found["looked_at"] if not row["saw"]),
+    }
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    since, until = f"{row['since']:,}", row["until"]
+    return f"since step {since}" if until is None else f"from step {since} to {until:,}, then gone"
 
 
 def _value(value: Any) -> str:

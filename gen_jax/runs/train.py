@@ -1,6 +1,7 @@
 """The training loop, the only one: it knows states, steps and files, and nothing of the model it runs."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -15,6 +16,7 @@ from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data import load
 from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings
+from gen_jax.runs.diagnosis.monitor import Monitor
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.outcome import Diverged, Interrupted
 
@@ -112,6 +114,7 @@ def training(
         run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
         watch = _Watch(run_dir, config, algorithm, source)
+        diagnosis = Monitor(run_dir, start, quiet)
 
         # ---- the loop ------------------------------------------------------------------------------------------
         status = "failed"
@@ -138,6 +141,8 @@ def training(
                         lines.write(step, measured)
                     if _due(step, config.sample_every, config) or step == config.steps:
                         lines.picture(step, watch.sample(state, step))
+                    if measured or over or _due(step, config.sample_every, config):
+                        diagnosis.check()
                     if over or _due(step, config.checkpoint_every, config):
                         pending = _record(pending, config, lines)  # never keep a state that has diverged
                         checkpoints.save(state, step, measured)
@@ -152,9 +157,11 @@ def training(
             kept = (
                 f"the checkpoint of step {steps[-1]} in {run_dir} is kept" if steps else "no checkpoint was due before"
             )
-            raise Diverged(f"{error}; {kept}") from None
+            signs = "; ".join(finding.line for finding in diagnosis.check(tell=False).findings)
+            raise Diverged(f"{error}; {kept}; diagnosis: {signs or 'no rule fired'}") from None
         finally:
-            manifest.finish(run_dir, status)
+            error = None if status == "complete" else sys.exception()
+            manifest.finish(run_dir, status, str(error) if error else None)
         if not quiet:
             print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
     return run_dir
@@ -215,7 +222,7 @@ def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
         worst = [name for name, values in metrics.items() if not np.isfinite(values[: call.rounds]).all()]
         raise Diverged(
             f"{int(row.max())} steps in a row were not finite by step {call.start + call.rounds} "
-            f"(not finite: {', '.join(worst)}); try a lower learning rate or gradient clipping"
+            f"(not finite: {', '.join(worst)})"
         )
 
 

@@ -1,0 +1,62 @@
+"""`diagnose RUN`: what failed, by the rules over a run's metrics, and what the literature does about it."""
+
+from pathlib import Path
+
+import tyro
+
+
+def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
+    """Look for signs of failure in what a run logged, and write diagnosis.json.
+
+    Args:
+        run: the run folder
+        json: print JSON
+    """
+    from gen_jax.core.errors import UserError
+    from gen_jax.runs import diagnosis, folder, log
+    from gen_jax.runs.diagnosis.monitor import FILE
+    from gen_jax.runs.files import atomic_write_json
+
+    folder.read_config(run)
+    metrics = log.read_metrics(run)
+    if not metrics:
+        raise UserError(f"{run} has logged nothing yet, so there is nothing to diagnose; train it first")
+    found = diagnosis.summary(diagnosis.examine(metrics))
+    path = atomic_write_json(run / FILE, found)
+    if json:
+        print(path.read_text(), end="")
+        return
+    _show(run, found)
+
+
+def _show(run: Path, found: dict) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    looked = [row for row in found["looked_at"] if row["saw"]]
+    signs = f"{len(found['findings'])} of {len(looked)} signs of failure" if looked else "nothing to look at"
+    console.print(f"{run}, up to step {found['step']}: {signs}", markup=False)
+    for row in found["findings"]:
+        when = f"since step {row['since']}" if row["until"] is None else f"from step {row['since']} to {row['until']}"
+        console.print(f"\n[bold]{escape(row['sign'])}[/bold], {when}")
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        table.add_row("saw", escape(row["saw"]))
+        table.add_row("threshold", escape(row["threshold"]))
+        table.add_row("source", escape(row["source"]))
+        for number, remedy in enumerate(row["try"]):
+            table.add_row("" if number else "try", escape(f"{remedy['command']}  ({remedy['why']})"))
+        console.print(table)
+    fired = {row["rule"] for row in found["findings"]}
+    rest = [row for row in looked if row["rule"] not in fired]
+    if rest:
+        console.print("\nlooked at, and nothing found:" if fired else "\nNothing found. Looked at:")
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
+        table.add_column()
+        table.add_column(overflow="fold", style="dim")
+        for row in rest:
+            table.add_row(escape(row["sign"]), escape(row["saw"]))
+        console.print(table)

@@ -16,6 +16,7 @@ def main() -> None:
     from gen_jax.verbs.evaluate import evaluate
     from gen_jax.verbs.info import info
     from gen_jax.verbs.interpolate import interpolate
+    from gen_jax.verbs.latents import latents
     from gen_jax.verbs.prepare import prepare
     from gen_jax.verbs.reconstruct import reconstruct
     from gen_jax.verbs.report import report
@@ -29,6 +30,7 @@ def main() -> None:
         reconstruct,
         interpolate,
         traverse,
+        latents,
         evaluate,
         diagnose,
         report,

@@ -100,6 +100,26 @@ def scatter(path: str | Path, points: np.ndarray, reference: np.ndarray | None =
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]
 
 
+def classes(path: str | Path, points: np.ndarray, labels: np.ndarray | None, names: tuple[str, ...]) -> Path:
+    """Points [N, 2], each class int [N] in its own colour with its mean marked by its number, as PNG."""
+    from matplotlib import colormaps
+
+    figure, axes = _figure(6.0, 6.0)
+    labels = np.zeros(len(points), np.int64) if labels is None else labels
+    kinds = np.unique(labels)
+    for place, kind in enumerate(kinds):
+        inside = points[labels == kind]
+        colour = colormaps["tab10" if len(kinds) <= 10 else "turbo"](place if len(kinds) <= 10 else place / len(kinds))
+        axes.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.65, linewidths=0)
+        if len(kinds) > 1:
+            box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": colour}
+            axes.text(*np.median(inside, axis=0), str(kind), ha="center", va="center", fontsize=9, bbox=box)
+    axes.set(aspect="equal")
+    axes.set_xlabel(names[0], fontsize=9, color=INK)
+    axes.set_ylabel(names[1], fontsize=9, color=INK)
+    return atomic_write_bytes(path, _render(figure, "png", bbox_inches="tight"))
+
+
 def labelled_rows(path: str | Path, images: np.ndarray, names: Sequence[str]) -> Path:
     """Rows of images [R, F, H, W, C], each with its name at the left (a traversed dimension, a class), as PNG."""
     rows, frames, height = images.shape[:3]

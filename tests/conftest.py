@@ -13,6 +13,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 # Of the contract test, every row runs one mapped backend, resume and its promises by default; the whole table of
 # backends runs for the foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
 WHOLE_TABLE = {"gan", "dcgan", "dcgan_dropout", "dcgan_shared_fakes", "gan_n_critic", "vae", "vae_conv", "vae_gaussian"}
+WITH_ALL = {"sngan", "sagan_projection", "biggan", "r3gan"}  # networks that take long to compile and have own tests
 BY_DEFAULT = ("test_resuming_is_bitwise", "test_what_a_model_offers_works")
 
 
@@ -21,5 +22,6 @@ def pytest_collection_modifyitems(items):
         row = getattr(item, "callspec", None) and item.callspec.params.get("row")
         if item.path.name != "test_contract.py" or row is None or row.name in WHOLE_TABLE:
             continue
-        if item.originalname not in BY_DEFAULT and item.callspec.params.get("backend") != "shard_map":
+        backend = item.callspec.params.get("backend")
+        if row.name in WITH_ALL or (item.originalname not in BY_DEFAULT and backend != "shard_map"):
             item.add_marker(pytest.mark.science)

@@ -7,7 +7,7 @@ from gen_jax.models import gan_terms
 from gen_jax.models.gan import gan
 from gen_jax.models.gan_heads import Codes, acgan_head, infogan_head
 from gen_jax.models.gan_parts import Penalty, Unroll, sequence, uniform_latents
-from gen_jax.nets import dcgan, mlp
+from gen_jax.nets import biggan, dcgan, mlp, r3gan, sngan
 from gen_jax.nets.heads import Reconstructs, WithHead
 from gen_jax.nets.layers import LayerNorm
 from gen_jax.objectives import adversarial, weights
@@ -48,6 +48,8 @@ def _shaken(images, key):
 _lecam, _averages = gan_terms.lecam()
 _, _ada_controller = gan_terms.adaptive_augment(speed=500)
 _began, _balance = gan_terms.began_balance()
+_big = biggan.plain(SHAPE, CLASSES, width=4)
+_stages = r3gan.stages_of((4, 4), group=2, blocks=1)
 
 ROWS = [
     (
@@ -156,4 +158,29 @@ ROWS = [
         ),
     ),
     ("minibatch_stddev", row(discriminator=dcgan.Discriminator(width=2, norm=None, stddev_group=4))),
+    (
+        "sngan",
+        row(generator=sngan.Generator(SHAPE, 4), discriminator=sngan.Discriminator(4), loss=adversarial.hinge),
+    ),
+    (
+        "sagan_projection",
+        row(
+            generator=sngan.Generator(SHAPE, 8, CLASSES, attention=1, spectral=True),
+            discriminator=sngan.Discriminator(8, CLASSES, attention=1),
+            loss=adversarial.hinge,
+            classes=CLASSES,
+        ),
+    ),
+    ("biggan", row(generator=_big[0], discriminator=_big[1], loss=adversarial.hinge, classes=CLASSES)),
+    (
+        "r3gan",
+        row(
+            generator=r3gan.Generator(SHAPE, _stages),
+            discriminator=r3gan.Discriminator(_stages),
+            loss=adversarial.relativistic,
+            fresh_reals=True,
+            penalties=(gan_terms.scheduled(gan_terms.r1_and_r2(), lambda step: 1.0 / (1.0 + step)),),
+            more={"gamma": 0.1},
+        ),
+    ),
 ]

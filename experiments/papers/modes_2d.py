@@ -96,30 +96,22 @@ def wgan_gp(steps: int) -> Algorithm:
     )
 
 
-def rpgan(
-    steps: int,
-    width: int = 256,
-    latent: int = 2,
-    gamma: float = 0.1,
-    rate: float = 1e-3,
-    ema: float = 0.999,
-    b2: float = 0.99,
-) -> Algorithm:
-    """RpGAN + R1 + R2, no normalisation, learning rate along a half cosine to 0."""
+def rpgan(steps: int) -> Algorithm:
+    """RpGAN + R1 + R2, no normalisation; learning rate and gamma fall along half a cosine, gamma to a twentieth."""
+    lr, gamma = optax.cosine_decay_schedule(1.0, steps), optax.cosine_decay_schedule(1.0, steps, alpha=0.05)
 
     def optimizer(hyper):
-        decay = optax.cosine_decay_schedule(1.0, steps)
-        return optax.adam(lambda count: hyper["lr"] * decay(count), b1=hyper["b1"], b2=hyper["b2"])
+        return optax.adam(lambda count: hyper["lr"] * lr(count), b1=hyper["b1"], b2=hyper["b2"])
 
     return gan(
-        mlp.Generator(POINTS, (width,) * 3, activation=nn.leaky_relu),
-        mlp.Discriminator((width,) * 3, activation=nn.leaky_relu),
+        mlp.Generator(POINTS, (128,) * 3, activation=nn.leaky_relu),
+        mlp.Discriminator((128,) * 3, activation=nn.leaky_relu),
         loss=adversarial.relativistic,
         shape=POINTS,
-        latent_size=latent,
-        penalties=(gan_terms.r1_and_r2(),),
+        latent_size=8,
+        penalties=(gan_terms.scheduled(gan_terms.r1_and_r2(), gamma),),
         optimizers={"generator": optimizer, "discriminator": optimizer},
-        hyper={"lr": rate, "b1": 0.0, "b2": b2, "gamma": gamma, "ema_decay": ema},
+        hyper={"lr": 2e-3, "b1": 0.0, "b2": 0.99, "gamma": 0.1, "ema_decay": 0.999},
     )
 
 

@@ -52,6 +52,11 @@ def r1_and_r2(weight: str = "gamma") -> Penalty:
     return Penalty(weight, lambda v: 0.5 * (penalties.r1(v.critic, v.real) + penalties.r2(v.critic, v.fake)))
 
 
+def scheduled(penalty: Penalty, schedule: Callable[[Array], Array | float]) -> Penalty:
+    """The penalty times `schedule(rounds finished)`, an optax schedule: R3GAN lets gamma fall during training."""
+    return Penalty(penalty.weight, lambda v: schedule(v.context.step) * penalty.function(v))
+
+
 def consistency(transform: Callable[[Array, Array], Array], weight: str = "consistency") -> Penalty:
     """bCR: D says the same of an image and of `transform(images, key)`, real and fake (Zhao et al. 2021)."""
 

@@ -19,7 +19,7 @@ def test_published_parameter_counts():
     small = biggan.hierarchical(shape, 10)
     assert pair(*small, 80, 32, label=True) == (9_416_196, 2_415_170)
     large = biggan.hierarchical((128, 128, 3), 1000, 1536, 1536, attention=(4, 1))
-    assert pair(*large, 120, 128, label=True) == (70_433_988, 87_982_370)  # compare_gan and BigGAN-PyTorch print these
+    assert pair(*large, 120, 128, label=True) == (70_433_988, 87_982_370)  # the first is what the paper's code prints
 
 
 def test_sixty_four_pixels_end_on_a_block_that_keeps_the_size():

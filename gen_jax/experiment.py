@@ -20,7 +20,7 @@ class Config:
     """Settings that every experiment has."""
 
     data: str = "mnist5k"
-    """mnist5k, digits, ring8, grid25, stacked:SOURCE, tfds:NAME, folder:PATH or npz:PATH"""
+    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH or npz:PATH"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
     image_size: int | None = None

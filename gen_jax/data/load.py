@@ -3,9 +3,15 @@
 import difflib
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, folder, images, npz, source, stacked, tfds, toy
+from gen_jax.data import builtin, folder, images, npz, source, sprites, stacked, tfds, toy
 
-PLAIN = {"mnist5k": builtin.mnist5k, "digits": builtin.digits, "ring8": toy.ring8, "grid25": toy.grid25}
+PLAIN = {
+    "mnist5k": builtin.mnist5k,
+    "digits": builtin.digits,
+    "ring8": toy.ring8,
+    "grid25": toy.grid25,
+    "sprites": sprites.sprites,
+}
 WITH_ARGUMENT = {"stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH"}
 
 

@@ -33,7 +33,7 @@ def test_size_and_channels_reach_every_kind(tmp_path):
     [
         ("mnist5", "there is no data set 'mnist5'; did you mean mnist5k"),
         ("fodler:x", "did you mean folder:PATH"),
-        ("zzz", "there are mnist5k, digits, ring8, grid25, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH"),
+        ("zzz", "there are mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH"),
         ("", "there is no data set ''"),
         ("tfds", "did you mean tfds:NAME"),
         ("folder:", "did you mean folder:PATH"),

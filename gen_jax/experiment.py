@@ -49,6 +49,12 @@ class Config:
     """steps between two sample grids; 0: only at the end"""
     evaluate_every: int = 500
     """steps between two evaluations on held-out data; 0: never"""
+    track: str = ""
+    """scores to follow at each evaluation: fd, kid, precision, recall, density, coverage, with commas between"""
+    track_features: str = "auto"
+    """features of these scores: lenet, pixels, pca, ...; by default lenet where the data are labelled images"""
+    track_samples: int = 1000
+    """samples behind each of these scores"""
     checkpoint_every: int = 500
     """steps between two checkpoints; 0: only at the end"""
     max_nonfinite: int = 100

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 from gen_jax.core.errors import UserError
 from gen_jax.runs.settings import differences, from_json, to_json
 
-# May differ when a run is continued: where and how it executes, and how far it goes.
-EXECUTION = ("data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps")
+# May differ when a run is continued: where and how it executes, how far it goes, and what is followed on the way.
+EXECUTION = (
+    "data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps",
+    "track", "track_features", "track_samples",
+)  # fmt: skip
 
 
 class Run(NamedTuple):

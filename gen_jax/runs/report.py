@@ -3,15 +3,15 @@
 import ast
 import base64
 import io
-import math
 import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import diagnosis, figures, log, manifest
+from gen_jax.runs import diagnosis, figures, log, manifest, tracking
 from gen_jax.runs.files import atomic_write_text, read_json
+from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
 
 STRIP = 9  # pictures in the strip over training
@@ -51,11 +51,12 @@ def content(run_dir: Path) -> dict[str, Any]:
         "final": _embed(samples[max(samples)]) if samples else None,
         "final_step": max(samples, default=0),
         "strip": [(step, _thumbnail(samples[step])) for step in _spread(sorted(samples))],
-        "pictures": [(_words(path.stem), _embed(path)) for path in sorted((run_dir / "pictures").glob("*.png"))],
+        "pictures": [(words(path.stem), _embed(path)) for path in sorted((run_dir / "pictures").glob("*.png"))],
         "curves": [
             _inline(figures.curves(metrics, names, title, [_label(name, names) for name in names]))
             for title, names in charts(metrics)
         ],
+        "tracked": tracked(metrics),
         "evaluation": evaluation(read_json(run_dir / "evaluation.json", default={})),
         "diagnosis": diagnosed(metrics),
         "settings": [(name, _value(value)) for name, value in flatten(config).items()],
@@ -71,52 +72,28 @@ def charts(metrics: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     groups: dict[str, list[str]] = {}
     held_out = {name.removeprefix("held_out/") for name in metrics if name.startswith("held_out/")}
     for name in metrics:
+        if name.startswith(tracking.PREFIX):  # scores have scales of their own
+            groups[name] = [name]
+            continue
         if name.startswith("nonfinite/") and not (metrics[name].values > 0).any():
             continue
         bare = name.removeprefix("held_out/")
         group = bare if bare in held_out else name.split("/", 1)[0]
         groups.setdefault(group, []).append(name)
-    order = {name: place for place, name in enumerate([*sorted(held_out), "loss"])}
-    return [(_words(group), groups[group]) for group in sorted(groups, key=lambda group: order.get(group, len(order)))]
+    followed = [name for name in groups if name.startswith(tracking.PREFIX)]
+    order = {name: place for place, name in enumerate([*followed, *sorted(held_out), "loss"])}
+    return [(_title(group), groups[group]) for group in sorted(groups, key=lambda group: order.get(group, len(order)))]
+
+
+def _title(group: str) -> str:
+    return words(group.removeprefix(tracking.PREFIX).replace("/", " "))
 
 
 def _label(name: str, names: list[str]) -> str:
     """In a legend: a curve's name without the prefix that all have, or which split it is of."""
     if f"held_out/{name}" in names:
         return "training"
-    return "held out" if name.startswith("held_out/") else _words(name.split("/", 1)[-1])
-
-
-def evaluation(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tables of results, one for each protocol, whose stamp stands under it."""
-    tables: dict[str, dict[str, Any]] = {}
-    for result in found.get("results", []):
-        protocol = {"step": found.get("step"), **(result.get("protocol") or {})}
-        stamp = {name: str(value) for name, value in protocol.items() if value not in (None, "")}
-        table = tables.setdefault(repr(stamp), {"stamp": stamp, "rows": []})
-        value, interval = figure_with_interval(result.get("value"), result.get("interval"))
-        table["rows"].append(
-            {
-                "name": _words(str(result.get("name", ""))),
-                "value": value,
-                "interval": interval,
-                "kind": (result.get("interval_kind") or "") if interval else "",
-                "unit": result.get("unit") or "",
-            }
-        )
-    return list(tables.values())
-
-
-def figure_with_interval(value: float | None, interval: list[float] | None) -> tuple[str, str]:
-    """A number and its interval in the digits that mean something: two of the interval's half width."""
-    if value is None or not math.isfinite(value):
-        return "not finite", ""
-    if not interval or any(end is None or not math.isfinite(end) for end in interval) or interval[1] <= interval[0]:
-        return _number(value), ""
-    places = 1 - math.floor(math.log10((interval[1] - interval[0]) / 2))
-    if not 0 <= places <= 6:
-        return _number(value), f"{_number(interval[0])} to {_number(interval[1])}"
-    return _minus(f"{value:.{places}f}"), _minus(f"{interval[0]:.{places}f} to {interval[1]:.{places}f}")
+    return "held out" if name.startswith("held_out/") else words(name.split("/", 1)[-1])
 
 
 def _samples(run_dir: Path) -> dict[int, Path]:
@@ -173,10 +150,10 @@ def diagnosed(metrics: diagnosis.Metrics) -> dict[str, Any]:
         return {}
     return {
         "findings": [
-            {**row, "when": _when(row), "saw": _minus(row["saw"]), "sign": _words(row["sign"])}
+            {**row, "when": _when(row), "saw": minus(row["saw"]), "sign": words(row["sign"])}
             for row in found["findings"]
         ],
-        "looked": [{**row, "saw": _minus(row["saw"])} for row in looked],
+        "looked": [{**row, "saw": minus(row["saw"])} for row in looked],
         "unseen": ", ".join(row["sign"] for row in found["looked_at"] if not row["saw"]),
     }
 
@@ -192,24 +169,12 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return _number(value)
+        return number(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value) or "–"
     return str(value)
-
-
-def _number(value: float) -> str:
-    return _minus(f"{value:.5g}")
-
-
-def _minus(text: str) -> str:
-    return re.sub(r"(?<![0-9e])-", "−", text)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _embed(path: Path) -> str:

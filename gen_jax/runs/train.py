@@ -15,7 +15,7 @@ from gen_jax.core import parallel
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data import load
-from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings
+from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings, tracking
 from gen_jax.runs.diagnosis.monitor import Monitor
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.outcome import Diverged, Interrupted
@@ -83,15 +83,16 @@ def training(
     where = parallel.layout(config.backend, config.devices)
     algorithm = build(config, source)
     feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
+    followed = tracking.tracker(config, algorithm, source)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
     template = jax.eval_shape(algorithm.init, key)
     run_dir.mkdir(parents=True, exist_ok=True)
-    best = f"held_out/{algorithm.best}" if algorithm.best else None
+    best, lower = (f"held_out/{algorithm.best}", False) if algorithm.best else followed.best or (None, False)
     with (
         folder.claim(run_dir),
-        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=False) as checkpoints,
+        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
     ):
         if continues and checkpoints.steps():
             state, start = checkpoints.restore(template, sharding=where.replicated)
@@ -113,7 +114,7 @@ def training(
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
         run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
-        watch = _Watch(run_dir, config, algorithm, source)
+        watch = _Watch(run_dir, config, algorithm, source, followed.measure)
         diagnosis = Monitor(run_dir, start, quiet)
 
         # ---- the loop ------------------------------------------------------------------------------------------
@@ -229,8 +230,15 @@ def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
 class _Watch:
     """What looks at the model while it trains, with a fixed set of latents and the held-out split."""
 
-    def __init__(self, run_dir: Path, config: Any, algorithm: Algorithm, source: Any):
-        self.run_dir, self.source = run_dir, source
+    def __init__(
+        self,
+        run_dir: Path,
+        config: Any,
+        algorithm: Algorithm,
+        source: Any,
+        follow: Callable[[State], dict[str, float]],
+    ):
+        self.run_dir, self.source, self.follow = run_dir, source, follow
         self.draw = pictures.sampler(algorithm, source, config.seed)
         self.measure = heldout.evaluator(algorithm, config.seed) if algorithm.evaluate else None
         self.observe: observe.Observer | None = None
@@ -241,7 +249,7 @@ class _Watch:
 
     def evaluate(self, state: State) -> dict[str, float]:
         self.observe = self.observe or self.observer()
-        seen = self.observe(state)
+        seen = self.observe(state) | self.follow(state)
         if self.measure is None:
             return seen
         values = self.measure(weights(state), state.hyper, self.source.test)

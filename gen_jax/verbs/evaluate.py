@@ -47,9 +47,9 @@ def evaluate(
     """
     opened = open_state(run, step)
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import report
     from gen_jax.runs.evaluation import protocol
     from gen_jax.runs.evaluation.subject import Options, Subject
+    from gen_jax.runs.scoreboard import figure_with_interval
 
     options = Options(
         features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights
@@ -64,7 +64,7 @@ def evaluate(
         return
     rows = []
     for result in found["results"]:
-        value, interval = report.figure_with_interval(result["value"], result["interval"])
+        value, interval = figure_with_interval(result["value"], result["interval"])
         rows.append((result["name"], f"{value} {result['unit']}".strip() + (f"   {interval}" if interval else "")))
     rows += [("intervals", kind) for kind in sorted({r["interval_kind"] for r in found["results"] if r["interval"]})]
     rows.append(("protocol", run / protocol.FILE))

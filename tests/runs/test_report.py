@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import figures, log, manifest, report
+from gen_jax.runs import figures, log, manifest, report, scoreboard
 
 PROTOCOL = {"data": "digits", "split": "test"}
 EVALUATION = {
@@ -95,8 +95,9 @@ def test_all_of_a_run_in_one_file(run):
     for said in (
         "dcgan", "A DCGAN <of digits> (Radford 2016).", "stopped", "SIGTERM", "400 of 500", "generator 1,234",
         "Step 400", "reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats",
-        "frechet distance not finite", "95 % bootstrap over examples", "step 400 · data digits · split test",
-        "features lenet", "blur since step 60", "experiments/sigma_vae.py Rybkin et al.", "0.0% of the samples are",
+        "frechet distance not finite", "95 % bootstrap over examples", "All rows: step 400",
+        "a data digits · split test", "b features lenet",
+        "blur since step 60", "experiments/sigma_vae.py Rybkin et al.", "0.0% of the samples are",
         "Not looked at, as this run logs nothing to see them by: vanishing generator gradient, exploding",
         "training", "held out", "hyper.lr 0.0001",
         "data fingerprint ffffffffffffffff",
@@ -155,7 +156,7 @@ def test_names_cannot_break_the_page(run):
     ],
 )
 def test_digits_that_mean_something(value, interval, shown):
-    assert report.figure_with_interval(value, interval) == shown
+    assert scoreboard.figure_with_interval(value, interval) == shown
 
 
 def test_charts_pair_training_with_held_out_and_group_by_prefix():

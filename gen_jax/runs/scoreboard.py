@@ -9,6 +9,10 @@ from typing import Any
 from gen_jax.runs import tracking
 
 MODEL = ("step", "weights", "model")  # what a table is of
+FEATURES = (  # what is known of an extractor by its name, and stands once beside it
+    "dimension", "architecture", "resize", "feature test accuracy", "feature weights", "feature data", "weight file",
+    "explained variance",
+)  # fmt: skip
 NOTES = ("note", "rule", "missing classes")  # of a result's details, told to the reader
 
 
@@ -29,10 +33,12 @@ def evaluation(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _table(rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
     first = rows[0][1]
     common = {k: v for k, v in first.items() if all(protocol.get(k) == v for _, protocol in rows)}
-    letters: dict[str, str] = {}
+    known = _extractors([protocol for _, protocol in rows])
+    letters: dict[tuple, str] = {}
     protocols, lines, notes = [], [], []
     for result, protocol in rows:
-        own = _said({name: value for name, value in protocol.items() if name not in common})
+        told = FEATURES if protocol.get("features") in known else ()
+        own = _said({name: value for name, value in protocol.items() if name not in common and name not in told})
         if own and own not in letters:
             letters[own] = _letter(len(letters))
             protocols.append((letters[own], own))
@@ -59,10 +65,21 @@ def _table(rows: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
             part for part in (f"step {step:,}" if isinstance(step, int) else "", _weights(kind)) if part
         ),
         "rows": lines,
-        "common": _said(common),
+        "common": _said({name: value for name, value in common.items() if name not in FEATURES or not known}),
+        "features": [(name, _said(details)) for name, details in known.items()],
         "protocols": protocols,
         "notes": list(dict.fromkeys(notes)),
     }
+
+
+def _extractors(protocols: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is known of each extractor that the rows name; one that they do not agree about is left to each row."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for protocol in protocols:
+        details = {name: protocol[name] for name in FEATURES if name in protocol}
+        if "features" in protocol and details and details not in found.setdefault(protocol["features"], []):
+            found[protocol["features"]].append(details)
+    return {name: details[0] for name, details in found.items() if len(details) == 1}
 
 
 def tracked(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +119,8 @@ def minus(text: str) -> str:
 
 
 def words(name: str) -> str:
-    return name.replace("_", " ")
+    """A name of the code in words; what has capitals is written for people already (C_T)."""
+    return name.replace("_", " ") if name == name.lower() else name
 
 
 def _said(protocol: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

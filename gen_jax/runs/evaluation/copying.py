@@ -14,7 +14,8 @@ from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.evaluation.values import Metric, Value, over_repeats
 
 CELLS = 3
-PICTURES = 16  # pairs in pictures/nearest.png
+PICTURE = "samples_over_nearest_training_images.png"
+PICTURES = 16  # pairs in it
 SIGN = -3.0  # C_T below this is three standard deviations from the null
 
 
@@ -74,12 +75,12 @@ def _nearest(subject: Subject) -> list[Value]:
 
 
 def _picture(subject: Subject, distances: np.ndarray, rows: np.ndarray) -> None:
-    """pictures/nearest.png: the samples that lie closest to a training example, over that example."""
+    """The samples that lie closest to a training example, each over that example, among the run's pictures."""
     chosen = np.sort(np.argsort(distances)[:PICTURES])
     images, _ = subject.images(len(distances))
     real = subject.source.train.read(rows[chosen])["image"] / 127.5 - 1
     assert subject.run_dir is not None
-    figures.save_png(subject.run_dir / "pictures" / "nearest.png", figures.pairs(images[chosen], real))
+    figures.save_png(subject.run_dir / "pictures" / PICTURE, figures.pairs(images[chosen], real))
 
 
 AUTHENTICITY = Metric(samples_at_least(10, "authpct"), _stamp, _authpct)

@@ -64,7 +64,7 @@ def _path_stamp(subject: Subject) -> dict[str, Any]:
     return {
         **feature_stamp(subject),
         "paths": subject.count(PATHS),
-        "step": STEP,
+        "latent step": STEP,
         "interpolation": "spherical, lengths kept",
         "ends": "full paths",
         "tails cut": "1 % each",

@@ -132,6 +132,7 @@ def stamp(subject: Subject, name: str, model: Model) -> dict[str, Any]:
         "seed": subject.options.seed,
     }
     own = METRICS[name].stamp(subject)
+    assert not own.keys() & whose.keys(), f"{name} would overwrite {sorted(own.keys() & whose.keys())} in its stamp"
     return plain({**whose, **own, "platform": jax.default_backend(), "packages": packages()})
 
 

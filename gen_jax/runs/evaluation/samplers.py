@@ -54,12 +54,18 @@ def is_conditional(algorithm: Algorithm, source: Any, weights: Weights) -> bool:
 
 
 def has_normal_prior(algorithm: Algorithm, weights: Weights) -> bool:
-    """Whether the model's latents are standard normal: looked up by comparing its draws with those."""
+    """Whether the model's latents are standard normal: looked up by comparing its draws with those.
+
+    Models draw them under the key "latents", those whose prior is an object (`objectives.priors`) under "prior" in it.
+    """
     if algorithm.prior is None:
         return False
     latents = np.asarray(algorithm.prior(weights, jax.random.key(0), 4))
-    normal = keys.normal(keys.named(jax.random.key(0), "latents"), 4, *latents.shape[1:])
-    return latents.dtype == np.float32 and np.array_equal(latents, np.asarray(normal))
+    if not np.issubdtype(latents.dtype, np.floating):
+        return False
+    key = keys.named(jax.random.key(0), "latents")
+    normal = (keys.normal(each, 4, *latents.shape[1:]) for each in (key, keys.named(key, "prior")))
+    return any(np.array_equal(latents, np.asarray(draws)) for draws in normal)
 
 
 def _labels(source: Any, split: str) -> np.ndarray:

@@ -8,8 +8,10 @@ import zlib
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from gen_jax.core import axis
+from gen_jax.core import axis, threefry
 
 
 def named(key: jax.Array, purpose: str) -> jax.Array:
@@ -29,9 +31,18 @@ def draw(key: jax.Array, count: int, sampler: Callable[[jax.Array], jax.Array]) 
 
 def normal(key: jax.Array, count: int, *shape: int) -> jax.Array:
     """Standard normal noise [count, *shape], one independent stream an example."""
-    return draw(key, count, lambda k: jax.random.normal(k, shape))
+    if not threefry.available(key):
+        return draw(key, count, lambda k: jax.random.normal(k, shape))
+    lowest = np.nextafter(np.float32(-1.0), np.float32(0.0))
+    unit = threefry.unit_floats(threefry.streams(key, axis.rows(count), *shape))
+    symmetric = jnp.maximum(lowest, unit * (np.float32(1.0) - lowest) + lowest)
+    return (np.float32(np.sqrt(2)) * jax.lax.erf_inv(symmetric)).reshape(count, *shape)
 
 
 def uniform(key: jax.Array, count: int, *shape: int, minval: float = 0.0, maxval: float = 1.0) -> jax.Array:
     """Uniform noise on [minval, maxval), [count, *shape], one independent stream an example."""
-    return draw(key, count, lambda k: jax.random.uniform(k, shape, minval=minval, maxval=maxval))
+    if not threefry.available(key):
+        return draw(key, count, lambda k: jax.random.uniform(k, shape, minval=minval, maxval=maxval))
+    low, high = jnp.float32(minval), jnp.float32(maxval)
+    unit = threefry.unit_floats(threefry.streams(key, axis.rows(count), *shape))
+    return jnp.maximum(low, unit * (high - low) + low).reshape(count, *shape)

@@ -13,8 +13,9 @@ from gen_jax.objectives.likelihoods import Binarization, unit
 
 def binarize_dynamic(image: jax.Array, key: jax.Array) -> jax.Array:
     """Each pixel is 1 with probability (x+1)/2, else -1; a new draw for every key. [B, ...] -> [B, ...]."""
-    uniforms = keys.uniform(keys.named(key, "binarize"), image.shape[0], *image.shape[1:])
-    return jnp.where(uniforms < unit(image), 1.0, -1.0)
+    flat = image.reshape(image.shape[0], -1)  # the innermost axis is the one that a CPU vectorises
+    uniforms = keys.uniform(keys.named(key, "binarize"), *flat.shape)
+    return jnp.where(uniforms < unit(flat), 1.0, -1.0).reshape(image.shape)
 
 
 def binarize_threshold(image: jax.Array, threshold: float = 0.0) -> jax.Array:

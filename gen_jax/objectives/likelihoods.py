@@ -57,6 +57,20 @@ def unit(image: jax.Array) -> jax.Array:
     return (image + 1.0) / 2.0
 
 
+@jax.custom_jvp
+def softplus(x: jax.Array) -> jax.Array:
+    """log(1 + e^x). `jax.nn.softplus` without its cases for infinities, and with the slope written as it is: a CPU
+    takes a third of the time for the two together."""
+    return jnp.maximum(x, 0.0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+@softplus.defjvp
+def _softplus_jvp(primals, tangents):
+    (x,), (direction,) = primals, tangents
+    small = jnp.exp(-jnp.abs(x))  # the exponential that the value computed: XLA finds that it is the same
+    return softplus(x), jnp.where(x >= 0, 1.0, small) / (1.0 + small) * direction
+
+
 def _noise(draw: Callable[..., jax.Array], key: jax.Array, like: jax.Array) -> jax.Array:
     return draw(keys.named(key, "likelihood"), like.shape[0], *like.shape[1:])
 
@@ -69,7 +83,9 @@ def bernoulli() -> Likelihood:
     """
 
     def log_prob(outputs, image):
-        return sum_event(unit(image) * outputs - jax.nn.softplus(outputs))
+        # Flat: XLA's CPU vectorises along the innermost axis, and of images that is a channel or a short row.
+        outputs, image = outputs.reshape(outputs.shape[0], -1), image.reshape(image.shape[0], -1)
+        return sum_event(unit(image) * outputs - softplus(outputs))
 
     def sample(outputs, key):
         return jnp.where(_noise(keys.uniform, key, outputs) < jax.nn.sigmoid(outputs), 1.0, -1.0)

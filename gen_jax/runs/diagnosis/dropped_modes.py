@@ -2,8 +2,10 @@
 
 from gen_jax.runs.diagnosis.mode_collapse import COLLAPSE
 from gen_jax.runs.diagnosis.rule import Metrics, Remedy, Rule, Sight, last_step, recent
+from gen_jax.runs.log import Series
 
 RAREST, COVERED = 0.1, 0.3
+RISE = 1.5  # from the first to the last of them: a generator that is still on its way
 LEAST = 3  # evaluations, the latest of which all have to show it
 
 
@@ -27,7 +29,7 @@ def _classes(metrics: Metrics) -> Sight | None:
         return None
     most = float(rarest.values.max())
     saw = f"a class of the data has at most {most:.2g} of its share among the samples of the last {LEAST} evaluations"
-    return Sight(most < RAREST, most, last_step(rarest), saw)
+    return Sight(most < RAREST and not _rises(rarest), most, last_step(rarest), saw)
 
 
 def _coverage(metrics: Metrics) -> Sight | None:
@@ -36,7 +38,11 @@ def _coverage(metrics: Metrics) -> Sight | None:
         return None
     most = float(cover.values.max())
     saw = f"samples cover at most {most:.2g} times as many held-out examples as training examples do"
-    return Sight(most < COVERED, most, last_step(cover), saw)
+    return Sight(most < COVERED and not _rises(cover), most, last_step(cover), saw)
+
+
+def _rises(series: Series) -> bool:
+    return bool(series.values[-1] > RISE * series.values[0])
 
 
 RULE = Rule(
@@ -44,7 +50,7 @@ RULE = Rule(
     "dropped modes",
     "samples/modes of a known mixture; samples/rarest_class by the nearest training example; samples/coverage",
     f"in {LEAST} evaluations in a row: a mode missing, a class below {RAREST:g} of its share, or coverage below "
-    f"{COVERED:g} of a training set's",
+    f"{COVERED:g} of a training set's; the last two only where they do not rise",
     "Lin et al. 2018 (arXiv:1712.04086, 4.1) for modes; Santurkar et al. 2018 (arXiv:1711.00970) for classes; Naeem et "
     "al. 2020 (arXiv:2002.09797) for coverage; the thresholds on classes and coverage are measured here",
     (*COLLAPSE, Remedy("papers/modes_2d.py", "--arms unrolled", "Metz et al. 2017: G looks ahead of D")),

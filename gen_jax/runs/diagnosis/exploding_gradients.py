@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gen_jax.runs.diagnosis.rule import Metrics, Remedy, Rule, Sight, last_step, median, recent
+from gen_jax.runs.diagnosis.rule import LEAST, Metrics, Remedy, Rule, Sight, last_step, median, recent
 from gen_jax.runs.log import Series
 
 GROWTH = 100.0
@@ -29,17 +29,16 @@ def _growth(player: str, series: Series) -> Sight | None:
     if now is None:
         return None
     finite = series.values[np.isfinite(series.values)]
-    # What the run had settled on; the first lines of a run are often its largest gradients.
-    usual = float(np.median(finite[: max(len(finite) // 2, 3)]))
-    growth = median(now) / max(usual, 1e-30)
-    saw = f"the gradient norm of the {player} is {median(now):.3g}, {growth:.3g} times its median in the first half"
+    first = float(np.median(finite[:LEAST]))
+    growth = median(now) / max(first, 1e-30)
+    saw = f"the gradient norm of the {player} is {median(now):.3g}, {growth:.3g} times what it was at first"
     return Sight(growth > GROWTH, growth, last_step(now), saw)
 
 
 RULE = Rule(
     "exploding_gradients",
     "exploding gradients",
-    "gradient_norm/*: the recent median over the median of the run's first half; nonfinite/total",
+    "gradient_norm/*: the recent median over the median of the first 5 logged values; nonfinite/total",
     f"above {GROWTH:g}, or any step skipped as not finite",
     "Pascanu et al. 2013 (arXiv:1211.5063); Mescheder et al. 2018 (arXiv:1801.04406) for GANs without a penalty; "
     "the threshold is measured here",

@@ -1,0 +1,50 @@
+"""Broken on purpose: a plain GAN on 25 Gaussians, which finds some of them and stays there.
+
+    python experiments/failures/dropped_modes.py
+
+Samples vary about as much as the data, so mode collapse is not the word; but modes are missing. The rule "dropped
+modes" must fire. Health: `experiments/papers/modes_2d.py --arms rpgan`.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan
+from gen_jax.nets import mlp
+from gen_jax.objectives import adversarial
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 1e-3
+    lr_discriminator: float = 1e-3
+    b1: float = 0.5
+    b2: float = 0.999
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    data: str = "grid25"
+    steps: int = 2000
+    log_every: int = 20
+    evaluate_every: int = 250
+    width: int = 64
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    widths = (config.width,) * 2
+    return gan(
+        mlp.Generator(data.shape, widths=widths),
+        mlp.Discriminator(widths=widths),
+        loss=adversarial.non_saturating,
+        shape=data.shape,
+        latent_size=2,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,49 @@
+"""Broken on purpose: a Wasserstein critic that nothing bounds, with large steps.
+
+    python experiments/failures/exploding_gradients.py
+
+Without clipping or a penalty the critic's loss has no minimum, so its slope grows as long as it is trained. The rule
+"exploding gradients" must fire. Health: `experiments/wgan_gp.py`.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan
+from gen_jax.nets import mlp
+from gen_jax.objectives import adversarial
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 1e-3
+    lr_discriminator: float = 5e-3
+    b1: float = 0.0
+    b2: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    data: str = "digits"
+    steps: int = 1200
+    log_every: int = 10
+    evaluate_every: int = 100
+    width: int = 64
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    widths = (config.width,) * 3
+    return gan(
+        mlp.Generator(data.shape, widths=widths),
+        mlp.Discriminator(widths=widths),
+        loss=adversarial.wasserstein,
+        shape=data.shape,
+        latent_size=16,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,50 @@
+"""Broken on purpose: a generator that learns twenty times as fast as the discriminator.
+
+    python experiments/failures/mode_collapse.py
+
+It runs to whatever D calls most real at the moment, with all of its latents. The rule "mode collapse" must fire.
+Health: `experiments/dcgan.py`.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan
+from gen_jax.nets import mlp
+from gen_jax.objectives import adversarial
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 2e-3
+    lr_discriminator: float = 1e-4
+    b1: float = 0.5
+    b2: float = 0.999
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    data: str = "digits"
+    steps: int = 800
+    log_every: int = 10
+    evaluate_every: int = 100
+    width: int = 64
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    widths = (config.width,) * 2
+    return gan(
+        mlp.Generator(data.shape, widths=widths),
+        mlp.Discriminator(widths=widths),
+        loss=adversarial.non_saturating,
+        shape=data.shape,
+        latent_size=16,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

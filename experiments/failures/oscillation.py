@@ -1,0 +1,52 @@
+"""Broken on purpose: a critic whose weights are clipped, one step against one, with strong momentum.
+
+    python experiments/failures/oscillation.py
+
+The players circle what they look for (Mescheder et al. 2018 prove it of WGAN with clipping), and the average of the
+generator's weights lies nearer to it than any of them. The rule "oscillation" must fire. Health: the same with
+`--hyper.b1 0`, or a penalty that makes the game converge.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan
+from gen_jax.nets import mlp
+from gen_jax.objectives import adversarial, weights
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 4e-3
+    lr_discriminator: float = 4e-3
+    b1: float = 0.9
+    b2: float = 0.999
+    clip: float = 0.3
+    ema_decay: float = 0.998
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    data: str = "ring8"
+    steps: int = 3000
+    log_every: int = 20
+    evaluate_every: int = 250
+    width: int = 32
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    return gan(
+        mlp.Generator(data.shape, widths=()),  # linear: what it can match, mean and covariance, it matches exactly
+        mlp.Discriminator(widths=(config.width,) * 2),
+        loss=adversarial.wasserstein,
+        shape=data.shape,
+        latent_size=2,
+        project=lambda params, hyper: weights.clip(params, hyper["clip"]),
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

@@ -1,0 +1,52 @@
+"""Broken on purpose: the saturating loss against a discriminator that learns five times for each generator step.
+
+    python experiments/failures/vanishing_gradient.py
+
+Goodfellow et al. 2014's equation 1 as it stands: once D is sure, the generator's gradient is that of a constant. The
+rule "vanishing generator gradient" must fire. Health: `experiments/gan.py`, whose loss does not saturate.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.models.gan import gan
+from gen_jax.nets import mlp
+from gen_jax.objectives import adversarial
+
+
+@dataclass(frozen=True)
+class Hyper:
+    lr_generator: float = 1e-4
+    lr_discriminator: float = 2e-3
+    b1: float = 0.5
+    b2: float = 0.999
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    data: str = "digits"
+    steps: int = 600
+    log_every: int = 10
+    evaluate_every: int = 100
+    n_critic: int = 5
+    width: int = 64
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+def build(config: Config, data) -> Algorithm:
+    widths = (config.width,) * 2
+    return gan(
+        mlp.Generator(data.shape, widths=widths),
+        mlp.Discriminator(widths=widths),
+        loss=adversarial.minimax,
+        shape=data.shape,
+        latent_size=16,
+        n_critic=config.n_critic,
+        hyper=asdict(config.hyper),
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

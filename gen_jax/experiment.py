@@ -43,6 +43,8 @@ class Config:
     """rounds in one compiled call; changes speed, never results"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """of the networks' arithmetic; parameters, statistics and losses stay float32"""
+    deterministic: bool = False
+    """the same bits at every run on a GPU, too, at a cost in speed that is told; on a CPU it is so anyway"""
     log_every: int = 50
     """steps between two lines of metrics.jsonl"""
     sample_every: int = 500
@@ -74,6 +76,11 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     from gen_jax.runs.outcome import exit_with
 
     with exit_with():
+        from gen_jax.core import platform
         from gen_jax.runs.train import train
+
+        platform.configure(config.deterministic)
+        if config.deterministic:
+            print(f"deterministic: {platform.DETERMINISTIC_COST}")
 
         train(config, build, script)

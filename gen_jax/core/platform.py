@@ -27,9 +27,17 @@ def cpu_flags() -> str:
     return f"{CONVOLUTION_FLAG}=dot"
 
 
-def configure() -> None:
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
+DETERMINISTIC_COST = (
+    "on a GPU, sums in a fixed order and no choice of kernels by trial, so slower scatters, reductions and "
+    "convolutions; by how much depends on the model (compare two short runs); on a CPU it costs and changes nothing"
+)
+
+
+def configure(deterministic: bool = False) -> None:
     """Sets flags and cache. Call it before the first array is made: XLA reads its flags once, when the back end starts.
 
+    - With `deterministic`, appends `DETERMINISTIC` to XLA_FLAGS where this process may use a GPU.
     - Appends `cpu_flags()` to XLA_FLAGS, unless the flag is there already or this process may use an accelerator,
       whose compiler reads the same variable and need not know a CPU flag.
     - Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, by default ~/.cache/gen_jax/xla (XDG_CACHE_HOME is
@@ -39,6 +47,9 @@ def configure() -> None:
     chosen = os.environ.get("XLA_FLAGS", "")
     if CONVOLUTION_FLAG not in chosen and _cpu_only():
         os.environ["XLA_FLAGS"] = f"{chosen} {cpu_flags()}".strip()
+    if deterministic and not _cpu_only():
+        missing = [flag for flag in DETERMINISTIC.split() if flag not in chosen]
+        os.environ["XLA_FLAGS"] = " ".join(filter(None, [chosen, *missing]))
     if jax.config.values["jax_compilation_cache_dir"] is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(root / "gen_jax" / "xla" / _machine()))

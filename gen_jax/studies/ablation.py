@@ -63,7 +63,7 @@ def run_with(
     say: Callable[[str], None] = print,
 ) -> list[Row]:
     """`run` with the settings made already (from a command line)."""
-    configure()
+    configure(base.deterministic)
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
     checked = plan.check_grid(config_type, ablation.grid)

@@ -81,8 +81,8 @@ def work(job: Job, say: Callable[[str], None] = print) -> None:
     """What a process of its own does: the open runs of some arms."""
     from gen_jax.core.platform import configure
 
-    configure()
     study = open_study(Path(job.folder))
+    configure(study.base.deterministic)
     execute.execute(study, [study.arm(name) for name in job.arms], job.mode, job.memory_gib, say)
 
 

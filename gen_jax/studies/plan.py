@@ -20,9 +20,11 @@ from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.settings import from_json, to_json
 
 # Not for a grid: they have options of their own, or change where and how fast a run goes and never its results.
-REFUSED = {"seed": "use --seeds", "run_dir": "use --study-dir"} | {
-    name: "it changes how a run executes, never its results" for name in EXECUTION if name not in ("run_dir", "steps")
-}
+REFUSED = {
+    "seed": "use --seeds",
+    "run_dir": "use --study-dir",
+    "deterministic": "it is set for a whole process; give --deterministic beside the grid",
+} | {name: "it changes how a run executes, never its results" for name in EXECUTION if name not in ("run_dir", "steps")}
 
 
 class Arm(NamedTuple):

@@ -26,13 +26,12 @@ def reproduce(
         keep: where to keep the new run; by default it is removed
         json: print JSON
     """
-    from gen_jax.core.platform import configure
-
-    configure()
     from gen_jax.core.errors import UserError
-    from gen_jax.runs import log
+    from gen_jax.core.platform import configure
+    from gen_jax.runs import folder, log
     from gen_jax.studies.reproduce import reproduce as again
 
+    configure(folder.read_config(run).get("deterministic", False))  # before the script makes an array
     if metric is not None and metric not in (known := log.read_metrics(run)):
         raise UserError(f"{run} has no metric {metric}; it has {', '.join(known) or 'none'}")
     if tolerance < 0 or (tolerance > 0 and metric is None):

@@ -8,6 +8,7 @@ from importlib import metadata
 import pytest
 
 from gen_jax.core import platform
+from gen_jax.runs.manifest import flags
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type=dot"
 SHOW = """
@@ -68,3 +69,20 @@ def test_no_cpu_flag_where_an_accelerator_compiles(monkeypatch, asked, added):
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     platform.configure()
     assert os.environ["XLA_FLAGS"] == ("--mine " + FLAG if added else "--mine")
+
+
+@pytest.mark.parametrize(("asked", "added"), [("cpu", ""), ("cuda,cpu", platform.DETERMINISTIC)])
+def test_determinism_is_for_what_may_be_a_gpu(monkeypatch, asked, added):
+    monkeypatch.setattr(platform, "_asked", lambda: asked)
+    monkeypatch.setattr(platform, "cpu_flags", lambda: "")
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    for _ in range(2):  # twice is as good as once
+        platform.configure(deterministic=True)
+    assert os.environ["XLA_FLAGS"] == f"--mine {added}".strip()
+    assert flags()["XLA_FLAGS"] == os.environ["XLA_FLAGS"]  # and the manifest says so
+
+
+def test_xla_knows_the_determinism_flags():
+    assert started(JAX_PLATFORMS="cpu", XLA_FLAGS=platform.DETERMINISTIC)[0].startswith(platform.DETERMINISTIC)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
-from gen_jax.metrics import inception
+from gen_jax.metrics import inception, lenet
 from gen_jax.metrics.torch_file import read_state_dict
 
 FOLDER = Path(__file__).parents[1] / "golden"
@@ -51,6 +51,20 @@ def test_wrong_weights_and_images_are_refused(state):
         inception.apply({}, np.zeros((1, 8, 8, 3), np.float32))
     with pytest.raises(UserError, match=r"nowhere\.pth.*https"):
         inception.load("nowhere.pth")
+
+
+def test_converted_weights_come_back_whole(state, tmp_path):
+    params = inception.convert_inception(state)
+    inception.save(params, tmp_path / "inception.npz")
+    again = inception.load(tmp_path / "inception.npz")
+    assert lenet.weight_hash(again) == lenet.weight_hash(params)
+    with (tmp_path / "inception.npz").open("r+b") as file:
+        file.truncate(10_000)
+    with pytest.raises(UserError, match="convert-inception"):
+        inception.load(tmp_path / "inception.npz")
+    np.savez(tmp_path / "other.npz", fc=np.zeros(3))
+    with pytest.raises(UserError, match="does not hold"):
+        inception.load(tmp_path / "other.npz")
 
 
 @pytest.mark.parametrize("name", ["weights_zip.pth", "weights_stream.pth"])

@@ -1,0 +1,92 @@
+"""Models without networks, whose scores are known, for the tests of evaluation."""
+
+import functools
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.types import Algorithm, Weights
+from gen_jax.data import source
+from gen_jax.runs.evaluation.subject import Options, Subject
+
+SIDE, LATENT = 12, 3
+CONFIG = SimpleNamespace(data="npz:made", data_dir=None, image_size=None, channels=None, seed=0)
+
+
+def images(count, seed, labels=None):
+    """Bright squares on noise, uint8; with labels, the square's place depends on them."""
+    random = np.random.default_rng(seed)
+    made = random.integers(0, 60, (count, SIDE, SIDE, 1))
+    places = random.integers(0, 2, count) if labels is None else labels
+    for image, place in zip(made, places, strict=True):
+        image[4 * place : 4 * place + 5, 3:8] += random.integers(100, 190)
+    return made.astype(np.uint8)
+
+
+@functools.cache
+def made(train=200, test=120, classes=2):
+    labels = [np.arange(count, dtype=np.int32) % 2 for count in (train, test)]
+    splits = [{"image": images(len(each), seed, each), "label": each} for seed, each in enumerate(labels)]
+    if classes is None:
+        splits = [{"image": split["image"]} for split in splits]
+    return source.from_arrays("npz:made", *splits, classes)
+
+
+def decode(weights, latents, label=None):
+    """A linear decoder with weights [LATENT, pixels]; latents -> images in [-1, 1]."""
+    return jnp.tanh(latents @ weights.params["decoder"]["w"]).reshape(-1, SIDE, SIDE, 1)
+
+
+@functools.cache  # one function object, one compilation
+def gan(conditional=False):
+    def sample(weights, key, count, label=None):
+        noise = prior(weights, key, count)
+        return decode(weights, noise + (10 * label[:, None] if conditional else 0))
+
+    def prior(weights, key, count):
+        return keys.normal(keys.named(key, "latents"), count, LATENT)
+
+    def evaluate(weights, hyper, batch, key):
+        return {"logits": batch["image"].mean(axis=(1, 2, 3))}
+
+    base = Algorithm(init=None, update=None, minibatches=1, hyper={}, sample=sample, prior=prior, evaluate=evaluate)  # type: ignore
+    return base._replace(decode=decode)
+
+
+def encode(weights, batch):
+    mean = batch["image"].reshape(len(batch["image"]), -1) @ weights.params["decoder"]["w"].T
+    return {"mean": mean, "log_variance": jnp.full_like(mean, -1.0)}
+
+
+def bounds(weights, batch, key, samples):
+    value = batch["image"].mean(axis=(1, 2, 3)) * 100
+    return {"value": value, "standard_error": jnp.full_like(value, 0.5), "effective_samples": jnp.full_like(value, 7.0)}
+
+
+def vae():
+    return gan()._replace(encode=encode, log_likelihood_details=bounds, levels=None)
+
+
+def copier(data, share=1.0):
+    """A generator that returns training images (a share of its samples) and held-out ones (the rest)."""
+    train, test = (jnp.asarray(source.to_float(split.arrays["image"])) for split in (data.train, data.test))
+
+    def sample(weights, key, count, label=None):
+        rows = [jax.random.randint(keys.named(key, name), (count,), 0, 100) for name in ("train", "test")]
+        copied = jax.random.uniform(key, (count, 1, 1, 1)) < share
+        return jnp.where(copied, train[rows[0]], test[rows[1]])
+
+    return gan()._replace(sample=sample, decode=None, prior=None)
+
+
+def weights(seed=0):
+    w = jax.random.normal(jax.random.key(seed), (LATENT, SIDE * SIDE)) / 4
+    return Weights({"decoder": {"w": w}}, {})
+
+
+def subject(algorithm=None, data=None, view=None, config=CONFIG, **options):
+    chosen = {"features": "pca:8", "samples": 100, "repeats": 2, **options}
+    return Subject(algorithm or gan(), view or weights(), {}, data or made(), config, Options(**chosen))

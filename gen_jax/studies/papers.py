@@ -4,6 +4,7 @@ A script names studies (each an `Ablation`), a measurement of a finished run, an
 continued: runs by their study, measurements by `paper.json` in the run folder.
 """
 
+import functools
 import hashlib
 import os
 import platform
@@ -23,8 +24,8 @@ from gen_jax.core.types import Weights, weights
 from gen_jax.data import load
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import whole
-from gen_jax.metrics import features, frechet
-from gen_jax.runs import checkpoint, folder
+from gen_jax.metrics import features, frechet, modes
+from gen_jax.runs import checkpoint, folder, heldout
 from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
 from gen_jax.runs.settings import from_json
 from gen_jax.studies import ablation, statistics
@@ -56,6 +57,7 @@ class Trained(NamedTuple):
     source: Any
     algorithm: Any
     weights: Weights
+    hyper: Mapping[str, jax.Array]
 
 
 class Column(NamedTuple):
@@ -88,10 +90,13 @@ def experiments() -> Path:
     return Path(__file__).parents[2] / "experiments"
 
 
-def study(config: Config, paper: str, part: str, experiment: str, **how: Any) -> Ablation:
-    """An ablation of experiments/EXPERIMENT in the paper's folder; `how` are `Ablation`'s grid and settings."""
+def study(config: Config, paper: str, part: str, experiment: str | Path, **how: Any) -> Ablation:
+    """An ablation in the paper's folder; `how` are `Ablation`'s grid and settings.
+
+    experiment: a path, or the name of a script in experiments/.
+    """
     root = config.study_dir or Path("studies/papers") / paper
-    script = experiments() / f"{experiment}.py"
+    script = experiment if isinstance(experiment, Path) else experiments() / f"{experiment}.py"
     return Ablation(experiment=script, study_dir=root / part, seeds=config.seeds, launcher=config.launcher, **how)
 
 
@@ -138,12 +143,18 @@ def open_trained(run: Path) -> Trained:
     """A run's model with the weights (averaged, where there is an average) of its newest sound checkpoint."""
     config_type, build = load_script(run / "experiment.py")
     config = from_json(config_type, folder.read_config(run))
-    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    source = _source(config.data, config.data_dir, config.image_size, config.channels)
     algorithm = build(config, source)
     template = jax.eval_shape(algorithm.init, jax.random.key(config.seed))
     with checkpoint.open_checkpoints(run, writable=False) as there:
         state, _ = there.restore(template, sharding=parallel.layout("jit", 1).replicated)
-    return Trained(config, source, algorithm, weights(state))
+    return Trained(config, source, algorithm, weights(state), state.hyper)
+
+
+@functools.lru_cache(maxsize=2)
+def _source(data: str, data_dir: Path | None, image_size: int | None, channels: int | None) -> Any:
+    """The data, read once for the many runs that are measured on them."""
+    return load.load(data, data_dir and str(data_dir), image_size, channels)
 
 
 def training_seconds(run: Path) -> float:
@@ -180,25 +191,66 @@ def samples_of(trained: Trained, count: int, batch_size: int = 500) -> np.ndarra
     return np.concatenate(parts)[:count]
 
 
-def fd_lenet(trained: Trained, count: int | None = None, cache: Path | None = None) -> float:
-    """FD-LeNet of as many samples as there are test images (or `count` of both) against test images.
+def fd_lenet(trained: Trained, reconstructions: bool = False) -> float:
+    """FD-LeNet of as many samples as there are test images (or of their reconstructions) against the test images.
 
     The features are those of a LeNet trained on the real training split of the same data. At a thousand images the
     value is biased upwards, and equally so for all arms: compare it within a table, never across counts.
     """
-    test = whole(trained.source.test)
-    real = test["image"][: count or len(test["image"])]
-    apply = lenet_features(trained.source, cache)
-    found = frechet.moments_of(apply(samples_of(trained, len(real))))
-    return frechet.distance(frechet.moments_of(apply(real)), found)
+    test = trained.source.test
+    apply, real = _lenet(trained.source)
+    made = reconstructions_of(trained) if reconstructions else samples_of(trained, test.size)
+    return frechet.distance(real, frechet.moments_of(apply(made)))
 
 
-def lenet_features(source: Any, cache: Path | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Images -> the 84 features of the LeNet that was trained on this source."""
-    train, test = whole(source.train), whole(source.test)
-    where = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax" / "features"
-    pairs = ((split["image"], split["label"]) for split in (train, test))
-    return features.trained(source.name, source.fingerprint, *pairs, where).apply
+REFERENCES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], frechet.Moments]] = {}
+
+
+def _lenet(source: Any) -> tuple[Callable[[np.ndarray], np.ndarray], frechet.Moments]:
+    """(images -> the 84 features of the LeNet that was trained on this source, moments of its test images)."""
+    if source.fingerprint not in REFERENCES:
+        apply = classifier(source).apply
+        REFERENCES[source.fingerprint] = apply, frechet.moments_of(apply(whole(source.test)["image"]))
+    return REFERENCES[source.fingerprint]
+
+
+def classifier(source: Any) -> features.Extractor:
+    """The LeNet of this source: trained here on its training split, or read back from the cache."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax" / "features"
+    train, test = ((part["image"], part["label"]) for part in (whole(source.train), whole(source.test)))
+    return features.trained(source.name, source.fingerprint, train, test, root)
+
+
+def stacked_modes_of(trained: Trained, count: int) -> dict[str, float]:
+    """Modes (of 1,000) and KL to uniform of `count` samples of a stacked source, each channel read by the LeNet of the
+    source that was stacked (PacGAN, Lin et al. 2018, section 4.2)."""
+    base = _source(trained.config.data.partition(":")[2], trained.config.data_dir, trained.config.image_size, None)
+    logits = classifier(base).logits
+    assert logits is not None
+    images = samples_of(trained, count)
+    report = modes.stacked_modes(np.stack([logits(images[..., i : i + 1]) for i in range(images.shape[-1])], axis=1))
+    return {"modes": float(report.modes), "kl": report.reverse_kl}
+
+
+def codes_of(trained: Trained, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
+    """Posterior means [N, d] of uint8 images [N, H, W, C]."""
+    encode = jax.jit(trained.algorithm.encode)
+    starts = range(0, len(images), batch_size)
+    parts = [encode(trained.weights, to_batch({"image": images[i : i + batch_size]}))["mean"] for i in starts]
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def reconstructions_of(trained: Trained, batch_size: int = 500) -> np.ndarray:
+    """The test images from their posterior means, uint8."""
+    codes = codes_of(trained, whole(trained.source.test)["image"], batch_size)
+    decode, starts = jax.jit(trained.algorithm.decode), range(0, len(codes), batch_size)
+    return np.concatenate([features.as_uint8(decode(trained.weights, codes[i : i + batch_size])) for i in starts])
+
+
+def held_out(trained: Trained) -> dict[str, float]:
+    """The model's own measures on the test split, as in training: means over examples."""
+    measure = heldout.evaluator(trained.algorithm, trained.config.seed)
+    return heldout.means(measure(trained.weights, trained.hyper, trained.source.test))
 
 
 # ---- the table and the claim -------------------------------------------------------------------------------------

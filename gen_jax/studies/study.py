@@ -108,7 +108,7 @@ def create(
         "seeds": seeds,
         "baseline": study.baseline,
     }
-    _check(folder, asked, experiment)
+    _check(folder, asked, experiment, config_type)
     folder.mkdir(parents=True, exist_ok=True)
     if not study.script.exists():
         atomic_write_text(study.script, experiment.read_text())
@@ -131,7 +131,7 @@ def open_study(folder: Path) -> Study:
     return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms)
 
 
-def _check(folder: Path, asked: Mapping[str, Any], experiment: Path) -> None:
+def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type: type) -> None:
     """Raises UserError where the folder holds something else than this study, or less of it."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give --study-dir a folder")
@@ -142,7 +142,9 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path) -> None:
         raise UserError(f"{folder} has files but no {FILE}, so it is no study; give another --study-dir")
     swept = tuple(flatten({"": asked["grid"]}).keys())
     ignored = (*EXECUTION, *(name.lstrip(".") for name in swept))
-    found = differences(before["settings"], asked["settings"], ignored)
+    # A setting that experiments have learnt since then has its default in the older study.
+    settings = flatten(to_json(config_type())) | flatten(before["settings"])
+    found = differences(settings, asked["settings"], ignored)
     if list(before["grid"]) != list(asked["grid"]):
         found.append(f"the grid is over {', '.join(before['grid'])} there and {', '.join(asked['grid'])} here")
     else:

@@ -1,0 +1,75 @@
+"""What published tables stand on: claims judged by paired intervals, measurements kept, sections replaced."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gen_jax.studies import papers
+
+SCRIPTS = sorted((Path(__file__).parents[2] / "experiments" / "papers").glob("*.py"))
+VALUES = {
+    "k=1": {"nll": {0: 100.0, 1: 110.0, 2: 120.0}},
+    "k=5": {"nll": {0: 99.0, 1: 108.5, 2: 119.2}},
+    "k=9": {"nll": {0: 99.9, 1: 112.0, 2: 118.0}},
+}
+
+
+def test_a_claim_is_judged_by_the_paired_interval():
+    word, evidence = papers.judge(VALUES, "nll", "k=5", "k=1")
+    low, high = stats.ttest_rel([99.0, 108.5, 119.2], [100.0, 110.0, 120.0]).confidence_interval(0.95)
+    assert (word, high < 0) == ("held", True)
+    assert f"[−{-low:.4g}, −{-high:.4g}]" in evidence
+    assert papers.judge(VALUES, "nll", "k=1", "k=5")[0] == "reversed"
+    assert papers.judge(VALUES, "nll", "k=9", "k=1")[0] == "not decided"
+    alone = {arm: {"nll": {0: found["nll"][0]}} for arm, found in VALUES.items()}
+    assert papers.judge(alone, "nll", "k=5", "k=1")[0] == "not decided"  # one seed decides nothing
+
+
+def test_the_section_has_ours_beside_theirs():
+    paper = papers.Paper("x", "X", [papers.Column("nll", "NLL", 1)], {"k=5": "85.54"}, "published", {"k=5": "k = 5"})
+    text = papers.markdown(paper, VALUES, [("it falls", "held", "why")], ["a fact"])
+    half = np.diff(stats.t.interval(0.95, 2, 0, stats.sem([99.0, 108.5, 119.2])))[0] / 2
+    assert f"| k = 5 | 108.9 ± {half:.1f} | 3 | 85.54 |" in text
+    assert "| k=1 | 110.0 ± 24.8 | 3 | – |" in text
+    assert "- it falls: **held** (why)." in text
+
+
+def test_a_section_is_replaced_where_it_is_and_others_stay():
+    page = papers.with_section("# Page\n\nwords\n", "a", "one\n")
+    page = papers.with_section(page, "b", "two\n")
+    again = papers.with_section(page, "a", "three\n")
+    assert again == page.replace("one", "three")
+    assert again.startswith("# Page\n\nwords\n")
+    assert again.index("three") < again.index("two")
+
+
+def test_a_measurement_is_kept_until_its_protocol_or_the_run_changes(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text(json.dumps({"steps": 5}))
+    made = []
+    monkeypatch.setattr(papers, "open_trained", made.append)
+
+    def measure(trained):
+        return {"value": np.float32(len(made))}
+
+    assert [papers._measure(tmp_path, measure, how)["value"] for how in "aab"] == [1.0, 1.0, 2.0]
+    (tmp_path / "config.json").write_text(json.dumps({"steps": 9}))
+    assert papers._measure(tmp_path, measure, "b")["value"] == 3.0
+
+
+def test_the_command_is_what_was_typed_without_places(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x.py", "--steps", "5", "--out", "a b.md", "--data", "digits"])
+    assert papers.command("x.py") == "python experiments/papers/x.py --steps 5 --data digits"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_paper_script_says_what_is_claimed_and_where(script):
+    text = " ".join(re.match(r'"""(.*?)"""', script.read_text(), re.DOTALL)[1].split())
+    assert f"python experiments/papers/{script.name}" in text
+    assert "arXiv:" in text
+    if script.stem != "modes_2d":
+        assert "Claim" in text
+        assert "Scaled down" in text

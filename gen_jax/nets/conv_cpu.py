@@ -8,22 +8,31 @@ slower inside a loop, where training steps run: so arrays are transposed first, 
 - The input gradient of a strided convolution dilates g with zeros and multiplies most of them. Instead it is a dense
   stride-1 convolution of g to the s × s phases of the image, then depth-to-space; on small maps, or for thin images,
   one matrix product to all taps, which are then added where they overlap.
-- Weight gradients at stride 1 are a matrix product for each tap.
+- 4×4 kernels with stride 2 and 3×3 kernels with stride 1 on wide maps take Winograd's algorithm (`winograd`): 9 or 16
+  matrix products where the sum has 16 or 36, at the precision of float32.
+- Other weight gradients at stride 1 are a matrix product for each tap.
 - Convolutions to or from very few channels (pixels) are one matrix product over taps of the thin side.
 """
+
+from math import prod
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gen_jax.nets import winograd
 from gen_jax.nets.conv_plain import LAYOUT, Padding, plain_conv
 
 THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
+WIDE = 32  # channels on both sides from which Winograd's products are large enough to be fast
+DEAR = 2**27  # multiply-adds from which they save more time than they take to compile
 SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
 
 
 def conv(x: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding) -> jax.Array:
     """x [B, H, W, I], kernel [kh, kw, I, O] -> y [B, h, w, O]."""
+    if _tiled(x.shape, kernel.shape, stride, padding, x.dtype):
+        return (winograd.conv4 if stride == 2 else winograd.conv3)(_pad(x, padding), kernel)
     if stride == 1 and kernel.shape[3] <= THIN < kernel.shape[2] and kernel.shape[0] > 1:
         mirrored, borders = jnp.flip(kernel, (0, 1)).swapaxes(2, 3), _mirrored(padding, kernel.shape)
         (above, below), (left, right) = padding
@@ -35,6 +44,12 @@ def conv(x: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding) -> j
 
 def input_grad(g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding, size: tuple[int, int]) -> jax.Array:
     """g [B, h, w, O], kernel [kh, kw, I, O] -> the gradient to the input of `size`, [B, H, W, I]."""
+    image = (g.shape[0], *size, kernel.shape[2])
+    if _tiled(image, kernel.shape, stride, padding, g.dtype):
+        g = _pad(g, ((1, 1), (1, 1)))
+        if stride == 2:
+            return winograd.input_grad4(g, kernel)
+        return winograd.conv3(g, jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
     thin = kernel.shape[2] <= THIN < kernel.shape[3] and kernel.shape[0] > 1
     if thin or (stride > 1 and g.shape[1] <= SMALL):
         return _overlap_add(g, kernel, stride, padding, size)
@@ -47,6 +62,8 @@ def input_grad(g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding
 def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
     """x [B, H, W, I], g [B, h, w, O] -> the gradient to the kernel of size `window`, [kh, kw, I, O]."""
     inputs, outputs = x.shape[3], g.shape[3]
+    if _tiled(x.shape, (*window, inputs, outputs), stride, padding, x.dtype):
+        return (winograd.weight_grad4 if stride == 2 else winograd.weight_grad3)(_pad(x, padding), g)
     if stride == 1 and inputs <= THIN < outputs:
         return _tap_product(x, g, padding, window)
     if stride == 1 and outputs <= THIN < inputs:
@@ -54,6 +71,20 @@ def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, wi
     if stride == 1:
         return _products_by_tap(x, g, padding, window)
     return _strided_weight_grad(x, g, stride, padding, window)
+
+
+def _tiled(image: tuple[int, ...], kernel: tuple[int, ...], stride: int, padding: Padding, dtype: jnp.dtype) -> bool:
+    """Whether Winograd's algorithm applies and pays: a kernel it is written for, whole tiles, wide float32 maps."""
+    count, rows, columns, inputs = image
+    tile = 2 * stride
+    return (
+        dtype == jnp.float32
+        and (*kernel[:2], stride) in ((3, 3, 1), (4, 4, 2))
+        and all(size % tile == 0 and size > 0 for size in (rows, columns))
+        and padding == ((1, 1), (1, 1))
+        and min(inputs, kernel[3]) >= WIDE
+        and count * (rows // stride) * (columns // stride) * prod(kernel) >= DEAR
+    )
 
 
 def _strided_weight_grad(

@@ -45,7 +45,7 @@ class Body(NamedTuple):
     evaluate: Callable[..., dict[str, Array]]
     log_likelihood_details: Callable[..., dict[str, Array]]
     levels: int | None  # as in `Algorithm`
-    probe: Callable[..., dict[str, Array]] | None  # None for points
+    probe: Callable[..., dict[str, Array]]
     best: str
 
 
@@ -232,8 +232,6 @@ def vae_body(
         metrics = {"beta": beta}
         loss_of = plain_loss if plain else bound_loss
         loss, decoder_stats, aux = loss_of(params, context, image, latents, posterior, beta, metrics)
-        by_dimension = divergences.kl_standard_normal(posterior.mean, posterior.log_variance) if analytic else None
-        metrics |= statistics.of_latents(posterior.mean, by_dimension)
         if regularizers:
 
             def decode_here(codes: Array) -> Array:
@@ -303,14 +301,16 @@ def vae_body(
         return bounds.streaming_log_likelihood(log_weights, samples // chunk, chunk)._asdict()
 
     def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
-        """How sharp reconstructions (of the posterior's mean) and samples are beside the data, with the raw weights."""
-        now, real, label = Weights(state.params, state.stats), batch["image"], batch.get("label")
-        again = decode(now, encode(now, batch)["mean"], label)
-        drawn = decode(now, sample_prior(now, key, real.shape[0]), label)
-        return {
-            "high_frequency/reconstructions": statistics.high_frequency_ratio(again, real),
-            "high_frequency/samples": statistics.high_frequency_ratio(drawn, real),
-        }
+        """Activity and KL of the latent units, and how sharp reconstructions of the mean are, with the raw weights."""
+        params, stats, label, real = state.params, state.stats, batch.get("label"), batch["image"]
+        image = parts.observed(batch, None, binarization)
+        posterior, _ = posterior_of(params, stats, image, label, None, train=False)
+        kl = divergences.kl_standard_normal(posterior.mean, posterior.log_variance) if analytic else None
+        found = statistics.of_latents(posterior.mean, kl)
+        if len(shape) == 3:
+            again = decode(Weights(params, stats), encode(Weights(params, stats), batch)["mean"], label)
+            found["high_frequency/reconstructions"] = statistics.high_frequency_ratio(again, real)
+        return found
 
     return Body(
         players=players,
@@ -324,6 +324,6 @@ def vae_body(
         evaluate=evaluate,
         log_likelihood_details=log_likelihood_details,
         levels=parts.levels_of(likelihood, binarization),
-        probe=probe if len(shape) == 3 else None,
+        probe=probe,
         best="elbo" if bound is Bound.ELBO else "bound",
     )

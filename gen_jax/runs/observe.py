@@ -83,7 +83,7 @@ def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Eval
             return relative_distance(found, wanted)
 
         found = {"samples/distance": distance(samples)}
-        if state.ema:
+        if state.ema and "discriminator" in state.params:  # averages tell of players that circle each other
             found["samples/distance_raw"] = distance(draw(weights(state, averaged=False)))
         if reference is not None:
             found |= _against(reference, pooled(samples), source.classes)

@@ -44,7 +44,7 @@ def probed(request):
 def test_probes_agree_on_every_backend_and_look_in_due_rounds_only(probed):
     alone = probed("jit", 1)
     names = [name for name in alone if name.startswith(PROBED)]
-    assert len(names) >= 2
+    assert names
     for name in names:
         assert list(np.isfinite(alone[name])) == [False, True, False, True, False], name
     shared = probed("shard_map", 4)

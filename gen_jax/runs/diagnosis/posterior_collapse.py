@@ -20,7 +20,7 @@ def look(metrics: Metrics) -> Sight | None:
 RULE = Rule(
     "posterior_collapse",
     "posterior collapse",
-    "active_share: units whose posterior mean varies by more than 0.01 over a batch; kl",
+    "active_share: units whose posterior mean varies by more than 0.01 over a batch; kl, in nats",
     f"fewer than {SHARE:.0%} of the units active, or a KL below {NATS:g} nats",
     "Burda et al. 2016 (arXiv:1509.00519, 5.1) for activity; Bowman et al. 2016 (arXiv:1511.06349) for a KL near 0; "
     "the shares are measured here",

@@ -36,10 +36,10 @@ demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minute
 	@echo "Pictures: runs/demo/dcgan/samples       and   runs/demo/vae/pictures"
 
 test: .venv/installed-dev  ## every test of the default suite
-	$(RUN) -m pytest -n 2 -m "not science"
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not science"
 
 contract: .venv/installed-dev  ## the whole contract table: every algorithm on every backend (about half an hour)
-	$(RUN) -m pytest -n 2 tests/test_contract.py -m ""
+	$(RUN) -m pytest -n 2 --dist loadgroup tests/test_contract.py -m ""
 
 lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
 	$(BIN)/ruff check .

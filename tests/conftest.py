@@ -1,6 +1,7 @@
 """Test set-up: four fake CPU devices, so that every backend can be tested anywhere, and a quiet, cached compiler."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,19 @@ BY_DEFAULT = ("test_resuming_is_bitwise", "test_what_a_model_offers_works")
 def pytest_collection_modifyitems(items):
     for item in items:
         row = getattr(item, "callspec", None) and item.callspec.params.get("row")
-        if item.path.name != "test_contract.py" or row is None or row.name in WHOLE_TABLE:
+        if item.path.name != "test_contract.py" or row is None:
+            continue
+        item.add_marker(pytest.mark.xdist_group(row.name))  # a row's tests share what they compile
+        if row.name in WHOLE_TABLE:
             continue
         backend = item.callspec.params.get("backend")
         if row.name in WITH_ALL or (item.originalname not in BY_DEFAULT and backend != "shard_map"):
             item.add_marker(pytest.mark.science)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_what_was_compiled():
+    """Thousands of compiled programs in one process are gigabytes, and more mappings than the system grants."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

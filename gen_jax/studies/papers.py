@@ -294,7 +294,7 @@ def command(script: str) -> str:
     given, kept = sys.argv[1:], []
     while given:
         word = given.pop(0)
-        if word in ("--study-dir", "--out", "--launcher"):
+        if word in ("--study-dir", "--out", "--launcher", "--data-dir"):
             given = given[1:]
         else:
             kept.append(word)

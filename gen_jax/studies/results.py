@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import folder, log
+from gen_jax.runs import folder, log, tracking
 from gen_jax.runs.settings import flatten
 from gen_jax.studies import statistics
 from gen_jax.studies.plan import label
@@ -21,6 +21,8 @@ from gen_jax.studies.statistics import Difference, Interval
 
 # Which way is better where the request does not say: these, and lower for all others.
 HIGHER = ("accuracy", "elbo", "bound", "log_likelihood", "precision", "recall", "density", "coverage", "modes", "mig")
+
+SIGNS = ("samples/distance", "samples/coverage")  # of the samples themselves: a game's losses do not tell it
 
 
 class Metric(NamedTuple):
@@ -103,16 +105,21 @@ def best(runs: dict[int, dict[str, log.Series]], metric: Metric) -> dict[int, fl
 
 
 def choose_metrics(groups: Sequence[Group], asked: Sequence[str] = (), best_metric: str | None = None) -> list[Metric]:
-    """The metrics asked for, as NAME, NAME:highest or NAME:lowest; by default what was measured on held-out data, or
-    the losses where nothing was. Raises UserError for one that no run has.
+    """The metrics asked for, as NAME, NAME:highest or NAME:lowest. Raises UserError for one that no run has.
+
+    By default the scores that the runs followed, what was measured on held-out data, and how far samples are from it;
+    the losses where nothing was measured.
     """
     there: dict[str, None] = {}
     for group in groups:
         for run in group.runs.values():
             there |= dict.fromkeys(log.read_metrics(run))
     if not asked:
+        scores = [name for name in there if name.startswith(tracking.PREFIX)]
         held_out = [name for name in there if name.startswith("held_out/")]
-        asked = held_out or [name for name in there if name.startswith("loss/")]
+        asked = [*scores, *held_out, *(name for name in SIGNS if name in there)] or [
+            name for name in there if name.startswith("loss/")
+        ]
     found = []
     for text in asked:
         name, _, way = text.partition(":")

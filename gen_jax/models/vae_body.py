@@ -13,10 +13,11 @@ from flax import linen as nn
 
 from gen_jax.core import axis, keys
 from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, State, Tree, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
 from gen_jax.models import vae_parts as parts
 from gen_jax.models.vae_parts import Codes, FlowStack, Regularizer
-from gen_jax.objectives import bounds, divergences, priors, rate, statistics
+from gen_jax.models.vae_probe import vae_probe
+from gen_jax.objectives import bounds, divergences, priors, rate
 from gen_jax.objectives.bounds import Bound, Estimator, Terms
 from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, sum_event
 from gen_jax.objectives.priors import Prior
@@ -300,18 +301,6 @@ def vae_body(
 
         return bounds.streaming_log_likelihood(log_weights, samples // chunk, chunk)._asdict()
 
-    def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
-        """Activity and KL of the latent units, and how sharp reconstructions of the mean are, with the raw weights."""
-        params, stats, label, real = state.params, state.stats, batch.get("label"), batch["image"]
-        image = parts.observed(batch, None, binarization)
-        posterior, _ = posterior_of(params, stats, image, label, None, train=False)
-        kl = divergences.kl_standard_normal(posterior.mean, posterior.log_variance) if analytic else None
-        found = statistics.of_latents(posterior.mean, kl)
-        if len(shape) == 3:
-            again = decode(Weights(params, stats), encode(Weights(params, stats), batch)["mean"], label)
-            found["high_frequency/reconstructions"] = statistics.high_frequency_ratio(again, real)
-        return found
-
     return Body(
         players=players,
         aux={"geco": rate.geco_init()} if geco else {},
@@ -324,6 +313,6 @@ def vae_body(
         evaluate=evaluate,
         log_likelihood_details=log_likelihood_details,
         levels=parts.levels_of(likelihood, binarization),
-        probe=probe,
+        probe=vae_probe(encode, decode, analytic, shape),
         best="elbo" if bound is Bound.ELBO else "bound",
     )

@@ -28,7 +28,7 @@ def of_logits(real: jax.Array, fake: jax.Array) -> dict[str, jax.Array]:
         "logits/fake_std": _std(fake),
         "accuracy/real": jnp.mean((real > 0).astype(jnp.float32)),
         "accuracy/fake": jnp.mean((fake < 0).astype(jnp.float32)),
-        "sign/real": jnp.mean(jnp.sign(real)),
+        "logits/real_sign": jnp.mean(jnp.sign(real)),
     }
 
 

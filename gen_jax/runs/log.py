@@ -238,7 +238,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _losses(metrics: Mapping[str, float], most: int) -> str:
     """Losses first, for they are what one watches, and counts and norms last."""
-    last = ("gradient_norm/", "nonfinite/", "accuracy/", "sign/", "active_", "kl_dimension/")
+    last = ("gradient_norm/", "nonfinite/", "accuracy/", "active_", "kl_dimension/")
     names = sorted(metrics, key=lambda name: ("loss" not in name, name.startswith(last)))[:most]
     return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names)
 

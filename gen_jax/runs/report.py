@@ -77,7 +77,7 @@ def charts(metrics: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
             continue
         if name.startswith("nonfinite/") and not (metrics[name].values > 0).any():
             continue
-        bare = name.removeprefix("held_out/")
+        bare = name.removeprefix("held_out/").removeprefix("train/")
         group = bare if bare in held_out else name.split("/", 1)[0]
         groups.setdefault(group, []).append(name)
     followed = [name for name in groups if name.startswith(tracking.PREFIX)]
@@ -93,6 +93,8 @@ def _label(name: str, names: list[str]) -> str:
     """In a legend: a curve's name without the prefix that all have, or which split it is of."""
     if f"held_out/{name}" in names:
         return "training"
+    if name.startswith("train/"):
+        return "training examples, judged as held out"
     return "held out" if name.startswith("held_out/") else words(name.split("/", 1)[-1])
 
 
@@ -149,10 +151,7 @@ def diagnosed(metrics: diagnosis.Metrics) -> dict[str, Any]:
     if not looked:
         return {}
     return {
-        "findings": [
-            {**row, "when": _when(row), "saw": minus(row["saw"]), "sign": words(row["sign"])}
-            for row in found["findings"]
-        ],
+        "findings": [{**row, "when": _when(row), "saw": minus(row["saw"])} for row in found["findings"]],
         "looked": [{**row, "saw": minus(row["saw"])} for row in looked],
         "unseen": ", ".join(row["sign"] for row in found["looked_at"] if not row["saw"]),
     }

@@ -115,7 +115,7 @@ def number(value: float) -> str:
 
 
 def minus(text: str) -> str:
-    return re.sub(r"(?<![0-9e])-", "−", text)
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "−", text)
 
 
 def words(name: str) -> str:

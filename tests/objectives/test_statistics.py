@@ -14,7 +14,7 @@ def test_logits_by_hand():
     found = statistics.of_logits(jnp.asarray([1.0, 3.0, -2.0, 2.0]), jnp.asarray([-1.0, -3.0, 4.0, 0.0]))
     assert found["accuracy/real"] == 0.75
     assert found["accuracy/fake"] == 0.5  # a logit of 0 is no answer
-    assert found["sign/real"] == 0.5
+    assert found["logits/real_sign"] == 0.5
     assert found["logits/real_std"] == pytest.approx(np.std([1, 3, -2, 2]), rel=1e-6)
     assert found["logits/fake_std"] == pytest.approx(np.std([-1, -3, 4, 0]), rel=1e-6)
 

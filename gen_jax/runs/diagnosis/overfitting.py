@@ -21,7 +21,7 @@ def look(metrics: Metrics) -> Sight | None:
     step = last_step(found[0])
     saw = (
         f"D's mean logit is {train[-1]:.3g} on training and {held_out[-1]:.3g} on held-out examples, {fake[-1]:.3g} on "
-        f"samples: r_v = {gap:.2g}{_sign(metrics.get('sign/real'))}"
+        f"samples: r_v = {gap:.2g}{_sign(metrics.get('logits/real_sign'))}"
     )
     return Sight(gap > GAP, gap, step, saw)
 

@@ -24,7 +24,7 @@ from gen_jax.nets import winograd
 from gen_jax.nets.conv_plain import LAYOUT, Padding, plain_conv
 
 THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
-WIDE = 32  # channels on both sides from which Winograd's products are large enough to be fast
+WIDE = 64  # channels on both sides from which Winograd's products are large enough to be fast
 DEAR = 2**27  # multiply-adds from which they save more time than they take to compile
 SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
 

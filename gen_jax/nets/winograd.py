@@ -5,52 +5,56 @@ Gray 2016, arXiv:1509.09308), in each direction. With r = 2 and 3 the transforms
 so float32 keeps its precision (errors stay near one part in 10^6). Each product of the minimal algorithm is one matrix
 product of [tiles, channels] with [channels, channels], which is what a CPU does best.
 
-Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise.
+Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Filter
+gradients compute their terms in a loop, which compiles in a fifth of the time and runs as fast; for the other two faces
+a loop costs half of what the algorithm gains, so their terms are written out.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
-# For r taps: data to r + 1 terms, filter to terms, terms to two outputs. Rows are sums of few signed entries.
+# For r taps: data to r + 1 terms, filter to terms, terms to two outputs. The gradient to the filter is the same
+# trilinear form with output and filter exchanged: cotangents to terms by OUTPUT's transpose, terms to taps by FILTER's.
 DATA = {
-    2: ((1, -1, 0), (0, 1, 0), (0, 1, -1)),
-    3: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    2: np.array([(1, -1, 0), (0, 1, 0), (0, 1, -1)]),
+    3: np.array([(1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)]),
 }
 FILTER = {
-    2: ((1, 0), (1, 1), (0, 1)),
-    3: ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
+    2: np.array([(1, 0), (1, 1), (0, 1)]),
+    3: np.array([(1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)]),
 }
 OUTPUT = {
-    2: ((1, 1, 0), (0, 1, -1)),
-    3: ((1, 1, 1, 0), (0, 1, -1, -1)),
+    2: np.array([(1, 1, 0), (0, 1, -1)]),
+    3: np.array([(1, 1, 1, 0), (0, 1, -1, -1)]),
 }
-# The gradient to the filter is the same trilinear form with output and filter exchanged: cotangents to terms by the
-# transpose of OUTPUT, terms to taps by the transpose of FILTER.
-
-
-Grid = list[list[jax.Array]]
-Corner = Callable[[int, int], jax.Array]
 
 
 def conv3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x [B, n + 2, m + 2, C], kernel [3, 3, C, K] -> the correlation at every position, [B, n, m, K]; n, m even."""
-    terms = _products(_data(corners(x), 3), _filters(kernel))
-    return _image(_combine(OUTPUT[3], terms), x.shape[0], x.shape[1] // 2 - 1).astype(x.dtype)
+    grid = _grid(x.shape[1] - 2, x.shape[2] - 2)
+    data, filters = _all_terms(DATA[3], x, grid), _transform(FILTER[3], kernel)
+    found = [_product(v, filters[k]) for k, v in enumerate(data)]
+    return _image(_transform_back(OUTPUT[3], found), x.shape[0], grid).astype(x.dtype)
 
 
 def conv4(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x [B, 2n + 2, 2m + 2, C], kernel [4, 4, C, K] -> the correlation at every second position, [B, n, m, K].
 
-    Two taps on the two rows and columns of each phase: rows as two sums, columns side by side as channels.
+    Two taps on the rows and columns of each phase: row phases as two sums, column phases side by side as channels.
     """
-    terms = [
-        _products(_data(corner, 2), _filters(filters))
-        for corner, filters in zip(_by_row_phase(x), _filters_by_row_phase(kernel), strict=True)
-    ]
-    both = [[a + b for a, b in zip(*lines, strict=True)] for lines in zip(*terms, strict=True)]
-    return _image(_combine(OUTPUT[2], both), x.shape[0], (x.shape[1] - 2) // 4).astype(x.dtype)
+    pairs, grid = _column_pairs(x)
+    parts = kernel.reshape(2, 2, 2, 2 * kernel.shape[2], kernel.shape[3])  # [taps, row phase, taps, 2C, K]
+    found: list[jax.Array] = []
+    for p in range(2):
+        data, filters = _all_terms(DATA[2], pairs, grid, down=p), _transform(FILTER[2], parts[:, p])
+        products = [_product(v, filters[k]) for k, v in enumerate(data)]
+        found = [a + b for a, b in zip(found, products, strict=True)] if found else products
+    return _image(_transform_back(OUTPUT[2], found), x.shape[0], grid).astype(x.dtype)
 
 
 def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -59,123 +63,158 @@ def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
     The image's even rows see taps 3 and 1 of rows i - 1 and i, its odd rows taps 2 and 0 of rows i and i + 1: four
     correlations of two taps, of which neighbours share terms of g (XLA computes equal ones once).
     """
-    grid: Grid = [[g] * 4 for _ in range(4)]
-    for rows in range(2):
-        for columns in range(2):
-            filters = kernel[3 - rows :: -2, 3 - columns :: -2].swapaxes(2, 3)
-            outputs = _combine(OUTPUT[2], _products(_data(corners(g, rows, columns), 2), _filters(filters)))
+    grid = _grid(g.shape[1] - 2, g.shape[2] - 2)
+    image: Elements = [[g] * 4 for _ in range(4)]
+    for down in range(2):
+        for right in range(2):
+            filters = _transform(FILTER[2], kernel[3 - down :: -2, 3 - right :: -2].swapaxes(2, 3))
+            data = _all_terms(DATA[2], g, grid, down, right)
+            outputs = _transform_back(OUTPUT[2], [_product(v, filters[k]) for k, v in enumerate(data)])
             for a in range(2):
                 for b in range(2):
-                    grid[2 * a + rows][2 * b + columns] = outputs[a][b]
-    return _image(grid, g.shape[0], g.shape[1] // 2 - 1).astype(g.dtype)
+                    image[2 * a + down][2 * b + right] = outputs[a][b]
+    return _image(image, g.shape[0], grid).astype(g.dtype)
 
 
 def weight_grad3(x: jax.Array, g: jax.Array) -> jax.Array:
     """x [B, n + 2, m + 2, C], g [B, n, m, K] -> the gradient to the kernel of `conv3`, [3, 3, C, K]."""
-    return _weight_grad(_data(corners(x), 3), _cotangents(g, 3), 3).astype(x.dtype)
+    grid = _grid(*g.shape[1:3])
+    data, cotangents = _terms(DATA[3], x, grid), _terms(OUTPUT[3].T, g, grid)
+    found = lax.map(lambda k: _outer(data(k), cotangents(k)), jnp.arange(16))
+    return _stack(_transform_back(FILTER[3].T, found)).astype(x.dtype)
 
 
 def weight_grad4(x: jax.Array, g: jax.Array) -> jax.Array:
     """x [B, 2n + 2, 2m + 2, C], g [B, n, m, K] -> the gradient to the kernel of `conv4`, [4, 4, C, K]."""
-    cotangents = _cotangents(g, 2)
-    found = [_weight_grad(_data(corner, 2), cotangents, 2) for corner in _by_row_phase(x)]
-    kernel = jnp.stack(found, axis=1)  # [2, row phase, 2, column phase · C, K]
-    return kernel.reshape(4, 4, x.shape[3], g.shape[3]).astype(x.dtype)
+    pairs, grid = _column_pairs(x)
+    phases = [_terms(DATA[2], pairs, grid, down=p) for p in range(2)]
+    cotangents = _terms(OUTPUT[2].T, g, _grid(*g.shape[1:3]))
+
+    def term(k: jax.Array) -> tuple[jax.Array, jax.Array]:
+        slope = cotangents(k)
+        return _outer(phases[0](k), slope), _outer(phases[1](k), slope)
+
+    found = jnp.stack([_stack(_transform_back(FILTER[2].T, part)) for part in lax.map(term, jnp.arange(9))], axis=1)
+    return found.reshape(4, 4, x.shape[3], g.shape[3]).astype(x.dtype)  # from [2, row phase, 2, column phase · C, K]
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
-def corners(x: jax.Array, down: int = 0, right: int = 0) -> Corner:
-    """Element (a, b) of every 2 × 2 tile of x, and of its two neighbours beyond: [tiles, C]."""
-    rows, columns = x.shape[1] // 2 - 1, x.shape[2] // 2 - 1
+Elements = list[list[jax.Array]]  # the elements of a tile, each for all tiles
+
+
+class Grid(NamedTuple):
+    """Tiles down and right, and how far apart the rows of one tile and the tiles are in the array they are cut from."""
+
+    rows: int
+    columns: int
+    row_step: int = 1
+
+
+def _grid(height: int, width: int) -> Grid:
+    return Grid(height // 2, width // 2)
+
+
+def _column_pairs(x: jax.Array) -> tuple[jax.Array, Grid]:
+    """Neighbouring columns as one with 2C channels; rows of one phase are every second row."""
+    count, height, width, channels = x.shape
+    pairs = x.reshape(count, height, width // 2, 2 * channels)
+    return pairs, Grid((height - 2) // 4, (width - 2) // 4, row_step=2)
+
+
+def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down=0, right=0) -> Callable[[jax.Array], jax.Array]:
+    """Term k of the tiles of x under `matrix` in both directions, [tiles, C]; tiles start at (down, right)."""
+    size = len(matrix)
+    places, weights = zip(*map(_two_entries, matrix), strict=True)
+    places, weights = jnp.asarray(places, jnp.int32), jnp.asarray(weights, x.dtype)
+    height = grid.row_step * (2 * grid.rows - 2) + 1
+    width = 2 * grid.columns - 1
+
+    def term(k: jax.Array) -> jax.Array:
+        i, j = k // size, k % size
+        total = None
+        for a in range(2):
+            for b in range(2):
+                start = (0, grid.row_step * places[i, a] + down, places[j, b] + right, 0)
+                cut = lax.dynamic_slice(x, start, (x.shape[0], height, width, x.shape[3]))
+                part = weights[i, a] * weights[j, b] * cut[:, :: 2 * grid.row_step, ::2]
+                total = part if total is None else total + part
+        assert total is not None
+        return total.reshape(-1, x.shape[3])
+
+    return term
+
+
+def _all_terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0, right: int = 0) -> list[jax.Array]:
+    """Every term as by `_terms`, written out."""
+    height, width = grid.row_step * (2 * grid.rows - 2) + 1, 2 * grid.columns - 1
 
     def corner(a: int, b: int) -> jax.Array:
-        a, b = a + down, b + right
-        return x[:, a : a + 2 * rows - 1 : 2, b : b + 2 * columns - 1 : 2].reshape(-1, x.shape[3])
+        top, left = grid.row_step * a + down, b + right
+        cut = x[:, top : top + height : 2 * grid.row_step, left : left + width : 2]
+        return cut.reshape(-1, x.shape[3])
 
-    return corner
-
-
-def _by_row_phase(x: jax.Array) -> list[Corner]:
-    """Corners of the even rows, and of the odd ones, of an image whose neighbouring columns are one, of 2C channels."""
-    count, rows, columns, channels = x.shape
-    pairs = x.reshape(count, rows, columns // 2, 2 * channels)
-    down, right = (rows - 2) // 4, (columns - 2) // 4
-
-    def phase(p: int) -> Corner:
-        def corner(a: int, b: int) -> jax.Array:
-            first = 2 * a + p
-            taken = pairs[:, first : first + 4 * down - 3 : 4, b : b + 2 * right - 1 : 2]
-            return taken.reshape(-1, 2 * channels)
-
-        return corner
-
-    return [phase(0), phase(1)]
+    size = matrix.shape[1]
+    lines = _combine(matrix, [[corner(a, b) for b in range(size)] for a in range(size)])
+    return [term for line in lines for term in line]
 
 
-def _filters_by_row_phase(kernel: jax.Array) -> list[jax.Array]:
-    """[4, 4, C, K] -> for each row phase, [2, 2, 2C, K]."""
-    parts = kernel.reshape(2, 2, 2, 2 * kernel.shape[2], kernel.shape[3])
-    return [parts[:, p] for p in range(2)]
+def _two_entries(row: np.ndarray) -> tuple[list[int], list[float]]:
+    """Where a row's entries are, and what they are; a row with one entry has a second one of 0."""
+    (places,) = np.nonzero(row)
+    places = [*places.tolist(), *places.tolist()][:2]
+    return places, [float(row[places[0]]), float(row[places[1]]) if places[1] != places[0] else 0.0]
 
 
-def _data(corner: Corner, taps: int) -> Grid:
-    return _combine(DATA[taps], [[corner(a, b) for b in range(taps + 1)] for a in range(taps + 1)])
-
-
-def _filters(kernel: jax.Array) -> Grid:
+def _transform(matrix: np.ndarray, kernel: jax.Array) -> list[jax.Array]:
+    """[r, r, C, K] -> the (r + 1)² terms of the filter, each [C, K]."""
     taps = kernel.shape[0]
-    return _combine(FILTER[taps], [[kernel[a, b] for b in range(taps)] for a in range(taps)])
+    lines = _combine(matrix, [[kernel[a, b] for b in range(taps)] for a in range(taps)])
+    return [term for line in lines for term in line]
 
 
-def _cotangents(g: jax.Array, taps: int) -> Grid:
-    tiles = [[g[:, a::2, b::2].reshape(-1, g.shape[3]) for b in range(2)] for a in range(2)]
-    return _combine(_transposed(OUTPUT[taps]), tiles)
+def _transform_back(matrix: np.ndarray, terms: Sequence[jax.Array] | jax.Array) -> Elements:
+    """Terms in both directions -> [n][n] sums of them, with n the rows of `matrix`."""
+    size = matrix.shape[1]
+    return _combine(matrix, [[terms[size * a + b] for b in range(size)] for a in range(size)])
 
 
-def _products(data: Grid, filters: Grid) -> Grid:
-    return [
-        [jnp.matmul(v, u, preferred_element_type=jnp.float32) for v, u in zip(vs, us, strict=True)]
-        for vs, us in zip(data, filters, strict=True)
-    ]
-
-
-def _weight_grad(data: Grid, cotangents: Grid, taps: int) -> jax.Array:
-    terms = [
-        [jnp.einsum("tc,tk->ck", v, u, preferred_element_type=jnp.float32) for v, u in zip(vs, us, strict=True)]
-        for vs, us in zip(data, cotangents, strict=True)
-    ]
-    return jnp.stack([jnp.stack(line) for line in _combine(_transposed(FILTER[taps]), terms)])
-
-
-def _image(grid: Grid, count: int, rows: int) -> jax.Array:
-    """Tiles' elements, each [tiles, K], side by side: [count, rows · len(grid), …, K]."""
-    size, channels = len(grid), grid[0][0].shape[1]
-    tiles = jnp.stack([jnp.stack(line, axis=1) for line in grid], axis=1)  # [tiles, size, size, K]
-    columns = tiles.shape[0] // (count * rows)
-    tiles = tiles.reshape(count, rows, columns, size, size, channels).transpose(0, 1, 3, 2, 4, 5)
-    return tiles.reshape(count, size * rows, size * columns, channels)
-
-
-def _combine(matrix: Sequence[Sequence[float]], grid: Grid) -> Grid:
-    """matrix · grid · matrixᵀ, for a grid of arrays."""
-    columns = [_sums(matrix, list(column)) for column in zip(*grid, strict=True)]  # [b][i]
+def _combine(matrix: np.ndarray, elements: Elements) -> Elements:
+    """matrix · elements · matrixᵀ."""
+    columns = [_sums(matrix, list(column)) for column in zip(*elements, strict=True)]  # [b][i]
     return [_sums(matrix, [column[i] for column in columns]) for i in range(len(matrix))]
 
 
-def _sums(matrix: Sequence[Sequence[float]], arrays: list[jax.Array]) -> list[jax.Array]:
+def _sums(matrix: np.ndarray, arrays: list[jax.Array]) -> list[jax.Array]:
     return [_sum([(weight, array) for weight, array in zip(row, arrays, strict=True) if weight]) for row in matrix]
 
 
-def _sum(terms: list[tuple[float, jax.Array]]) -> jax.Array:
-    parts = [(weight, array if abs(weight) == 1 else abs(weight) * array) for weight, array in terms]
-    (sign, total), *rest = parts
+def _sum(parts: list[tuple[float, jax.Array]]) -> jax.Array:
+    """The sum of weights times arrays."""
+    scaled = [(weight, array if abs(weight) == 1 else array * float(abs(weight))) for weight, array in parts]
+    (sign, total), *rest = scaled
     total = total if sign > 0 else -total
-    for sign, part in rest:
-        total = total + part if sign > 0 else total - part
+    for sign, array in rest:
+        total = total + array if sign > 0 else total - array
     return total
 
 
-def _transposed(matrix: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
-    return list(zip(*matrix, strict=True))
+def _stack(elements: Elements) -> jax.Array:
+    return jnp.stack([jnp.stack(line) for line in elements])
+
+
+def _product(v: jax.Array, u: jax.Array) -> jax.Array:
+    return jnp.matmul(v, u, preferred_element_type=jnp.float32)
+
+
+def _outer(v: jax.Array, u: jax.Array) -> jax.Array:
+    return jnp.einsum("tc,tk->ck", v, u, preferred_element_type=jnp.float32)
+
+
+def _image(elements: Elements, count: int, grid: Grid) -> jax.Array:
+    """The elements of every tile, each [tiles, K], side by side: [count, rows · size, columns · size, K]."""
+    size, channels = len(elements), elements[0][0].shape[1]
+    tiles = jnp.stack([jnp.stack(line, axis=1) for line in elements], axis=1)  # [tiles, size, size, K]
+    tiles = tiles.reshape(count, grid.rows, grid.columns, size, size, channels).transpose(0, 1, 3, 2, 4, 5)
+    return tiles.reshape(count, size * grid.rows, size * grid.columns, channels)

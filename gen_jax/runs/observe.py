@@ -71,6 +71,7 @@ def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Eval
         return np.concatenate([np.asarray(part) for part in parts])
 
     def observe(state: State) -> dict[str, float]:
+        nonlocal judged
         view = weights(state)
         samples = draw(view)
         real = held_out["image"] if reference is None else reference.held_out
@@ -97,10 +98,12 @@ def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Eval
                 prior = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes)))
                 if prior.shape == codes.shape:
                     found["latents/distance"] = relative_distance(_points(codes), _points(prior))
-        if judged is not None and measure is not None:
+        if judged is not None and measure is not None and "discriminator" in state.params:
             values = measure(view, state.hyper, judged)
             if "logits/real" in values:
                 found["train/logits/real"] = float(np.mean(values["logits/real"], dtype=np.float64))
+            else:
+                judged = None  # a discriminator of codes, say: not asked again
         # The last digits of a matrix product are the library's business, and a run's log is compared bit for bit.
         return {name: float(f"{value:.6g}") for name, value in found.items()}
 
@@ -138,12 +141,14 @@ def copied(samples: np.ndarray, train: np.ndarray) -> tuple[float, np.ndarray]:
     squares = _squares(samples, train)
     if len(train) < 2:
         return 0.0, np.zeros(len(samples), np.int64)
-    rows = np.argpartition(squares, 1, axis=1)[:, :2]
-    two = np.take_along_axis(squares, rows, axis=1)
-    nearest = rows[np.arange(len(rows)), two.argmin(axis=1)]
+    nearest = squares.argmin(axis=1)
+    squares[np.arange(len(samples)), nearest] = np.inf
+    rows = np.stack([nearest, squares.argmin(axis=1)], axis=1)
     # Measured again, exactly: products lose the digits of small differences.
     exact = np.sqrt(((samples[:, None] - train[rows]) ** 2).sum(axis=-1))
-    return float(np.mean(exact.min(axis=1) < COPY * exact.max(axis=1))), nearest
+    return float(np.mean(exact.min(axis=1) < COPY * exact.max(axis=1))), rows[
+        np.arange(len(rows)), exact.argmin(axis=1)
+    ]
 
 
 def coverage(real: np.ndarray, radii: np.ndarray, found: np.ndarray) -> float:

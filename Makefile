@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract lint format lock clean
+.PHONY: help demo test contract bench lint format lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,16 @@ test: .venv/installed-dev  ## every test of the default suite
 contract: .venv/installed-dev  ## the whole contract table: every algorithm on every backend (about half an hour)
 	$(RUN) -m pytest -n 2 --dist loadgroup tests/test_contract.py -m ""
 
+# PyTorch's wheels for CPU alone where they can be had (a tenth of the others' size), else whatever pip finds.
+.venv-bench/installed: requirements-bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --extra-index-url https://download.pytorch.org/whl/cpu -r requirements-bench.txt \
+		|| .venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
+
+bench: .venv/installed .venv-bench/installed  ## speed beside PyTorch's, into docs/performance.md (about an hour on two idle cores)
+	$(RUN) -m benchmarks --write docs/performance.md
+
 lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +69,4 @@ lock:  ## write the lock files anew from the ranges in requirements*.txt
 	rm -rf .venv-lock
 
 clean:  ## remove the environment and caches (runs/ stays)
-	rm -rf .venv .cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench .cache .ruff_cache .pytest_cache

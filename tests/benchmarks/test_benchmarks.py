@@ -1,0 +1,93 @@
+"""The benchmark's cases: what they name exists, FLOPs are counted right, and peers are the same networks as ours."""
+
+import importlib
+import json
+import subprocess
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from benchmarks import flops, races, report
+from benchmarks.__main__ import find_torch
+from benchmarks.cases import MEASURES, RACES
+from benchmarks.protocol import ROOT
+
+COUNT = """
+import importlib, json, sys
+import torch
+from benchmarks.peers import parts
+found = {}
+for name, (peer, settings, shape) in json.loads(sys.argv[1]).items():
+    module, function = peer.split(".")
+    images = torch.zeros(2, *shape, dtype=torch.uint8 if len(shape) == 3 else torch.float32)
+    make = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)
+    players = make(parts.Setting(images, "eager", False), **settings).players
+    found[name] = {player: sum(p.numel() for p in m.parameters()) for player, m in players.items()}
+print(json.dumps(found))
+"""
+
+
+def test_cases_name_what_is_there():
+    for race in RACES.values():
+        assert (ROOT / "experiments" / f"{race.experiment}.py").is_file()
+        module, function = race.peer.split(".")
+        assert f"def {function}(" in (ROOT / "benchmarks" / "peers" / f"{module}.py").read_text()
+    for name in MEASURES:
+        module = importlib.import_module(f"benchmarks.cases.{name}")
+        assert module.TITLE
+        assert callable(module.measure)
+
+
+def test_flops_of_products_convolutions_and_loops():
+    a, b = jnp.ones((3, 4)), jnp.ones((4, 5))
+    assert flops.count(lambda a, b: a @ b, a, b) == 2 * 3 * 4 * 5
+    # The gradient of a scalar of a product in both arguments is two products of that size, and the product is unused.
+    assert flops.count(jax.grad(lambda a, b: (a @ b).sum(), (0, 1)), a, b) == 2 * 2 * 3 * 4 * 5
+    assert flops.count(lambda a, b: (a + 1, a @ b)[0], a, b) == 0
+    assert flops.count(lambda a: jax.lax.scan(lambda c, _: (c @ c, None), a, length=7)[0], jnp.ones((3, 3))) == 7 * 54
+    from gen_jax.nets.conv import conv, conv_transpose
+
+    x, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((4, 4, 3, 5))
+    a_conv = 2 * (2 * 4 * 4) * (4 * 4 * 3 * 5)
+    assert flops.count(lambda x, k: conv(x, k, 2), x, kernel) == a_conv
+    assert flops.count(jax.grad(lambda x, k: (conv(x, k, 2) ** 2).sum(), (0, 1)), x, kernel) == 3 * a_conv
+    assert flops.count(lambda x, k: conv_transpose(x, k, 2), jnp.ones((2, 4, 4, 5)), kernel) == a_conv
+
+
+def test_results_become_a_document(tmp_path):
+    facts = {"compile_seconds": 1.0, "matmul": 2e11, "versions": {}, "parameters": {"generator": 7}, "flops": 1e9}
+    facts |= {"examples": 64, "start_up_seconds": 2.0}
+    sides = [races.Side("gen_jax", 0.01, [0.01, 0.02], 300.0, facts), races.Side("eager", 0.02, [0.02], 300.0, facts)]
+    outcome = races.Outcome(RACES["dcgan-64"], sides, {"compiled": "no compiler"})
+    assert outcome.ratio == 0.5
+    result = report.of_race(outcome)
+    machine = {"cores": 2, "of": 2, "processor": "a processor", "memory_gib": 8, "system": "Linux", "python": "3.11"}
+    result |= {"machine": machine | {"versions": {}, "load": 0.0, "clock": "wall"}}
+    result |= {"date": "2026-11-21", "commit": "abc", "repeats": 2, "command": "python -m benchmarks dcgan-64"}
+    report.write(tmp_path / "performance.md", {"dcgan-64": result})
+    report.write(tmp_path / "performance.md", {"ring-gan": result})
+    text = (tmp_path / "performance.md").read_text()
+    assert "**0.50**" in text
+    assert "no compiler" in text
+    assert text.count("a processor") == 2
+
+
+@pytest.mark.science
+def test_peers_are_the_same_networks():
+    from benchmarks import ours
+    from gen_jax.core.players import count_parameters
+
+    torch = find_torch(None)
+    if torch is None:
+        pytest.skip("no interpreter with PyTorch here; `make bench` installs one")
+    counts, wanted = {}, {}
+    for name, race in RACES.items():
+        if name == "sngan-32":  # the narrow one is the same code, and 40 times smaller
+            continue
+        model = ours.build(race.experiment, race.settings)
+        counts[name] = count_parameters(model.state.params)
+        wanted[name] = (race.peer, race.peer_settings, model.source.shape)
+    done = subprocess.run([torch, "-c", COUNT, json.dumps(wanted)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == counts

@@ -8,6 +8,7 @@ binarised MNIST, one stochastic layer).
 Scaled down: 4,000 of the 60,000 training digits (mnist5k) and the paper's first four stages, 40 of its 3,280 epochs;
 the network (784-200-200-50), batch of 20, optimizer and rates are the paper's. NLL: the bound at k = 5000 on the 1,000
 held-out digits, last step. The digits are fewer, so the nats are more: the order and the gaps are the claim.
+Measured (3 seeds): 120.6 ± 1.6, 115.9 ± 1.2, 113.7 ± 1.0 nats; both gaps held. See docs/reproductions.md.
 """
 
 from dataclasses import dataclass

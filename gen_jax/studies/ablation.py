@@ -66,12 +66,13 @@ def run_with(
     configure(base.deterministic)
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
-    checked = plan.check_grid(config_type, ablation.grid)
-    arms = plan.arms(plan.replace(base, {"run_dir": None}), checked)
     from gen_jax.studies import forecast
 
-    estimate = forecast.forecast(arms, build, ablation.mode)  # refuses arms that cannot be built
-    opened = study.create(folder, script, config_type, build, base, checked, ablation.seeds, ablation.baseline)
+    opened = study.plan_study(
+        folder, script, config_type, build, base, ablation.grid, ablation.seeds, ablation.baseline
+    )
+    estimate = forecast.forecast(opened.arms, build, ablation.mode)  # refuses arms that cannot be built
+    study.begin(opened, script)
     say(forecast.describe(opened, estimate))
     launch.run(opened, how, ablation.mode, ablation.memory_gib, say)
     return write(opened, ablation.metrics, say)

@@ -70,7 +70,7 @@ def load_script(script: Path) -> tuple[type, Callable[..., Any]]:
     return module.Config, module.build
 
 
-def create(
+def plan_study(
     folder: Path,
     experiment: Path,
     config_type: type,
@@ -80,8 +80,8 @@ def create(
     seeds: int,
     baseline: str | None = None,
 ) -> Study:
-    """The study in this folder: new, or continued. More seeds, more steps and more values continue one; anything else
-    that differs is refused by name, and nothing is touched then.
+    """The study in this folder, new or continued, with nothing written yet. More seeds, more steps and more values
+    continue one; raises UserError by name for anything else that differs.
     """
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: a study needs 1 seed or more (and 2 or more for an interval)")
@@ -101,19 +101,26 @@ def create(
         arms,
     )
     study.arm(study.baseline)
-    asked = {
-        "experiment": experiment.name,
-        "settings": to_json(base),
-        "grid": plan.grid_to_json(checked),
-        "seeds": seeds,
-        "baseline": study.baseline,
-    }
-    _check(folder, asked, experiment, config_type)
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(folder, _asked(study, experiment), experiment, config_type)
+    return study
+
+
+def begin(study: Study, experiment: Path) -> None:
+    """Write what was asked for, and the folder's own copy of the script."""
+    study.folder.mkdir(parents=True, exist_ok=True)
     if not study.script.exists():
         atomic_write_text(study.script, experiment.read_text())
-    atomic_write_json(folder / FILE, asked)
-    return study
+    atomic_write_json(study.folder / FILE, _asked(study, experiment))
+
+
+def _asked(study: Study, experiment: Path) -> dict[str, Any]:
+    return {
+        "experiment": experiment.name,
+        "settings": to_json(study.base),
+        "grid": plan.grid_to_json(study.grid),
+        "seeds": len(study.seeds),
+        "baseline": study.baseline,
+    }
 
 
 def open_study(folder: Path) -> Study:

@@ -78,6 +78,7 @@ def test_killed_and_interrupted_the_table_is_byte_for_byte_the_same(straight, tm
     assert tables(folder) == straight
 
 
+@pytest.mark.science
 def test_local_processes_give_the_same_table(straight, tmp_path):
     out = run(tmp_path / "study", "--launcher", "local:2")
     assert "job 0" in out
@@ -85,6 +86,7 @@ def test_local_processes_give_the_same_table(straight, tmp_path):
     assert tables(tmp_path / "study") == straight
 
 
+@pytest.mark.science
 def test_submitit_jobs_give_the_same_table(straight, tmp_path):
     pytest.importorskip("submitit", reason="submitit is not installed: pip install submitit")
     out = run(tmp_path / "study", "--launcher", "submitit-local")

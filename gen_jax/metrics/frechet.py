@@ -4,7 +4,7 @@ FD = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with ddof 1 (Heuse
 It is called FID only on the pool3 features of the 2015-12-05 Inception network; on any others it is FD-(their name).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,6 +13,8 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.metrics.precision import follows_dtype
+
+SQUARED = 1e-12  # smallest over largest eigenvalue of a product whose square roots keep their digits in float64
 
 
 class Moments(NamedTuple):
@@ -52,15 +54,48 @@ def update(moments: Moments, features, mask=None) -> Moments:
     return merge(moments, Moments(count, mean, deviations.T @ deviations))
 
 
-def moments_of(features, block: int = 1_000) -> Moments:
-    """Moments of features [N, D] in float64, read a block at a time (the last one padded: one compiled shape)."""
+def moments_of(features, block: int = 5_000) -> Moments:
+    """Moments of features [N, D] in float64, read a block at a time (the last one padded: one compiled shape).
+
+    Products of float32 features are taken in float32, about a common centre, and summed in float64 over blocks: what a
+    network's float32 outputs are accurate to, at half the time. Their rounding errors are independent, so those of a
+    Fréchet distance stay below 1e-6 of it (tested). float64 features are multiplied in float64.
+    """
     features = np.asarray(features)
-    moments = empty(features.shape[1])
+    if features.dtype != np.float32:
+        moments = empty(features.shape[1])
+        for part, mask in _padded(features, min(block, 1_000)):
+            moments = update(moments, part, mask)
+        return moments
+    centre, dimension = features[:block].mean(axis=0), features.shape[1]
+    total, products = np.zeros(dimension), np.zeros((dimension, dimension))
+    for start in range(0, len(features), block):
+        deviations = features[start : start + block] - centre
+        total += np.ones(len(deviations), np.float32) @ deviations
+        products += _square(deviations)
+    offset = total / max(len(features), 1)
+    return Moments(np.float64(len(features)), centre + offset, products - np.outer(offset, total))
+
+
+def _square(deviations: np.ndarray) -> np.ndarray:
+    """[B, D] -> [D, D], float32. On a CPU by NumPy, whose BLAS knows that the product is symmetric: half the work."""
+    if jax.default_backend() == "cpu":
+        return deviations.T @ deviations
+    with jax.default_matmul_precision("highest"):
+        return np.asarray(_product(deviations))
+
+
+@jax.jit
+def _product(deviations):
+    return deviations.T @ deviations
+
+
+def _padded(features: np.ndarray, block: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of rows, the last one filled up with zeros, each with a mask of the rows that count."""
     for start in range(0, len(features), block):
         part = features[start : start + block]
         padding = np.zeros((block - len(part), features.shape[1]), features.dtype)
-        moments = update(moments, np.concatenate([part, padding]), np.arange(block) < len(part))
-    return moments
+        yield (np.concatenate([part, padding]) if len(padding) else part), np.arange(block) < len(part)
 
 
 def covariance(moments: Moments):
@@ -73,28 +108,57 @@ def covariance(moments: Moments):
 def frechet_distance(mean1, covariance1, mean2, covariance2):
     """Fréchet distance of N(mean1, covariance1) and N(mean2, covariance2); means [D], covariances [D, D]; a scalar.
 
-    tr (S1 S2)^(1/2) is taken as the sum of the singular values of S1^(1/2) S2^(1/2), which are the square roots of
-    eigvalsh(S1^(1/2) S2 S1^(1/2)) but lose no digits to the squaring: singular covariances (fewer samples than
-    dimensions) need no epsilon. In float64 it agrees with scipy's sqrtm, torch-fidelity and clean-fid to 1e-9 relative
-    on full-rank covariances, as far as those are accurate themselves on singular ones. In float32 expect an absolute
-    error of some 1e-4 of tr(S1 + S2) on singular covariances and 1e-6 of it on well-conditioned ones: enough to watch
-    training, not for a table.
+    tr (S1 S2)^(1/2) is taken as the sum of the singular values of A1^T A2 for any factors S = A A^T, which are the
+    square roots of eigvalsh(S1^(1/2) S2 S1^(1/2)) but lose no digits to the squaring. A is Cholesky's where there is
+    one, else that of the eigenvectors, so that singular covariances (fewer samples than dimensions) need no epsilon. In
+    float64 it agrees with scipy's sqrtm, torch-fidelity and clean-fid to 1e-9 relative on full-rank covariances, as far
+    as those are accurate themselves on singular ones. In float32 expect an absolute error of some 1e-4 of tr(S1 + S2)
+    on singular covariances and 1e-6 of it on well-conditioned ones: enough to watch training, not for a table.
     """
     mean1, covariance1, mean2, covariance2 = map(jnp.asarray, (mean1, covariance1, mean2, covariance2))
-    values1, vectors1 = jnp.linalg.eigh(covariance1)
-    values2, vectors2 = jnp.linalg.eigh(covariance2)
-    roots1, roots2 = jnp.sqrt(jnp.maximum(values1, 0)), jnp.sqrt(jnp.maximum(values2, 0))
-    # Orthogonal factors on the outside do not change singular values, so neither root is multiplied out.
-    product = roots1[:, None] * (vectors1.T @ vectors2) * roots2
-    overlap = jnp.linalg.svd(product, compute_uv=False).sum()
+    overlap = jnp.linalg.svd(_factor(covariance1).T @ _factor(covariance2), compute_uv=False).sum()
     return jnp.sum((mean1 - mean2) ** 2) + jnp.trace(covariance1) + jnp.trace(covariance2) - 2 * overlap
+
+
+def _factor(covariance):
+    """A [D, D] with A A^T = covariance. Cholesky's takes a tenth of the time of the eigenvectors."""
+
+    def from_eigenvectors():
+        values, vectors = jnp.linalg.eigh(covariance)
+        return vectors * jnp.sqrt(jnp.maximum(values, 0))
+
+    triangle = jnp.linalg.cholesky(covariance, symmetrize_input=False)
+    return jax.lax.cond(jnp.isfinite(triangle).all(), lambda: triangle, from_eigenvectors)
 
 
 def distance(first: Moments, second: Moments) -> float:
     """Fréchet distance of two sets from their moments, two vectors at least in each."""
     if min(first.number, second.number) < 2:
         raise UserError(f"FD needs 2 feature vectors a set, got {int(first.number)} and {int(second.number)}")
-    return float(frechet_distance(first.mean, covariance(first), second.mean, covariance(second)))
+    pair = (first.mean, covariance(first)), (second.mean, covariance(second))
+    if jax.default_backend() == "cpu":
+        mean1, covariance1, mean2, covariance2 = (np.asarray(part, np.float64) for each in pair for part in each)
+        overlap = _overlap_by_squares(covariance1, covariance2)
+        if overlap is not None:
+            traces = np.trace(covariance1) + np.trace(covariance2)
+            return float(np.sum((mean1 - mean2) ** 2) + traces - 2 * overlap)
+    return float(frechet_distance(*pair[0], *pair[1]))
+
+
+def _overlap_by_squares(covariance1: np.ndarray, covariance2: np.ndarray) -> float | None:
+    """tr (S1 S2)^(1/2) in half the time, by LAPACK's eigenvalues of a squared matrix; None where that loses digits.
+
+    `frechet_distance` is right everywhere; this is so where the covariances are regular, and checks that they are.
+    """
+    try:
+        factors = [np.linalg.cholesky(covariance) for covariance in (covariance1, covariance2)]
+    except np.linalg.LinAlgError:
+        return None
+    product = factors[0].T @ factors[1]
+    values = np.linalg.eigvalsh(product @ product.T)
+    if not np.isfinite(values).all() or values[0] <= SQUARED * values[-1]:
+        return None
+    return float(np.sqrt(values).sum())
 
 
 class Extrapolation(NamedTuple):

@@ -99,3 +99,33 @@ def test_per_class_sees_a_collapse_that_the_whole_hides():
     assert scores[1] > 30  # |3 - 0|^2 * 4 dimensions
     with pytest.raises(UserError, match="class 2"):
         frechet.frechet_per_class(real, labels, generated, labels, 3)
+
+
+def test_float32_features_have_the_moments_of_float64_ones():
+    rng = np.random.default_rng(3)
+    mix = rng.standard_normal((40, 40))
+    sets = [
+        (np.maximum(rng.standard_normal((n, 40)) @ mix + 3 + i, 0)).astype(np.float32) for i, n in enumerate((700, 901))
+    ]
+    fast = [frechet.moments_of(features, block=250) for features in sets]
+    exact = [frechet.moments_of(features.astype(np.float64), block=250) for features in sets]
+    for ours, theirs in zip(fast, exact, strict=True):
+        assert ours.number == theirs.number
+        np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-6)
+        scale = np.abs(theirs.scatter).max()
+        np.testing.assert_allclose(ours.scatter, theirs.scatter, atol=1e-5 * scale)
+    assert frechet.distance(*fast) == pytest.approx(frechet.distance(*exact), rel=1e-6)
+
+
+def test_the_quick_overlap_is_the_exact_one_or_none():
+    pairs = [fitted(GIVEN[name])[1] for name in ("real", "generated")]
+    values = frechet.frechet_distance(np.zeros(len(pairs[0])), pairs[0], np.zeros(len(pairs[0])), pairs[1])
+    overlap = (np.trace(pairs[0]) + np.trace(pairs[1]) - float(values)) / 2
+    assert frechet._overlap_by_squares(*pairs) == pytest.approx(overlap, rel=1e-12)
+    singular = fitted(GIVEN["real"][:20])[1]
+    assert frechet._overlap_by_squares(singular, pairs[1]) is None
+    nearly = pairs[0] * np.outer(*[np.geomspace(1, 1e-7, len(pairs[0]))] * 2)
+    assert frechet._overlap_by_squares(nearly, nearly) is None
+    # So the distance is right there, too.
+    moments = frechet.moments_of(GIVEN["real"][:20])
+    assert abs(frechet.distance(moments, moments)) < 1e-10

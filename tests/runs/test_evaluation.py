@@ -8,7 +8,7 @@ import pytest
 from evaluation_subjects import CONFIG, copier, gan, made, subject, vae, weights
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import toy
+from gen_jax.data import source, toy
 from gen_jax.metrics import frechet, lenet, prdc
 from gen_jax.runs.evaluation import protocol, samplers, scores
 from gen_jax.runs.evaluation.cache import key_of
@@ -121,6 +121,29 @@ def test_modes_of_a_ring(tmp_path):
     assert found["modes of 8"] == 7
     assert found["good samples"] == pytest.approx(100 * (1 - np.exp(-4.5)), abs=1)
     assert found["reverse KL of modes"] == pytest.approx(np.log(8 / 7), abs=0.01)
+
+
+def test_a_code_that_is_the_factors_is_disentangled(tmp_path):
+    import jax.numpy as jnp
+
+    labels = np.arange(160, dtype=np.int32) % 8
+    split = {"image": np.zeros((160, 4, 4, 3), np.uint8), "label": labels}
+    data = source.from_arrays("stacked:made", split, split, classes=8)  # three factors of two values
+
+    def encode(view, batch):
+        digits = [batch["label"] // 4, batch["label"] // 2 % 2, batch["label"] % 2]
+        return {"mean": jnp.stack(digits, axis=1).astype(jnp.float32)}
+
+    one = subject(
+        vae()._replace(encode=encode), data, config=SimpleNamespace(**{**vars(CONFIG), "data": "stacked:made"})
+    )
+    found = values(run(one, "disentanglement", tmp_path / "e.json"))
+    assert found["MIG"] == pytest.approx(1, abs=0.02)
+    assert found["modularity"] == pytest.approx(1, abs=0.02)
+    assert found["FactorVAE score"] == 1
+    assert found["SAP"] == pytest.approx(0.5, abs=0.1)
+    assert found["DCI disentanglement"] > 0.95
+    assert values(run(one, "latents", tmp_path / "e.json")) == {"active units": 3}  # no spread, no KL
 
 
 def test_a_conditional_model_gets_the_labels_of_the_reference():

@@ -46,7 +46,7 @@ def main() -> None:
             ablate_.main(arguments[1:])
             return
         tyro.extras.subcommand_cli_from_dict(
-            {verb.__name__: verb for verb in verbs}, prog="python -m gen_jax", description=__doc__, args=arguments
+            {verb.__name__.replace("_", "-"): verb for verb in verbs}, prog="python -m gen_jax", description=__doc__, args=arguments
         )
 
 

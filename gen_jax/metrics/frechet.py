@@ -74,7 +74,7 @@ def moments_of(features, block: int = 5_000) -> Moments:
         total += np.ones(len(deviations), np.float32) @ deviations
         products += _square(deviations)
     offset = total / max(len(features), 1)
-    return Moments(np.float64(len(features)), centre + offset, products - np.outer(offset, total))
+    return Moments(np.asarray(len(features), np.float64), centre + offset, products - np.outer(offset, total))
 
 
 def _square(deviations: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def _modes(subject: Subject) -> list[Value]:
     total = len(found[0].histogram)
     histogram = found[0].histogram.tolist() if total <= 100 else None
     values = [
-        over_repeats(f"modes of {total:,}", [report.modes for report in found], histogram=histogram),
+        over_repeats(f"modes of {total:,}", [report.modes for report in found], details={"histogram": histogram}),
         over_repeats("reverse KL of modes", [report.reverse_kl for report in found], "nats"),
     ]
     if logits is None:

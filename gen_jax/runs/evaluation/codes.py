@@ -56,7 +56,9 @@ def _latents(subject: Subject) -> list[Value]:
     spreads = found["log_variance"].astype(np.float64)
     by_unit = 0.5 * (means**2 + np.exp(spreads) - spreads - 1)  # [N, d], to N(0, 1)
     average = by_unit.mean(axis=0)
-    values.append(over_examples("KL of q(z|x) to N(0, I)", by_unit.sum(axis=1), "nats", by_dimension=average.tolist()))
+    values.append(
+        over_examples("KL of q(z|x) to N(0, I)", by_unit.sum(axis=1), "nats", {"by_dimension": average.tolist()})
+    )
     values.append(Value("KL of the largest dimension", float(average.max()), unit="nats"))
     key = keys.named(jax.random.key(subject.options.seed), "latent information")
     one = latents.latent_information(means, spreads, key)

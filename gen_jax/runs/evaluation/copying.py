@@ -38,7 +38,7 @@ def _authpct(subject: Subject) -> list[Value]:
     null = memorization.authentic_percent(train, held_out)
     found = [memorization.authentic_percent(train, subject.fakes(r).features) for r in range(subject.options.repeats)]
     return [
-        over_repeats(f"AuthPct ({subject.extractor.name})", found, "%", held_out=null),
+        over_repeats(f"AuthPct ({subject.extractor.name})", found, "%", {"held_out": null}),
         Value(f"AuthPct of held-out data ({subject.extractor.name})", null, unit="%", details={"null": True}),
     ]
 
@@ -51,7 +51,7 @@ def _ct(subject: Subject) -> list[Value]:
     ]
     rule = f"standard normal without copying; below {SIGN:g} the samples lie too close to the training data"
     name = f"C_T ({subject.extractor.name})"
-    return [over_repeats(name, [t.statistic for t in found], rule=rule, cells=found[0].cells.tolist())]
+    return [over_repeats(name, [t.statistic for t in found], details={"rule": rule, "cells": found[0].cells.tolist()})]
 
 
 def _nearest(subject: Subject) -> list[Value]:
@@ -68,8 +68,10 @@ def _nearest(subject: Subject) -> list[Value]:
             _picture(subject, distances, rows)
     rule = "held-out data have ratio 1, and 0.01 of them lie this close"
     return [
-        over_repeats(f"nearest training example, ratio to held-out ({subject.extractor.name})", ratios, rule=rule),
-        over_repeats("samples nearer to training data than 99 % of held-out", close, rule=rule),
+        over_repeats(
+            f"nearest training example, ratio to held-out ({subject.extractor.name})", ratios, details={"rule": rule}
+        ),
+        over_repeats("samples nearer to training data than 99 % of held-out", close, details={"rule": rule}),
         over_repeats("samples equal to a training example in all features", copies),
     ]
 

@@ -45,7 +45,7 @@ def _ssim(subject: Subject) -> list[Value]:
     raw = subject.split.read(sources.evenly(subject.split.size, KEPT))["image"]
     null = ssim.diversity(sources.to_float(raw), PAIRS)
     return [
-        over_repeats("MS-SSIM between samples (1: all alike)", found, reference=null),
+        over_repeats("MS-SSIM between samples (1: all alike)", found, details={"reference": null}),
         Value("MS-SSIM between reference images", null, details={"null": True}),
     ]
 

@@ -83,7 +83,7 @@ def _nll(subject: Subject) -> list[Value]:
     monte_carlo = float(np.sqrt(np.mean(errors**2) / len(errors)))
     details = {"monte_carlo_standard_error": monte_carlo, "effective_samples": _spread(effective)}
     return [
-        over_examples("NLL (importance-weighted bound)", -found["value"], "nats", **details),
+        over_examples("NLL (importance-weighted bound)", -found["value"], "nats", details),
         Value("Monte Carlo standard error of it", monte_carlo, unit="nats"),
         Value("effective importance samples, median", float(np.median(effective)), details=_spread(effective)),
     ]

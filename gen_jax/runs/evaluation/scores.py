@@ -116,7 +116,7 @@ def _fd(subject: Subject) -> list[Value]:
     assert second is not None
     floor = frechet.distance(first, second)
     return [
-        over_repeats(name, values, **note),
+        over_repeats(name, values, details=note),
         Value(f"{name} between train and test (real data)", floor, details={"null": True}),
     ]
 
@@ -153,7 +153,7 @@ def _is(subject: Subject) -> list[Value]:
     extractor = subject.extractor
     name = "IS" if extractor.name == "Inception" else f"classifier score ({extractor.name})"
     spread = {"std_over_splits": [score.std for score in found]}
-    return [over_repeats(name, [score.mean for score in found], **spread)]
+    return [over_repeats(name, [score.mean for score in found], details=spread)]
 
 
 def _neighbours(name: str) -> Metric:
@@ -211,8 +211,8 @@ def _per_class(subject: Subject) -> list[Value]:
     missing = np.flatnonzero(np.isnan(table).any(axis=0)).tolist()
     details = {"by_class": np.nanmean(table, axis=0).tolist()} | ({"missing classes": missing} if missing else {})
     return [
-        over_repeats(f"{name} within classes, mean", np.nanmean(table, axis=1), **details),
-        over_repeats(f"{name} within classes, worst", np.nanmax(table, axis=1)),
+        over_repeats(f"{name} within classes, mean", np.nanmean(table, axis=1).tolist(), details=details),
+        over_repeats(f"{name} within classes, worst", np.nanmax(table, axis=1).tolist()),
     ]
 
 

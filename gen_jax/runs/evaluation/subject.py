@@ -66,7 +66,7 @@ class Subject:
 
     def at(self, weights: Weights) -> "Subject":
         """The same with other weights: reference, features and compiled sampler stay."""
-        self.draw, self.extractor  # noqa: B018 - made once, here, and not in every copy
+        _made_here = self.draw, self.extractor  # once, and not in every copy
         other = copy.copy(self)
         other.weights, other.memory, other._fakes = weights, {}, {}
         return other

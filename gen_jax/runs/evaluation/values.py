@@ -32,9 +32,9 @@ class Metric(NamedTuple):
     compute: Callable[[Subject], list[Value]]
 
 
-def over_repeats(name: str, values: Sequence[float], unit: str = "", **details: Any) -> Value:
+def over_repeats(name: str, values: Sequence[float], unit: str = "", details: dict[str, Any] | None = None) -> Value:
     """The mean over repeated sample sets of one model, with Student's interval: the noise of sampling alone."""
-    values = [float(value) for value in values]
+    values, details = [float(value) for value in values], details or {}
     mean, found = float(np.mean(values)), {**details, "values": values}
     if len(values) < 2:
         return Value(name, mean, None, "", unit, details)
@@ -45,9 +45,9 @@ def over_repeats(name: str, values: Sequence[float], unit: str = "", **details: 
     return Value(name, mean, (interval.low, interval.high), kind, unit, found)
 
 
-def over_examples(name: str, values: np.ndarray, unit: str = "", **details: Any) -> Value:
+def over_examples(name: str, values: np.ndarray, unit: str = "", details: dict[str, Any] | None = None) -> Value:
     """The mean over examples, with a bootstrap interval (a normal one where there are more than 10,000 examples)."""
-    values = np.asarray(values, np.float64)
+    values, details = np.asarray(values, np.float64), details or {}
     mean = float(np.mean(values))
     if len(values) < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
         return Value(name, mean, None, "", unit, details)
@@ -58,6 +58,6 @@ def over_examples(name: str, values: np.ndarray, unit: str = "", **details: Any)
     return Value(name, mean, (found.low, found.high), "95 % bootstrap over examples", unit, details)
 
 
-def of_proportion(name: str, interval: intervals.Interval, **details: Any) -> Value:
+def of_proportion(name: str, interval: intervals.Interval) -> Value:
     """A proportion with Wilson's interval."""
-    return Value(name, interval.value, (interval.low, interval.high), "95 % Wilson, over examples", "", details)
+    return Value(name, interval.value, (interval.low, interval.high), "95 % Wilson, over examples")

@@ -45,9 +45,8 @@ def main() -> None:
         if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
             ablate_.main(arguments[1:])
             return
-        tyro.extras.subcommand_cli_from_dict(
-            {verb.__name__.replace("_", "-"): verb for verb in verbs}, prog="python -m gen_jax", description=__doc__, args=arguments
-        )
+        named = {verb.__name__.replace("_", "-"): verb for verb in verbs}
+        tyro.extras.subcommand_cli_from_dict(named, prog="python -m gen_jax", description=__doc__, args=arguments)
 
 
 if __name__ == "__main__":

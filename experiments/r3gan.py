@@ -41,7 +41,7 @@ class Hyper:
 class Config(experiment.Config):
     loss: Loss = Loss.relativistic
     latent_size: int = 64
-    widths: tuple[int, ...] = (32, 32, 32)
+    widths: tuple[int, ...] = (64, 32, 16)
     """channels of the stages, coarsest first: three make 28 pixels from 7×7, four make 32 from 4×4"""
     group: int = 16
     """channels in a group of the 3×3 convolutions; published: 16, and 32 on ImageNet-32"""

@@ -37,3 +37,15 @@ def _forget_what_was_compiled():
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+
+
+QUICK = ("models", "objectives", "nets")  # many small programs, each run a few times: LLVM would be most of the time
+
+
+@pytest.fixture(autouse=True)
+def _quick_compilation(request):
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", request.path.parent.name in QUICK)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -27,12 +27,10 @@ def row(request):
 
 
 @pytest.fixture(autouse=True)
-def _quick_compilation():
-    """Hundreds of small programs, each run for five steps: LLVM's optimisations would be most of the suite's time."""
+def _hundreds_of_programs_run_for_five_steps():
     jax.config.update("jax_disable_most_optimizations", True)
     jax.config.update("jax_enable_compilation_cache", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
     jax.config.update("jax_enable_compilation_cache", True)
 
 

@@ -138,6 +138,15 @@ def test_lazy_r1_charges_as_much_in_fewer_rounds():
     assert values[2] > 0
 
 
+def test_a_scheduled_penalty_follows_the_rounds():
+    term = gan_terms.scheduled(gan_terms.r1(), lambda step: 1.0 / (1.0 + step))
+    options = {"more": {"r1_gamma": 0.0}}
+    for rounds, factor in ((1, 1.0), (2, 0.5)):
+        _, metrics = play(rounds, penalties=(term,), **options)
+        _, plain = play(rounds, penalties=(gan_terms.r1(),), **options)
+        assert float(metrics["penalty/r1_gamma"]) == pytest.approx(factor * float(plain["penalty/r1_gamma"]))
+
+
 def test_lecam_keeps_averages_of_the_logits():
     penalty, controller = gan_terms.lecam(decay=0.9)
     state, metrics = play(penalties=(penalty,), controllers=(controller,), more={"lecam": 0.0})

@@ -19,7 +19,8 @@ def test_principal_components_are_scikit_learns():
 
 def test_one_dimension_is_drawn_on_a_line():
     plane, share = principal(np.arange(6.0)[:, None])
-    assert (plane[:, 1] == 0).all() and share[1] == 0
+    assert (plane[:, 1] == 0).all()
+    assert share[1] == 0
 
 
 def test_every_class_has_its_colour(tmp_path):

@@ -60,7 +60,10 @@ def tracker(config: Any, algorithm: Algorithm, source: Any) -> Tracker:
             held[0].extractor = extractor
         subject = held[0].at(view)
         reference, fakes = subject.reference(), _finite_fakes(subject)
-        return {name: float("nan") if fakes is None else score(reference, fakes) for name, score in chosen.items()}
+        if fakes is None:
+            return dict.fromkeys(chosen, float("nan"))
+        # Six digits: the last bits of a sum may depend on how many threads the host had for it.
+        return {name: float(f"{score(reference, fakes):.6g}") for name, score in chosen.items()}
 
     first = names[0]
     return Tracker(measure, (_title(first, extractor), first in LOWER))

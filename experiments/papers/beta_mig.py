@@ -8,6 +8,8 @@ the price of the bound, and falls again where beta is so large that factors are 
 (Locatello et al. 2019, arXiv:1811.12359).
 Scaled down: 32×32 sprites (41,472 images, rotations of less than a quarter turn), convolutional encoder and decoder of
 width 16, ten latents, 700 steps of 64; MIG of posterior means (Bernoulli likelihood) on 10,000 random images.
+Measured (3 seeds): MIG .05, .14, .10 for beta 1, 4, 16, in the claimed order but not decided by three seeds; the price
+in the bound held (-110, -124, -151 nats). See docs/reproductions.md.
 """
 
 from dataclasses import dataclass

@@ -18,6 +18,11 @@ def few(count: int, data: str = "mnist5k") -> str:
         chosen = np.linspace(0, source.train.size - 1, count).astype(np.int64)
         train, test = source.train.read(chosen), whole(source.test)
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {"train_images": train["image"], "test_images": test["image"]}
-        np.savez(path, train_labels=train["label"], test_labels=test["label"], **arrays)
+        np.savez(
+            path,
+            train_images=train["image"],
+            train_labels=train["label"],
+            test_images=test["image"],
+            test_labels=test["label"],
+        )
     return f"npz:{path}"

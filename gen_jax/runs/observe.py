@@ -56,6 +56,7 @@ class Reference(NamedTuple):
 
 def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Evaluator | None = None) -> Observer:
     """`observe(state) -> {name: value}`. `measure` is the run's evaluator, for training examples."""
+    assert algorithm.sample is not None
     sample = jax.jit(algorithm.sample, static_argnums=2)  # the program of the sample grid: another key, no other shape
     key = keys.named(jax.random.key(seed), "observe")
     count = pictures.POINTS if source.is_points else pictures.SAMPLES

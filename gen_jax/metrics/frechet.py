@@ -146,19 +146,18 @@ def distance(first: Moments, second: Moments) -> float:
 
 
 def _overlap_by_squares(covariance1: np.ndarray, covariance2: np.ndarray) -> float | None:
-    """tr (S1 S2)^(1/2) in half the time, by LAPACK's eigenvalues of a squared matrix; None where that loses digits.
+    """tr (S1 S2)^(1/2) in a third of the time, from LAPACK's eigenvalues of S1 S2; None where that loses digits.
 
     `frechet_distance` is right everywhere; this is so where the covariances are regular, and checks that they are.
     """
+    from scipy.linalg import LinAlgError, eigh
+
     try:
-        factors = [np.linalg.cholesky(covariance) for covariance in (covariance1, covariance2)]
-    except np.linalg.LinAlgError:
+        # Of the symmetric L^T S1 L, where S2 = L L^T.
+        values = eigh(covariance1, covariance2, type=2, eigvals_only=True, driver="gv")
+    except (LinAlgError, ValueError):  # singular, or not finite
         return None
-    product = factors[0].T @ factors[1]
-    values = np.linalg.eigvalsh(product @ product.T)
-    if not np.isfinite(values).all() or values[0] <= SQUARED * values[-1]:
-        return None
-    return float(np.sqrt(values).sum())
+    return None if values[0] <= SQUARED * values[-1] else float(np.sqrt(values).sum())
 
 
 class Extrapolation(NamedTuple):

@@ -41,7 +41,7 @@ class Lines:
 
 
 class Worker:
-    """The benchmark's end: a process that has said that it is ready. RuntimeError, with its last words, if it fails."""
+    """The benchmark's end: a process, which can run once it is `ready`. RuntimeError, with its last words, if not."""
 
     def __init__(
         self, python: str, module: str, spec: dict[str, Any], cpus: list[int], environment: dict[str, str] | None = None
@@ -59,7 +59,12 @@ class Worker:
             env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **(environment or {})},
             preexec_fn=lambda: os.sched_setaffinity(0, cpus),
         )
-        self.facts: dict[str, Any] = self._answer()["ready"]
+        self.facts: dict[str, Any] = {}
+
+    def ready(self) -> "Worker":
+        """Wait until it can run."""
+        self.facts = self._answer()["ready"]
+        return self
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None

@@ -37,6 +37,7 @@ class Options:
     torch_python: str | None  # the interpreter that has PyTorch; None: this side alone
     ways: tuple[str, ...] = ("eager", "compiled")
     device: str = "cpu"
+    together: bool = False  # the peer's ways get ready at the same time: faster, but their compile times mix
     ours: dict[str, Any] = field(default_factory=dict)  # settings on top of the case's own
     peers: dict[str, Any] = field(default_factory=dict)
     spec: dict[str, Any] = field(default_factory=dict)  # more for both workers: bfloat16, tf32
@@ -84,15 +85,16 @@ def run(race: Race, options: Options) -> Outcome:
         common = {"data": data, **options.spec}
         try:
             ours = {"experiment": race.experiment, "settings": race.settings | options.ours}
-            workers["gen_jax"] = Worker(sys.executable, "benchmarks.ours", common | ours, options.cpus)
+            workers["gen_jax"] = Worker(sys.executable, "benchmarks.ours", common | ours, options.cpus).ready()
+            started: dict[str, Worker] = {}
             for way in options.ways if options.torch_python else ():
                 theirs = {"peer": race.peer, "settings": race.peer_settings | options.peers, "way": way}
                 spec = common | theirs | {"device": options.device}
-                try:
-                    workers[way] = Worker(options.torch_python or "", "benchmarks.peers.worker", spec, options.cpus)
-                except RuntimeError as error:
-                    failures[way] = str(error).strip().splitlines()[-1]
-                    options.say(f"  {race.name}: PyTorch {way} cannot run: {failures[way]}")
+                started[way] = Worker(options.torch_python or "", "benchmarks.peers.worker", spec, options.cpus)
+                if not options.together:
+                    get_ready(race, way, started, workers, failures, options)
+            for way in list(started):
+                get_ready(race, way, started, workers, failures, options)
             check_parameters(race, workers)
             turns = take_turns(workers, options)
             sides = [
@@ -103,6 +105,23 @@ def run(race: Race, options: Options) -> Outcome:
             for worker in workers.values():
                 worker.kill()
     return Outcome(race, sides, failures)
+
+
+def get_ready(
+    race: Race,
+    way: str,
+    started: dict[str, Worker],
+    workers: dict[str, Worker],
+    failures: dict[str, str],
+    options: Options,
+) -> None:
+    """Wait for one that was started; it joins the workers, or the failures."""
+    worker = started.pop(way)
+    try:
+        workers[way] = worker.ready()
+    except RuntimeError as error:
+        failures[way] = str(error).strip().splitlines()[-1]
+        options.say(f"  {race.name}: PyTorch {way} cannot run: {failures[way]}")
 
 
 def check_parameters(race: Race, workers: dict[str, Worker]) -> None:

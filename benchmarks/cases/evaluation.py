@@ -35,7 +35,7 @@ def measure(spec: dict) -> dict:
     images = np.asarray(sample(now, key, SAMPLES))
     grey = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)
     # Untrained weights take the time of trained ones.
-    params = lenet.LeNet(10).init(jax.random.key(1), jax.numpy.zeros((1, *grey.shape[1:])))
+    params = lenet.LeNet(10).init(jax.random.key(1), jax.numpy.zeros((1, *grey.shape[1:])))["params"]
     classifier = lenet.Classifier(10, params, float("nan"))
     add("LeNet features", SAMPLES, lambda: lenet.apply(classifier, grey))
 

@@ -62,7 +62,7 @@ def moments_of(features, block: int = 5_000) -> Moments:
     Fréchet distance stay below 1e-6 of it (tested). float64 features are multiplied in float64.
     """
     features = np.asarray(features)
-    if features.dtype != np.float32:
+    if features.dtype != np.float32 or not len(features):
         moments = empty(features.shape[1])
         for part, mask in _padded(features, min(block, 1_000)):
             moments = update(moments, part, mask)

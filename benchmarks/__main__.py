@@ -83,7 +83,7 @@ def main(settings: Settings) -> int:
 def measured(name: str, options: races.Options) -> dict:
     """The result of a measure, from a process of its own."""
     spec = {"name": name, "repeats": options.repeats, "seconds": options.seconds}
-    worker = Worker(sys.executable, "benchmarks.measures", spec, options.cpus).ready()
+    worker = Worker(sys.executable, "benchmarks.measures", spec, options.cpus)
     return worker.facts | {"peak_mib": worker.end()}
 
 

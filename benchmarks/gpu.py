@@ -131,7 +131,7 @@ def seeds(settings: Settings, cpus: list[int], rehearsal: bool, keep) -> None:
     """16 seeds of a small GAN as one program against one: the bar is 4 times its time."""
     spec = {"name": "seeds", "seeds": 16 if not rehearsal else 3, "repeats": settings.repeats, "seconds": 0.5}
     try:
-        worker = Worker(sys.executable, "benchmarks.measures", spec, cpus).ready()
+        worker = Worker(sys.executable, "benchmarks.measures", spec, cpus)
         result = worker.facts | {"peak_mib": worker.end()}
     except RuntimeError as error:
         print(f"seeds failed: {error}")

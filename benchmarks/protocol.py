@@ -44,7 +44,13 @@ class Worker:
     """The benchmark's end: a process, which can run once it is `ready`. RuntimeError, with its last words, if not."""
 
     def __init__(
-        self, python: str, module: str, spec: dict[str, Any], cpus: list[int], environment: dict[str, str] | None = None
+        self,
+        python: str,
+        module: str,
+        spec: dict[str, Any],
+        cpus: list[int],
+        environment: dict[str, str] | None = None,
+        wait: bool = True,
     ):
         self.errors = Path(os.environ.get("TMPDIR", "/tmp")) / f"gen-jax-bench-{os.getpid()}-{id(self)}.log"
         # One thread a core for whatever counts by environment; JAX counts the cores that it may use.
@@ -60,6 +66,8 @@ class Worker:
             preexec_fn=lambda: os.sched_setaffinity(0, cpus),
         )
         self.facts: dict[str, Any] = {}
+        if wait:
+            self.ready()
 
     def ready(self) -> "Worker":
         """Wait until it can run."""

@@ -85,12 +85,13 @@ def run(race: Race, options: Options) -> Outcome:
         common = {"data": data, **options.spec}
         try:
             ours = {"experiment": race.experiment, "settings": race.settings | options.ours}
-            workers["gen_jax"] = Worker(sys.executable, "benchmarks.ours", common | ours, options.cpus).ready()
+            workers["gen_jax"] = Worker(sys.executable, "benchmarks.ours", common | ours, options.cpus)
             started: dict[str, Worker] = {}
             for way in options.ways if options.torch_python else ():
                 theirs = {"peer": race.peer, "settings": race.peer_settings | options.peers, "way": way}
                 spec = common | theirs | {"device": options.device}
-                started[way] = Worker(options.torch_python or "", "benchmarks.peers.worker", spec, options.cpus)
+                python = options.torch_python or ""
+                started[way] = Worker(python, "benchmarks.peers.worker", spec, options.cpus, wait=False)
                 if not options.together:
                     get_ready(race, way, started, workers, failures, options)
             for way in list(started):

@@ -77,6 +77,7 @@ class Paper(NamedTuple):
     published: Mapping[str, str]
     heading: str  # over the published cells
     titles: Mapping[str, str] = {}  # arm -> what the table calls it
+    remark: str = ""  # what the numbers alone do not say of the run that the repository's page shows
 
 
 Measure = Callable[[Trained], Mapping[str, float]]
@@ -325,7 +326,7 @@ def publish(
         f"`{command(script)}`: {seconds / 60:.1f} minutes of training on {hardware()}"
         + (f"; {failed} runs failed." if failed else "."),
     ]
-    text = markdown(paper, values, claims, facts)
+    text = markdown(paper, values, claims, [paper.remark, *facts] if paper.remark else facts)
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
     if config.out is not None:

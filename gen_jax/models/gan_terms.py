@@ -4,6 +4,7 @@ Each joins a function of `objectives` to what a step sees (`gan_parts.View`, `Co
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,7 @@ def r1_and_r2(weight: str = "gamma") -> Penalty:
     return Penalty(weight, lambda v: 0.5 * (penalties.r1(v.critic, v.real) + penalties.r2(v.critic, v.fake)))
 
 
-def scheduled(penalty: Penalty, schedule: Callable[[Array], Array | float]) -> Penalty:
+def scheduled(penalty: Penalty, schedule: Callable[[Array], Any]) -> Penalty:
     """The penalty times `schedule(rounds finished)`, an optax schedule: R3GAN lets gamma fall during training."""
     return Penalty(penalty.weight, lambda v: schedule(v.context.step) * penalty.function(v))
 

@@ -9,6 +9,7 @@ discriminator has judged (VAE-GAN, Larsen et al. 2016, arXiv:1512.09300). Dai & 
 second stage on MNIST; the flow and the VAE-GAN have no published row of this kind.
 Scaled down: mnist5k, convolutional networks of width 16, 16 latents, 300 steps of 64; FD-LeNet of 1,000 samples to
 the 1,000 held-out digits (decoder means, averaged weights). The same count for all: the bias is the same, too.
+Measured: see docs/reproductions.md; short runs, so distances are large and only their order says something.
 """
 
 from dataclasses import dataclass

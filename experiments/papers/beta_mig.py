@@ -22,7 +22,7 @@ from gen_jax.data import sprites
 from gen_jax.metrics import disentanglement
 from gen_jax.objectives.likelihoods import Binarization
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 POINTS = 10_000
 
@@ -52,11 +52,11 @@ PAPER = papers.Paper(
 )
 
 
-def measure(run: papers.Trained) -> dict[str, float]:
+def measure(run: measures.Trained) -> dict[str, float]:
     """MIG and active units (variance of the posterior mean above .01; Burda et al. 2016) on random sprites."""
     factors = sprites.random_factors(np.random.RandomState(0), POINTS)
-    codes = papers.codes_of(run, sprites.draw(factors))
-    elbo = papers.held_out(run)["elbo"]
+    codes = measures.codes_of(run, sprites.draw(factors))
+    elbo = measures.held_out(run)["elbo"]
     mig = disentanglement.mutual_information_gap(codes, factors)
     return {"mig": mig, "active": float((codes.var(axis=0) > 0.01).sum()), "elbo": elbo}
 

@@ -24,7 +24,7 @@ from gen_jax.nets.heads import Reconstructs
 from gen_jax.nets.layers import BatchNorm
 from gen_jax.objectives import adversarial, weights
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 Game = Literal["minimax", "non_saturating", "least_squares", "hinge", "wgan", "wgan_gp", "dragan", "began"]
 
@@ -106,7 +106,7 @@ def main(config: Table) -> None:
     how = {"grid": grid, "settings": settings, "baseline": "game=non_saturating"}
     studies = {"losses": papers.study(config, PAPER.name, part, Path(__file__), **how)}
     protocol = f"{config.data}, {config.steps} rounds of 64, FD-LeNet at equal counts to the test split, EMA weights"
-    outcome = papers.measured(studies, lambda run: {"fd": papers.fd_lenet(run)}, protocol)
+    outcome = papers.measured(studies, lambda run: {"fd": measures.fd_lenet(run)}, protocol)
     reference = "game=non_saturating"
     claims = [
         (f"{title} is no better than NS GAN", *_no_better(outcome[0], arm, reference))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def main(config: Config) -> None:
         f"{config.data}, {config.steps} steps of 20, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, raw weights, mean ± half of the 95 % interval over training seeds"
     )
-    outcome = papers.measured(studies, lambda run: papers.log_likelihood(run, config.importance_samples), protocol)
+    outcome = papers.measured(studies, lambda run: measures.log_likelihood(run, config.importance_samples), protocol)
     claims = [
         (f"NLL falls from k = {a} to k = {b}", *papers.judge(outcome[0], "nll", f"samples={b}", f"samples={a}"))
         for a, b in zip(config.k, config.k[1:], strict=False)

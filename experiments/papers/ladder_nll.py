@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def main(config: Config) -> None:
         f"{config.data}, {config.steps} steps of 32, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, EMA weights"
     )
-    outcome = papers.measured(studies, lambda run: papers.log_likelihood(run, config.importance_samples), protocol)
+    outcome = papers.measured(studies, lambda run: measures.log_likelihood(run, config.importance_samples), protocol)
     claims = [("the ladder's NLL is below the VAE's", *papers.judge(outcome[0], "nll", "ladder_vae", "vae"))]
     papers.publish(config, PAPER, "ladder_nll.py", outcome, claims, protocol)
 

@@ -20,7 +20,7 @@ from gen_jax.models.gan import gan
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def main(config: Table) -> None:
     protocol = (
         f"stacked:mnist5k at 14×14, {config.steps} rounds of 64, {config.samples} samples, last step, EMA weights"
     )
-    outcome = papers.measured(studies, lambda run: papers.stacked_modes_of(run, config.samples), protocol)
+    outcome = papers.measured(studies, lambda run: measures.stacked_modes_of(run, config.samples), protocol)
     best = "loss=relativistic,r2=True"
     claims = [
         (f"the KL of {PAPER.titles[best]} is below that of {PAPER.titles[arm]}",

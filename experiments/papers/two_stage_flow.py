@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
 from gen_jax.runs.outcome import exit_with
-from gen_jax.studies import papers
+from gen_jax.studies import measures, papers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,11 @@ PAPER = papers.Paper(
 )
 
 
-def measure(run: papers.Trained) -> dict[str, float]:
-    return {"fd": papers.fd_lenet(run), "fd_reconstructions": papers.fd_lenet(run, reconstructions=True)}
+def measure(run: measures.Trained) -> dict[str, float]:
+    return {
+        "fd": measures.fd_lenet(run),
+        "fd_reconstructions": measures.fd_lenet(run, reconstructions=True),
+    }
 
 
 def main(config: Config) -> None:

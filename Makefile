@@ -36,7 +36,7 @@ demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minute
 	@echo "Pictures: runs/demo/dcgan/samples       and   runs/demo/vae/pictures"
 
 test: .venv/installed-dev  ## every test of the default suite
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not science"
+	$(RUN) -m pytest -n 2 --dist loadgroup --durations 25 -m "not science"
 
 contract: .venv/installed-dev  ## the whole contract table: every algorithm on every backend (about half an hour)
 	$(RUN) -m pytest -n 2 --dist loadgroup tests/test_contract.py -m ""

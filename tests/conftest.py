@@ -11,11 +11,11 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
-# Of the contract test, every row runs one mapped backend, resume and its promises by default; the whole table of
-# backends runs for the foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
+# Of the contract test, every row runs one mapped backend and its promises by default; the whole table runs for the
+# foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
 WHOLE_TABLE = {"gan", "dcgan", "dcgan_dropout", "dcgan_shared_fakes", "gan_n_critic", "vae", "vae_conv", "vae_gaussian"}
 WITH_ALL = {"sngan", "sagan_projection", "biggan", "r3gan"}  # networks that take long to compile and have own tests
-BY_DEFAULT = ("test_resuming_is_bitwise", "test_what_a_model_offers_works")
+BY_DEFAULT = ("test_what_a_model_offers_works",)
 
 
 def pytest_collection_modifyitems(items):

@@ -150,7 +150,8 @@ def test_a_diverging_run_stops_with_a_reason_and_keeps_its_checkpoint(tmp_path):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "were not finite" in done.stderr
-    assert "learning rate" in done.stderr
+    assert "exploding gradients" in done.stderr
+    assert "--clip-norm" in done.stderr
 
 
 def test_a_full_disk_is_one_line(run, tmp_path):

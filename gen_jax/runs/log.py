@@ -151,7 +151,8 @@ class Events:
         from tensorboardX.summary import scalar
 
         for name, value in metrics.items():
-            self._add(step, summary=scalar(name, float(value)))
+            if math.isfinite(value):  # TensorBoard draws no others, and its writer warns of each
+                self._add(step, summary=scalar(name, float(value)))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flushed = time.monotonic()
             self._file.flush()

@@ -48,7 +48,7 @@ def stream(run_dir):
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
-@pytest.mark.parametrize("script", ["dcgan", "vae"])
+@pytest.mark.parametrize("script", ["dcgan", pytest.param("vae", marks=pytest.mark.science)])
 def test_stopped_or_killed_the_bits_are_the_same(script, tmp_path):
     run(script, tmp_path / "straight", "--steps", "40")
     run(script, tmp_path / "stopped", "--steps", "20")
@@ -70,7 +70,9 @@ def test_stopped_or_killed_the_bits_are_the_same(script, tmp_path):
     assert stream(tmp_path / "stopped") == stream(tmp_path / "straight") == stream(killed)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.science)]
+)
 def test_a_signal_saves_and_the_run_goes_on(number, status, tmp_path):
     process = subprocess.Popen(
         command("gan", tmp_path / "run", "--steps", "1000000", "--checkpoint-every", "0", "--sample-every", "0",

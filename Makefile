@@ -20,7 +20,7 @@ help:  ## this list
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 5 minutes on two cores) into runs/demo
+demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 4 minutes on two cores) into runs/demo
 	$(RUN) experiments/dcgan.py --run-dir runs/demo/dcgan --steps 3000 --width 32
 	$(RUN) experiments/vae.py --run-dir runs/demo/vae --steps 2000
 	$(RUN) -m gen_jax evaluate runs/demo/dcgan

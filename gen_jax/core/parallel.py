@@ -176,3 +176,14 @@ def place_batches(batches: dict[str, np.ndarray], layout: Layout) -> Tree:
         # pmap maps over a leading device axis of the split dimension: [K, M, B, ...] -> [K, M, N, B / N, ...].
         batches = {k: v.reshape(*v.shape[:2], layout.size, -1, *v.shape[3:]) for k, v in batches.items()}
     return jax.device_put(batches, NamedSharding(layout.mesh, PartitionSpec(None, None, DATA_AXIS)))
+
+
+def whole_rows(count: int) -> int:
+    """`count`, rounded up to a multiple of the number of devices: rows that `spread` can deal out evenly."""
+    return -(-count // len(jax.devices())) * len(jax.devices())
+
+
+def spread(rows: np.ndarray) -> Tree:
+    """An array [B, ...], B from `whole_rows`, split by row over all devices: a compiled function of it runs on all."""
+    where = layout("sharded")
+    return jax.device_put(rows, NamedSharding(where.mesh, PartitionSpec(DATA_AXIS)))

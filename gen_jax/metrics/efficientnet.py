@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gen_jax.core import parallel
 from gen_jax.core.errors import UserError, missing_package
 from gen_jax.metrics.inception import resize
 from gen_jax.metrics.torch_file import read_state_dict
@@ -165,13 +166,13 @@ def _forward(params, images):
 
 def apply(params, images: np.ndarray, batch_size: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """(features [N, 1280], logits [N, 1000]) of uint8 images [N, H, W, 1 or 3]; grey is tiled to 3 channels."""
-    size = min(batch_size, len(images))
+    size = parallel.whole_rows(min(batch_size, len(images)))
     parts = []
     for start in range(0, len(images), size):
         batch = images[start : start + size]
         rows = len(batch)
         batch = np.concatenate([batch, np.repeat(batch[:1], size - rows, axis=0)])  # one compiled shape
-        outputs = _forward(params, np.broadcast_to(batch, (*batch.shape[:3], 3)))
+        outputs = _forward(params, parallel.spread(np.broadcast_to(batch, (*batch.shape[:3], 3))))
         parts.append([np.asarray(output)[:rows] for output in outputs])
     features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
     return features, logits

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.metrics.torch_file import read_state_dict
 
@@ -254,13 +255,13 @@ def apply(params, images: np.ndarray, batch_size: int = 50) -> tuple[np.ndarray,
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise UserError(f"Inception takes uint8 images [N, H, W, 1 or 3], got {images.dtype} {list(images.shape)}")
+    size = parallel.whole_rows(min(batch_size, len(images)))
     parts = []
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
         rows = len(batch)
-        if rows < min(batch_size, len(images)):  # keep one compiled shape
-            batch = np.concatenate([batch, np.repeat(batch[:1], min(batch_size, len(images)) - rows, axis=0)])
-        outputs = _forward(params, np.broadcast_to(batch, (*batch.shape[:3], 3)))
+        batch = np.concatenate([batch, np.repeat(batch[:1], size - rows, axis=0)])  # one compiled shape
+        outputs = _forward(params, parallel.spread(np.broadcast_to(batch, (*batch.shape[:3], 3))))
         parts.append([np.asarray(output)[:rows] for output in outputs])
     features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
     return features, logits

@@ -19,7 +19,7 @@ import numpy as np
 import optax
 from flax import serialization
 
-from gen_jax.core import keys
+from gen_jax.core import keys, parallel
 from gen_jax.core.errors import UserError
 
 FEATURES = 84
@@ -138,12 +138,11 @@ def _forward(classes: int, params, images):
 
 
 def apply(classifier: Classifier, images: np.ndarray, batch_size: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """(features [N, 84], logits [N, classes]) of uint8 images [N, H, W, C], float32, a batch at a time."""
-    short = -len(images) % min(batch_size, max(len(images), 1))
-    padded = np.concatenate([images, np.repeat(images[:1], short, axis=0)])  # one compiled shape
-    size = min(batch_size, len(images))
+    """(features [N, 84], logits [N, classes]) of uint8 images [N, H, W, C], float32, in batches on all devices."""
+    size = parallel.whole_rows(min(batch_size, max(len(images), 1)))
+    padded = np.concatenate([images, np.repeat(images[:1], -len(images) % size, axis=0)])  # one compiled shape
     parts = [
-        jax.device_get(_forward(classifier.classes, classifier.params, padded[start : start + size]))
+        jax.device_get(_forward(classifier.classes, classifier.params, parallel.spread(padded[start : start + size])))
         for start in range(0, len(padded), size)
     ]
     features, logits = (np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import features, frechet, lenet
 
@@ -129,3 +130,14 @@ def test_five_thousand_digits_reach_97_percent():
     held_out = np.arange(5000) % 5 == 0  # the set is ordered by class
     trained = lenet.train_classifier(images[~held_out], labels[~held_out], images[held_out], labels[held_out])
     assert trained.test_accuracy >= 0.97
+
+
+def test_every_device_embeds_its_rows(trained, digits):
+    """Seven images on four devices: dealt out two each (one made up), and the features of one device."""
+    images = digits[2][:7]
+    rows = parallel.spread(np.zeros((parallel.whole_rows(7), 3)))
+    assert [shard.data.shape for shard in rows.addressable_shards] == [(2, 3)] * 4
+    features, logits = lenet.apply(trained, images)
+    alone = lenet._forward(trained.classes, trained.params, images)
+    np.testing.assert_allclose(features, alone[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(logits, alone[1], rtol=1e-5, atol=1e-5)

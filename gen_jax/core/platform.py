@@ -51,10 +51,14 @@ def configure(deterministic: bool = False) -> None:
         missing = [flag for flag in DETERMINISTIC.split() if flag not in chosen]
         os.environ["XLA_FLAGS"] = " ".join(filter(None, [chosen, *missing]))
     if jax.config.values["jax_compilation_cache_dir"] is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(root / "gen_jax" / "xla" / _machine()))
+        jax.config.update("jax_compilation_cache_dir", str(user_cache() / "xla" / _machine()))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def user_cache() -> Path:
+    """~/.cache/gen_jax, or where XDG_CACHE_HOME puts it; it need not exist yet."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax"
 
 
 def _cpu_only() -> bool:

@@ -90,7 +90,7 @@ def evenly(size: int, most: int) -> np.ndarray:
 def subset(split: Split, indices: np.ndarray) -> Split:
     """The given examples of a split, renumbered from 0."""
     if split.arrays is not None:
-        return in_memory({name: a[indices] for name, a in split.arrays.items()})
+        return in_memory(split.read(indices))  # not from `arrays`, which may be on the device
     return Split(len(indices), lambda i: split.read(indices[i]), round(split.nbytes * len(indices) / split.size))
 
 

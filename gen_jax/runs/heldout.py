@@ -25,14 +25,14 @@ def evaluator(algorithm: Algorithm, seed: int, batch_size: int = 250) -> Evaluat
     root = keys.named(jax.random.key(seed), "held-out")
 
     def run(weights: Weights, hyper: Mapping[str, Array], split: Any) -> dict[str, np.ndarray]:
-        parts: list[dict[str, np.ndarray]] = []
+        parts = []  # on the device: a batch is read while the one before it is computed
         for number, start in enumerate(range(0, split.size, batch_size)):
             wanted = np.arange(start, min(start + batch_size, split.size))
             filled = np.resize(wanted, batch_size)
             batch = to_batch(split.read(filled))
-            values = compiled(weights, hyper, batch, jax.random.fold_in(root, number))
-            parts.append({name: np.asarray(value)[: len(wanted)] for name, value in values.items()})
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            parts.append((compiled(weights, hyper, batch, jax.random.fold_in(root, number)), len(wanted)))
+        names = parts[0][0]
+        return {name: np.concatenate([np.asarray(part[name])[:count] for part, count in parts]) for name in names}
 
     return run
 

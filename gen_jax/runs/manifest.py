@@ -1,6 +1,7 @@
 """manifest.json: where a run's numbers come from. Command, code, packages, machine, flags, data, sizes and times."""
 
 import datetime
+import functools
 import os
 import platform
 import shlex
@@ -122,6 +123,7 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in rows if value]
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of the packages that matter, without those that are not installed."""
     found = {}

@@ -4,7 +4,6 @@ Every function takes a run that `open_trained` has rebuilt, and keys of its own,
 """
 
 import functools
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from gen_jax.data.feed import to_batch
 from gen_jax.data.source import whole
 from gen_jax.metrics import features, frechet, modes
 from gen_jax.runs import checkpoint, folder, heldout
+from gen_jax.runs.evaluation.extractors import base_of, lenet_of
 from gen_jax.runs.settings import from_json
 from gen_jax.studies.study import load_script
 
@@ -93,23 +93,16 @@ REFERENCES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], frechet.Moments]
 def _lenet(source: Any) -> tuple[Callable[[np.ndarray], np.ndarray], frechet.Moments]:
     """(images -> the 84 features of the LeNet that was trained on this source, moments of its test images)."""
     if source.fingerprint not in REFERENCES:
-        apply = classifier(source).apply
+        apply = lenet_of(source, source.name).apply
         REFERENCES[source.fingerprint] = apply, frechet.moments_of(apply(whole(source.test)["image"]))
     return REFERENCES[source.fingerprint]
-
-
-def classifier(source: Any) -> features.Extractor:
-    """The LeNet of this source: trained here on its training split, or read back from the cache."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax" / "features"
-    train, test = ((part["image"], part["label"]) for part in (whole(source.train), whole(source.test)))
-    return features.trained(source.name, source.fingerprint, train, test, root)
 
 
 def stacked_modes_of(trained: Trained, count: int) -> dict[str, float]:
     """Modes (of 1,000) and KL to uniform of `count` samples of a stacked source, each channel read by the LeNet of the
     source that was stacked (PacGAN, Lin et al. 2018, section 4.2)."""
-    base = _source(trained.config.data.partition(":")[2], trained.config.data_dir, trained.config.image_size, None)
-    logits = classifier(base).logits
+    base = base_of(trained.config)
+    logits = lenet_of(base, base.name).logits
     assert logits is not None
     images = samples_of(trained, count)
     report = modes.stacked_modes(np.stack([logits(images[..., i : i + 1]) for i in range(images.shape[-1])], axis=1))

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from gen_jax.core.platform import user_cache
 from gen_jax.runs.files import atomic_write_bytes, plain
 
 
 def cache_dir() -> Path:
     """The folder; it need not exist yet."""
     chosen = os.environ.get("GEN_JAX_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax"
+    return Path(chosen).expanduser() if chosen else user_cache()
 
 
 def inception_path() -> Path:

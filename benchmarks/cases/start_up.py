@@ -18,6 +18,7 @@ CHILD = """
 import time; began = time.perf_counter()
 import json, sys
 from benchmarks import ours
+from gen_jax.core.platform import configure
 configure()
 imported = time.perf_counter()
 experiment, chosen = json.loads(sys.argv[1])
@@ -40,7 +41,7 @@ def measure(spec: dict) -> dict:
         for cache_state, found in (("cold", runs[0]), ("warm", warm)):
             imports, built, compiled, total = found
             rest = total - imports - built - compiled
-            cells = (imports, built, compiled, rest, imports and rest + compiled, total)
+            cells = (imports, built, compiled, rest, compiled + rest, total)
             rows.append([f"{name}, {cache_state} cache", *(f"{seconds:.1f}" for seconds in cells)])
     columns = ["", "imports", "data and initial state", "program", "first round", "program and first round", "all"]
     notes = ["The cache is the project's compilation cache: cold is empty, warm what the cold run left (median of 3)."]

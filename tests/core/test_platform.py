@@ -11,6 +11,7 @@ from gen_jax.core import platform
 from gen_jax.runs.manifest import flags
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type=dot"
+SINGLE = "--xla_cpu_multi_thread_eigen=false"
 SHOW = """
 import os
 from gen_jax.core import platform
@@ -36,13 +37,16 @@ def started(**environment):
 
 def test_flags_and_cache_of_a_fresh_process(tmp_path):
     flags, cache, seconds, _ = started(JAX_PLATFORMS="cpu", HOME=str(tmp_path))
-    assert flags == FLAG
+    assert flags == (f"{FLAG} {SINGLE}" if platform.usable_cores() <= 2 else FLAG)
     assert cache.startswith(str(tmp_path / ".cache" / "gen_jax" / "xla"))
     assert float(seconds) == 0.5
 
 
 def test_a_persons_own_settings_stay():
-    own = "--xla_force_host_platform_device_count=2 --xla_cpu_experimental_ynn_fusion_type=invalid"
+    own = (
+        "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=true "
+        "--xla_cpu_experimental_ynn_fusion_type=invalid"
+    )
     flags, cache, seconds, devices = started(
         JAX_PLATFORMS="cpu",
         XLA_FLAGS=own,
@@ -58,12 +62,20 @@ def test_a_persons_own_settings_stay():
 )
 def test_flags_only_for_versions_that_were_tried(monkeypatch, version, known):
     monkeypatch.setattr(metadata, "version", lambda package: version)
-    assert platform.cpu_flags() == (FLAG if known else "")
+    assert list(platform.cpu_flags(cores=16).items()) == ([tuple(FLAG.split("="))] if known else [])
+
+
+@pytest.mark.parametrize(("cores", "single"), [(1, True), (2, True), (3, False), (64, False)])
+def test_operations_stay_on_one_thread_where_cores_are_few(monkeypatch, cores, single):
+    monkeypatch.setattr(metadata, "version", lambda package: "0.10.2")
+    found = [f"{flag}={value}" for flag, value in platform.cpu_flags(cores).items()]
+    assert found == [FLAG, *([SINGLE] if single else [])]
 
 
 @pytest.mark.parametrize(("asked", "added"), [("cpu", True), ("cuda,cpu", False), ("tpu", False)])
 def test_no_cpu_flag_where_an_accelerator_compiles(monkeypatch, asked, added):
     monkeypatch.setattr(platform, "_asked", lambda: asked)
+    monkeypatch.setattr(platform, "usable_cores", lambda: 8)
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
@@ -74,7 +86,7 @@ def test_no_cpu_flag_where_an_accelerator_compiles(monkeypatch, asked, added):
 @pytest.mark.parametrize(("asked", "added"), [("cpu", ""), ("cuda,cpu", platform.DETERMINISTIC)])
 def test_determinism_is_for_what_may_be_a_gpu(monkeypatch, asked, added):
     monkeypatch.setattr(platform, "_asked", lambda: asked)
-    monkeypatch.setattr(platform, "cpu_flags", lambda: "")
+    monkeypatch.setattr(platform, "cpu_flags", lambda cores: {})
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")

@@ -10,12 +10,10 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
 
 from gen_jax.core import axis, keys
 from gen_jax.core.errors import UserError
 from gen_jax.nets import conv as ops
-from gen_jax.nets.channels import channel_sum, spread
 from gen_jax.nets.spectral import SpectralNorm
 
 Initializer: TypeAlias = Callable[..., jax.Array]  # (key, shape, dtype) -> array
@@ -70,9 +68,7 @@ class Conv(nn.Module):
         if self.spectral:
             kernel = SpectralNorm(name="spectral")(kernel, train)
         y = ops.conv(x.astype(self.dtype), kernel.astype(self.dtype), self.stride)
-        if self.use_bias:
-            y = y + spread(self.param("bias", self.bias_init, (self.features,)).astype(self.dtype), y)
-        return y
+        return y + self.param("bias", self.bias_init, (self.features,)).astype(self.dtype) if self.use_bias else y
 
 
 class ConvTranspose(nn.Module):
@@ -97,17 +93,13 @@ class ConvTranspose(nn.Module):
         if self.spectral:
             kernel = SpectralNorm(name="spectral")(kernel.swapaxes(2, 3), train).swapaxes(2, 3)
         y = ops.conv_transpose(x.astype(self.dtype), kernel.astype(self.dtype), self.stride)
-        if self.use_bias:
-            y = y + spread(self.param("bias", self.bias_init, (self.features,)).astype(self.dtype), y)
-        return y
+        return y + self.param("bias", self.bias_init, (self.features,)).astype(self.dtype) if self.use_bias else y
 
 
 class BatchNorm(nn.Module):
     """Batch normalisation over the *global* batch on every backend (Ioffe & Szegedy 2015), PyTorch's constants.
 
-    x [..., C] -> the same shape in `dtype`. Statistics are float32 whatever `dtype`; running variance is the biased
-    one, where PyTorch keeps the unbiased. Parameters and variables are named as in Flax's layer, whose arithmetic this
-    is, with `channel_sum`s.
+    Statistics are float32 whatever `dtype`; running variance is the biased one, where PyTorch keeps the unbiased.
     """
 
     dtype: Any = jnp.float32
@@ -116,29 +108,19 @@ class BatchNorm(nn.Module):
     epsilon: float = 1e-5
     use_scale: bool = True
 
-    @nn.compact
+    def setup(self):
+        self.norm = nn.BatchNorm(
+            axis_name=axis.name(),
+            dtype=self.dtype,
+            scale_init=self.scale_init,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            use_scale=self.use_scale,
+        )
+        nn.share_scope(self, self.norm)
+
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        size, wide = (x.shape[-1],), x.astype(jnp.float32)
-        running_mean = self.variable("batch_stats", "mean", jnp.zeros, size)
-        running_var = self.variable("batch_stats", "var", jnp.ones, size)
-        if train:
-            count = x.size // x.shape[-1]
-            mean, square = axis.pmean((channel_sum(wide) / count, channel_sum(wide * wide) / count))
-            var = jnp.maximum(square - mean * mean, 0.0)
-            if not self.is_initializing():
-                running_mean.value = self.momentum * running_mean.value + (1 - self.momentum) * mean
-                running_var.value = self.momentum * running_var.value + (1 - self.momentum) * var
-        else:
-            mean, var = running_mean.value, running_var.value
-        gain = lax.rsqrt(var + self.epsilon)
-        if self.use_scale:
-            gain = gain * self.param("scale", self.scale_init, size)
-        bias = self.param("bias", nn.initializers.zeros_init(), size)
-        # (x - mean) · gain + bias. Its gradient to the mean would be one more sum over all positions; about a constant
-        # with the mean's value it is that of the bias, and the value is the same.
-        centre = lax.stop_gradient(mean)
-        shift = bias - (mean - centre) * gain
-        return ((wide - spread(centre, wide)) * spread(gain, wide) + spread(shift, wide)).astype(self.dtype)
+        return self.norm(x, use_running_average=not train)
 
 
 class LayerNorm(nn.Module):

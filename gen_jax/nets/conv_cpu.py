@@ -8,8 +8,9 @@ slower inside a loop, where training steps run: so arrays are transposed first, 
 - The input gradient of a strided convolution dilates g with zeros and multiplies most of them. Instead it is a dense
   stride-1 convolution of g to the s × s phases of the image, then depth-to-space; on small maps, or for thin images,
   one matrix product to all taps, which are then added where they overlap.
-- 4×4 kernels with stride 2 and 3×3 kernels with stride 1 on wide maps take Winograd's algorithm (`winograd`): 9 or 16
-  matrix products where the sum has 16 or 36, at the precision of float32.
+- 4×4 kernels with stride 2, on batches that are not too large for the memory, and 3×3 kernels with stride 1, on wide
+  maps, take Winograd's algorithm (`winograd`): 9 or 16 matrix products where the sum has 16 or 36, at the precision of
+  float32.
 - Other weight gradients at stride 1 are a matrix product for each tap.
 - Convolutions to or from very few channels (pixels) are one matrix product over taps of the thin side.
 """
@@ -26,6 +27,7 @@ from gen_jax.nets.conv_plain import LAYOUT, Padding, plain_conv
 THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
 WIDE = 64  # channels on both sides from which Winograd's products are large enough to be fast
 DEAR = 2**27  # multiply-adds from which they save more time than they take to compile
+LARGE = 3 * 2**20  # numbers of an image batch from which a strided layer's transforms cost the memory what they save
 SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
 
 
@@ -83,6 +85,7 @@ def _tiled(image: tuple[int, ...], kernel: tuple[int, ...], stride: int, padding
         and all(size % tile == 0 and size > 0 for size in (rows, columns))
         and padding == ((1, 1), (1, 1))
         and min(inputs, kernel[3]) >= WIDE
+        and (stride == 1 or prod(image) < LARGE)
         and count * (rows // stride) * (columns // stride) * prod(kernel) >= DEAR
     )
 

@@ -8,9 +8,9 @@ slower inside a loop, where training steps run: so arrays are transposed first, 
 - The input gradient of a strided convolution dilates g with zeros and multiplies most of them. Instead it is a dense
   stride-1 convolution of g to the s × s phases of the image, then depth-to-space; on small maps, or for thin images,
   one matrix product to all taps, which are then added where they overlap.
-- 4×4 kernels with stride 2, on batches that are not too large for the memory, and 3×3 kernels with stride 1, on wide
-  maps, take Winograd's algorithm (`winograd`): 9 or 16 matrix products where the sum has 16 or 36, at the precision of
-  float32.
+- 4×4 kernels with stride 2 and 3×3 kernels with stride 1, on wide maps, take Winograd's algorithm (`winograd`): 9 or
+  16 matrix products where the sum has 16 or 36, at the precision of float32. Except for strided convolutions of large
+  images: there the transforms cost the memory what the products save.
 - Other weight gradients at stride 1 are a matrix product for each tap.
 - Convolutions to or from very few channels (pixels) are one matrix product over taps of the thin side.
 """
@@ -27,13 +27,13 @@ from gen_jax.nets.conv_plain import LAYOUT, Padding, plain_conv
 THIN = 4  # channels up to which a map is narrow enough that gathering all its taps costs less than it saves
 WIDE = 64  # channels on both sides from which Winograd's products are large enough to be fast
 DEAR = 2**27  # multiply-adds from which they save more time than they take to compile
-LARGE = 3 * 2**20  # numbers of an image batch from which a strided layer's transforms cost the memory what they save
+LARGE = 3 * 2**20  # numbers of an image batch from which a strided convolution's transforms cost what they save
 SMALL = 8  # up to this many rows of g, adding up the taps is cheaper than the border of the phase convolution
 
 
 def conv(x: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding) -> jax.Array:
     """x [B, H, W, I], kernel [kh, kw, I, O] -> y [B, h, w, O]."""
-    if _tiled(x.shape, kernel.shape, stride, padding, x.dtype):
+    if _tiled(x.shape, kernel.shape, stride, padding, x.dtype) and not (stride == 2 and x.size >= LARGE):
         return (winograd.conv4 if stride == 2 else winograd.conv3)(_pad(x, padding), kernel)
     if stride == 1 and kernel.shape[3] <= THIN < kernel.shape[2] and kernel.shape[0] > 1:
         mirrored, borders = jnp.flip(kernel, (0, 1)).swapaxes(2, 3), _mirrored(padding, kernel.shape)
@@ -41,6 +41,10 @@ def conv(x: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding) -> j
         rows, columns = kernel.shape[:2]
         size = (x.shape[1] + above + below - rows + 1, x.shape[2] + left + right - columns + 1)
         return _overlap_add(x, mirrored, 1, borders, size)
+    if stride > 1 and _gathers(kernel.shape, stride):
+        flat = kernel.reshape(-1, kernel.shape[3])
+        taps = _taps(x, stride, padding, (kernel.shape[0], kernel.shape[1]))
+        return jnp.einsum("bhwk,ko->bhwo", taps, flat, preferred_element_type=jnp.float32).astype(x.dtype)
     return plain_conv(x, kernel, stride=stride, padding=padding)
 
 
@@ -48,10 +52,9 @@ def input_grad(g: jax.Array, kernel: jax.Array, *, stride: int, padding: Padding
     """g [B, h, w, O], kernel [kh, kw, I, O] -> the gradient to the input of `size`, [B, H, W, I]."""
     image = (g.shape[0], *size, kernel.shape[2])
     if _tiled(image, kernel.shape, stride, padding, g.dtype):
-        g = _pad(g, ((1, 1), (1, 1)))
         if stride == 2:
             return winograd.input_grad4(g, kernel)
-        return winograd.conv3(g, jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
+        return winograd.conv3(_pad(g, padding), jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
     thin = kernel.shape[2] <= THIN < kernel.shape[3] and kernel.shape[0] > 1
     if thin or (stride > 1 and g.shape[1] <= SMALL):
         return _overlap_add(g, kernel, stride, padding, size)
@@ -66,10 +69,10 @@ def weight_grad(x: jax.Array, g: jax.Array, *, stride: int, padding: Padding, wi
     inputs, outputs = x.shape[3], g.shape[3]
     if _tiled(x.shape, (*window, inputs, outputs), stride, padding, x.dtype):
         return (winograd.weight_grad4 if stride == 2 else winograd.weight_grad3)(_pad(x, padding), g)
-    if stride == 1 and inputs <= THIN < outputs:
-        return _tap_product(x, g, padding, window)
+    if _gathers((*window, inputs, outputs), stride):
+        return _tap_product(x, g, stride, padding, window)
     if stride == 1 and outputs <= THIN < inputs:
-        return jnp.flip(_tap_product(g, x, _mirrored(padding, window), window), (0, 1)).swapaxes(2, 3)
+        return jnp.flip(_tap_product(g, x, 1, _mirrored(padding, window), window), (0, 1)).swapaxes(2, 3)
     if stride == 1:
         return _products_by_tap(x, g, padding, window)
     return _strided_weight_grad(x, g, stride, padding, window)
@@ -85,7 +88,6 @@ def _tiled(image: tuple[int, ...], kernel: tuple[int, ...], stride: int, padding
         and all(size % tile == 0 and size > 0 for size in (rows, columns))
         and padding == ((1, 1), (1, 1))
         and min(inputs, kernel[3]) >= WIDE
-        and (stride == 1 or prod(image) < LARGE)
         and count * (rows // stride) * (columns // stride) * prod(kernel) >= DEAR
     )
 
@@ -167,10 +169,25 @@ def _overlap_add(g: jax.Array, kernel: jax.Array, stride: int, padding: Padding,
     return _unphase(jnp.asarray(grid, g.dtype), stride, padding, size)
 
 
-def _tap_product(x: jax.Array, g: jax.Array, padding: Padding, window: tuple[int, int]) -> jax.Array:
-    """Weight gradient of a stride-1 convolution as one matrix product of all taps of x with g."""
-    rows, columns = g.shape[1:3]
-    padded = _pad(x, padding)
-    taps = [padded[:, a : a + rows, b : b + columns] for a in range(window[0]) for b in range(window[1])]
-    product = jnp.einsum("bhwk,bhwo->ko", jnp.concatenate(taps, -1), g, preferred_element_type=jnp.float32)
+def _gathers(kernel: tuple[int, ...], stride: int) -> bool:
+    """Whether all taps of a thin image are gathered: at a stride not of one channel, where XLA would draw a
+    binarisation's noise anew for every tap."""
+    _, columns, inputs, outputs = kernel
+    return (1 if stride == 1 else 2) <= inputs <= THIN < outputs and columns % stride == 0
+
+
+def _taps(x: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
+    """[B, H, W, I] -> [B, h, w, kh·kw·I], what each output sees; columns of one stride stay together."""
+    x = _pad(x, padding)
+    rows, columns = ((full - taps) // stride + 1 for full, taps in zip(x.shape[1:3], window, strict=True))
+    across, down = window[1] // stride, stride * (rows - 1) + 1
+    x = x[:, :, : stride * (columns + across - 1)].reshape(*x.shape[:2], -1, stride * x.shape[3])
+    cuts = [x[:, a : a + down : stride, b : b + columns] for a in range(window[0]) for b in range(across)]
+    return jnp.concatenate(cuts, -1)
+
+
+def _tap_product(x: jax.Array, g: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
+    """Weight gradient as one matrix product of all taps of x with g."""
+    taps = _taps(x, stride, padding, window)
+    product = jnp.einsum("bhwk,bhwo->ko", taps, g, preferred_element_type=jnp.float32)
     return product.reshape(*window, x.shape[3], g.shape[3]).astype(x.dtype)

@@ -58,22 +58,32 @@ def conv4(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
-    """g [B, n + 2, m + 2, K] (zeros around it), kernel [4, 4, C, K] -> the gradient to an image, [B, 2n, 2m, C].
+    """g [B, n, m, K], kernel [4, 4, C, K] -> the gradient to an image, [B, 2n, 2m, C], that `conv4` read with a border.
 
-    The image's even rows see taps 3 and 1 of rows i - 1 and i, its odd rows taps 2 and 0 of rows i and i + 1: four
-    correlations of two taps, of which neighbours share terms of g (XLA computes equal ones once).
+    `conv4` backwards, line by line: cotangents to terms, one product a term and row phase to both column phases, and
+    back to the rows and columns that a tile read, of which neighbours share the outermost.
     """
-    grid = _grid(g.shape[1] - 2, g.shape[2] - 2)
-    image: Elements = [[g] * 4 for _ in range(4)]
-    for down in range(2):
-        for right in range(2):
-            filters = _transform(FILTER[2], kernel[3 - down :: -2, 3 - right :: -2].swapaxes(2, 3))
-            data = _all_terms(DATA[2], g, grid, down, right)
-            outputs = _transform_back(OUTPUT[2], [_product(v, filters[k]) for k, v in enumerate(data)])
-            for a in range(2):
-                for b in range(2):
-                    image[2 * a + down][2 * b + right] = outputs[a][b]
-    return _image(image, g.shape[0], grid).astype(g.dtype)
+    count, height, width, outputs = g.shape
+    inputs, grid = kernel.shape[2], _grid(height, width)
+    cuts = [[g[:, a::2, b::2].reshape(-1, outputs) for b in range(2)] for a in range(2)]
+    cotangents = [term for line in _combine(OUTPUT[2].T, cuts) for term in line]
+    parts = kernel.reshape(2, 2, 2, 2 * inputs, outputs)  # [taps, row phase, taps, 2C, K]
+    pairs: list[Elements] = []
+    for p in range(2):
+        filters = _transform(FILTER[2], parts[:, p])
+        products = [_product(v, filters[k].T) for k, v in enumerate(cotangents)]
+        pairs.append(_transform_back(DATA[2].T, products))
+
+    def at(row: Place, column: Place) -> jax.Array:
+        part = pairs[row.phase][row.line][column.line][:, column.phase * inputs : (column.phase + 1) * inputs]
+        tiles = part.reshape(count, grid.rows, grid.columns, inputs)
+        return _neighbour(tiles, row.tile, column.tile).reshape(-1, inputs)
+
+    image = [
+        [_sum([(1, at(row, column)) for row in rows for column in columns]) for columns in BORDERED]
+        for rows in BORDERED
+    ]
+    return _image(image, count, grid).astype(g.dtype)
 
 
 def weight_grad3(x: jax.Array, g: jax.Array) -> jax.Array:
@@ -112,6 +122,28 @@ class Grid(NamedTuple):
     row_step: int = 1
 
 
+class Place(NamedTuple):
+    """A row (or column) of what a tile reads of one phase; the tile itself, the one before (-1) or the next (1)."""
+
+    phase: int
+    line: int
+    tile: int
+
+
+# The four rows of the image inside its border that belong to a tile: its rows of phase 1, 0, 1, 0.
+BORDERED = (
+    (Place(1, 0, 0), Place(1, 2, -1)),
+    (Place(0, 1, 0),),
+    (Place(1, 1, 0),),
+    (Place(0, 2, 0), Place(0, 0, 1)),
+)
+
+
+def _neighbour(x: jax.Array, down: int, right: int) -> jax.Array:
+    """x [B, rows, columns, C] -> at every tile the value of the one so far down and right; 0 beyond the edge."""
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (-down, down, 0), (-right, right, 0), (0, 0, 0)))
+
+
 def _grid(height: int, width: int) -> Grid:
     return Grid(height // 2, width // 2)
 
@@ -123,8 +155,8 @@ def _column_pairs(x: jax.Array) -> tuple[jax.Array, Grid]:
     return pairs, Grid((height - 2) // 4, (width - 2) // 4, row_step=2)
 
 
-def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down=0, right=0) -> Callable[[jax.Array], jax.Array]:
-    """Term k of the tiles of x under `matrix` in both directions, [tiles, C]; tiles start at (down, right)."""
+def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0) -> Callable[[jax.Array], jax.Array]:
+    """Term k of the tiles of x under `matrix` in both directions, [tiles, C]; tiles start at row `down`."""
     size = len(matrix)
     places, weights = zip(*map(_two_entries, matrix), strict=True)
     places, weights = jnp.asarray(places, jnp.int32), jnp.asarray(weights, x.dtype)
@@ -136,7 +168,7 @@ def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down=0, right=0) -> Cal
         total = None
         for a in range(2):
             for b in range(2):
-                start = (0, grid.row_step * places[i, a] + down, places[j, b] + right, 0)
+                start = (0, grid.row_step * places[i, a] + down, places[j, b], 0)
                 cut = lax.dynamic_slice(x, start, (x.shape[0], height, width, x.shape[3]))
                 part = weights[i, a] * weights[j, b] * cut[:, :: 2 * grid.row_step, ::2]
                 total = part if total is None else total + part
@@ -146,13 +178,13 @@ def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down=0, right=0) -> Cal
     return term
 
 
-def _all_terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0, right: int = 0) -> list[jax.Array]:
+def _all_terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0) -> list[jax.Array]:
     """Every term as by `_terms`, written out."""
     height, width = grid.row_step * (2 * grid.rows - 2) + 1, 2 * grid.columns - 1
 
     def corner(a: int, b: int) -> jax.Array:
-        top, left = grid.row_step * a + down, b + right
-        cut = x[:, top : top + height : 2 * grid.row_step, left : left + width : 2]
+        top = grid.row_step * a + down
+        cut = x[:, top : top + height : 2 * grid.row_step, b : b + width : 2]
         return cut.reshape(-1, x.shape[3])
 
     size = matrix.shape[1]

@@ -5,9 +5,9 @@ Gray 2016, arXiv:1509.09308), in each direction. With r = 2 and 3 the transforms
 so float32 keeps its precision (errors stay near one part in 10^6). Each product of the minimal algorithm is one matrix
 product of [tiles, channels] with [channels, channels], which is what a CPU does best.
 
-Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Filter
-gradients compute their terms in a loop, which compiles in a fifth of the time and runs as fast; for the other two faces
-a loop costs half of what the algorithm gains, so their terms are written out.
+Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Terms
+are written out; in a loop they compile in a fifth of the time but cost a tenth more (filter gradients, where the 16
+terms of 3×3 kernels are in one) to a half more (the other two faces).
 """
 
 from collections.abc import Callable, Sequence
@@ -65,8 +65,7 @@ def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
     """
     count, height, width, outputs = g.shape
     inputs, grid = kernel.shape[2], _grid(height, width)
-    cuts = [[g[:, a::2, b::2].reshape(-1, outputs) for b in range(2)] for a in range(2)]
-    cotangents = [term for line in _combine(OUTPUT[2].T, cuts) for term in line]
+    cotangents = _all_terms(OUTPUT[2].T, g, grid)
     parts = kernel.reshape(2, 2, 2, 2 * inputs, outputs)  # [taps, row phase, taps, 2C, K]
     pairs: list[Elements] = []
     for p in range(2):
@@ -97,15 +96,13 @@ def weight_grad3(x: jax.Array, g: jax.Array) -> jax.Array:
 def weight_grad4(x: jax.Array, g: jax.Array) -> jax.Array:
     """x [B, 2n + 2, 2m + 2, C], g [B, n, m, K] -> the gradient to the kernel of `conv4`, [4, 4, C, K]."""
     pairs, grid = _column_pairs(x)
-    phases = [_terms(DATA[2], pairs, grid, down=p) for p in range(2)]
-    cotangents = _terms(OUTPUT[2].T, g, _grid(*g.shape[1:3]))
-
-    def term(k: jax.Array) -> tuple[jax.Array, jax.Array]:
-        slope = cotangents(k)
-        return _outer(phases[0](k), slope), _outer(phases[1](k), slope)
-
-    found = jnp.stack([_stack(_transform_back(FILTER[2].T, part)) for part in lax.map(term, jnp.arange(9))], axis=1)
-    return found.reshape(4, 4, x.shape[3], g.shape[3]).astype(x.dtype)  # from [2, row phase, 2, column phase · C, K]
+    cotangents = _all_terms(OUTPUT[2].T, g, _grid(*g.shape[1:3]))
+    found: list[jax.Array] = []
+    for p in range(2):
+        terms = [_outer(v, u) for v, u in zip(_all_terms(DATA[2], pairs, grid, down=p), cotangents, strict=True)]
+        found.append(_stack(_transform_back(FILTER[2].T, terms)))
+    whole = jnp.stack(found, axis=1)  # [taps, row phase, taps, 2C, K]
+    return whole.reshape(4, 4, x.shape[3], g.shape[3]).astype(x.dtype)
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
@@ -155,22 +152,21 @@ def _column_pairs(x: jax.Array) -> tuple[jax.Array, Grid]:
     return pairs, Grid((height - 2) // 4, (width - 2) // 4, row_step=2)
 
 
-def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0) -> Callable[[jax.Array], jax.Array]:
-    """Term k of the tiles of x under `matrix` in both directions, [tiles, C]; tiles start at row `down`."""
+def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid) -> Callable[[jax.Array], jax.Array]:
+    """Term k of the tiles of x under `matrix` in both directions, [tiles, C]."""
     size = len(matrix)
     places, weights = zip(*map(_two_entries, matrix), strict=True)
     places, weights = jnp.asarray(places, jnp.int32), jnp.asarray(weights, x.dtype)
-    height = grid.row_step * (2 * grid.rows - 2) + 1
-    width = 2 * grid.columns - 1
+    height, width = 2 * grid.rows - 1, 2 * grid.columns - 1
 
     def term(k: jax.Array) -> jax.Array:
         i, j = k // size, k % size
         total = None
         for a in range(2):
             for b in range(2):
-                start = (0, grid.row_step * places[i, a] + down, places[j, b], 0)
+                start = (0, places[i, a], places[j, b], 0)
                 cut = lax.dynamic_slice(x, start, (x.shape[0], height, width, x.shape[3]))
-                part = weights[i, a] * weights[j, b] * cut[:, :: 2 * grid.row_step, ::2]
+                part = weights[i, a] * weights[j, b] * cut[:, ::2, ::2]
                 total = part if total is None else total + part
         assert total is not None
         return total.reshape(-1, x.shape[3])

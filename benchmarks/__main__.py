@@ -24,6 +24,8 @@ from benchmarks import machine, races, report
 from benchmarks.cases import MEASURES, RACES
 from benchmarks.protocol import ROOT, Worker
 
+MEASURE_SECONDS = 2.0  # about how long a turn lasts where this project runs alone
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -31,8 +33,8 @@ class Settings:
     """which; see --list"""
     repeats: int = 7
     """turns of each side; the figures are medians"""
-    seconds: float = 2.0
-    """about how long a turn lasts; one round at least"""
+    seconds: float = 8.0
+    """about how long a turn of a race lasts; one round at least"""
     cpus: tuple[int, ...] = ()
     """cores for both sides"""
     ways: tuple[str, ...] = ("eager", "compiled")
@@ -82,7 +84,7 @@ def main(settings: Settings) -> int:
 
 def measured(name: str, options: races.Options) -> dict:
     """The result of a measure, from a process of its own."""
-    spec = {"name": name, "repeats": options.repeats, "seconds": options.seconds}
+    spec = {"name": name, "repeats": options.repeats, "seconds": MEASURE_SECONDS}
     worker = Worker(sys.executable, "benchmarks.measures", spec, options.cpus)
     return worker.facts | {"peak_mib": worker.end()}
 

@@ -12,6 +12,7 @@ import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,9 @@ class Checkpoints:
     policy: "_LastAndBest"
     manager: Any  # orbax CheckpointManager; None when the folder is only looked at
     warn: Callable[[str], None]
+    # Orbax tells a failed save once to each thread that waits for it: so one thread does all the waiting.
+    writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"))
+    pending: list[Future] = field(default_factory=list)  # the save that is being handed to Orbax, if any
 
     def save(self, state: State, step: int, metrics: Mapping[str, float] | None = None) -> None:
         """Copy the state to the host, then write it in the background; the state may be donated once this returns.
@@ -82,8 +86,6 @@ class Checkpoints:
         Waits for the save before, and raises `UserError` if that one failed (full disk, no permission). Checkpoints
         of this step and later ones belong to a future that was given up (a damaged one was fallen back from): they go.
         """
-        from orbax.checkpoint import args
-
         if self.manager is None:
             raise ValueError("these checkpoints were opened with writable=False")
         self.wait()
@@ -92,25 +94,25 @@ class Checkpoints:
                 if later in self.manager.all_steps():
                     self.manager.delete(later)
                 shutil.rmtree(self.folder / str(later), ignore_errors=True)  # too damaged for Orbax to know it
-            record, arrays = leaves.take(state)
-            meta = {"step": step, "digest": leaves.digest_of(record, arrays), "leaves": record}
-            self.policy.values[step] = meta["metrics"] = _finite(metrics)
-            tree = leaves.nest(record, arrays)
-            items = args.Composite(state=args.StandardSave(tree), meta=args.JsonSave(meta))
-            self.manager.save(step, args=items, force=True)
+            self.policy.values[step] = _finite(metrics)
+            self.pending.append(self.writer.submit(self._hand_over, step, *leaves.take(state)))
 
     def wait(self) -> None:
         """Return once nothing is being written. Raises `UserError` if the save under way failed."""
         if self.manager is not None:
             with self._clear():
-                self.manager.wait_until_finished()
-                self.manager.check_for_errors()
+                self._handed_over()
+                self.writer.submit(self._finished).result()
 
     def close(self) -> None:
         """Wait, then end the threads. `open_checkpoints` calls this."""
         if self.manager is not None:
             with self._clear():
-                self.manager.close()
+                try:
+                    self._handed_over()
+                finally:
+                    with self.writer:
+                        self.writer.submit(self.manager.close).result()
 
     def steps(self) -> list[int]:
         """Steps with a finished checkpoint, ascending (finished, not verified)."""
@@ -165,6 +167,23 @@ class Checkpoints:
                 continue
             return leaves.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
         raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
+
+    def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
+        """What Orbax does before it returns, and the digest: most of the time that a small model's save takes."""
+        from orbax.checkpoint import args
+
+        meta = {"step": step, "digest": leaves.digest_of(record, arrays), "leaves": record}
+        meta["metrics"] = self.policy.values[step]
+        items = args.Composite(state=args.StandardSave(leaves.nest(record, arrays)), meta=args.JsonSave(meta))
+        self.manager.save(step, args=items, force=True)
+
+    def _finished(self) -> None:
+        self.manager.wait_until_finished()
+        self.manager.check_for_errors()
+
+    def _handed_over(self) -> None:
+        while self.pending:
+            self.pending.pop().result()
 
     @contextlib.contextmanager
     def _clear(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Checkpoints: what is restored is what was saved, whatever happened to the files in between."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -142,6 +144,34 @@ def test_donating_right_after_an_asynchronous_save(tmp_path):
     for step, expected in sums.items():
         kept = restored(tmp_path, template, step=step)[0].params["generator"]["w"]
         assert hashlib.sha256(np.asarray(kept).tobytes()).hexdigest() == expected
+
+
+def test_training_goes_on_before_anything_is_written(tmp_path, monkeypatch):
+    gate, true = threading.Event(), leaves.digest_of
+    monkeypatch.setattr(leaves, "digest_of", lambda *a: gate.wait(60) and true(*a))
+    with open_checkpoints(tmp_path) as checkpoints:
+        state = at(3)
+        checkpoints.save(state, 3)
+        jax.block_until_ready(donated(state))
+        assert checkpoints.steps() == []
+        gate.set()
+        checkpoints.wait()
+        assert checkpoints.steps() == [3]
+    assert leaves_equal(restored(tmp_path)[0], at(3))
+
+
+def test_a_failure_before_writing_is_told_by_the_next_save(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with open_checkpoints(tmp_path) as checkpoints:
+        with monkeypatch.context() as broken:
+            broken.setattr(leaves, "digest_of", full)
+            checkpoints.save(at(1), 1)
+            with pytest.raises(UserError, match="no space left to write a checkpoint"):
+                checkpoints.save(at(2), 2)
+        checkpoints.save(at(3), 3)
+    assert leaves_equal(restored(tmp_path)[0], at(3))
 
 
 def test_restored_arrays_can_be_donated(recwarn):

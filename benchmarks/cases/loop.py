@@ -25,25 +25,30 @@ EXPERIMENTS = {
 EVERY = {"log_every": 100, "sample_every": 1000, "checkpoint_every": 1000}
 
 
-def outside(experiment: str, chosen: dict, calls: int) -> tuple[float, float, int]:
+SECONDS, FEWEST, MOST = 10.0, 4, 200  # a run lasts about so long, and between so many calls
+
+
+def outside(experiment: str, chosen: dict) -> tuple[float, float, int]:
     """(seconds in calls, seconds between them, rounds) of a run that logs every 100 rounds and does nothing else."""
     script = protocol.ROOT / "experiments" / f"{experiment}.py"
     config_type, build = load_script(script)
     per_call = 50
     with tempfile.TemporaryDirectory() as folder:
-        own = {"run_dir": str(Path(folder) / "run"), "steps": per_call * (calls + 2), "steps_per_call": per_call}
+        own = {"run_dir": str(Path(folder) / "run"), "steps": per_call * (MOST + 2), "steps_per_call": per_call}
         own |= {"log_every": 100, "sample_every": 0, "checkpoint_every": 0, "evaluate_every": 0}
         config = settings.from_json(config_type, ours.merged(settings.to_json(config_type()), chosen | own))
         with train.Signals() as signals:
             rounds = train.training(config, build, script, signals, quiet=True)
             request = next(rounds)
             inside = between = 0.0
-            for number in range(calls + 1):
+            calls = -1  # the first one warms up
+            while calls < FEWEST or (calls < MOST and inside < SECONDS):
                 began = time.perf_counter()
                 reply = jax.block_until_ready(request.run(request.state, request.data, request.count))
                 done = time.perf_counter()
                 request = rounds.send(reply)
-                if number:  # the first call warms up
+                calls += 1
+                if calls:
                     inside += done - began
                     between += time.perf_counter() - done
             rounds.close()
@@ -73,7 +78,7 @@ def one_by_one(experiment: str, chosen: dict, repeats: int) -> tuple[float, floa
 def measure(spec: dict) -> dict:
     rows = []
     for name, (experiment, chosen) in EXPERIMENTS.items():
-        inside, between, count = outside(experiment, chosen, max(4, spec["repeats"]))
+        inside, between, count = outside(experiment, chosen)
         grid, handed, save = one_by_one(experiment, chosen, spec["repeats"])
         a_round = inside / count
         rows.append(

@@ -7,6 +7,7 @@ reductions, and batch statistics are global by themselves.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -156,8 +157,9 @@ def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:
     )
 
 
+@lru_cache(maxsize=16)
 def place_count(count: int, layout: Layout) -> Array:
-    """The `count` argument of `Steps` on the layout's devices."""
+    """The `count` argument of `Steps` on the layout's devices; kept, since most calls run as many steps as the last."""
     if layout.backend == "pmap":
         return jax.device_put(
             np.full(layout.size, count, np.int32), NamedSharding(layout.mesh, PartitionSpec(DATA_AXIS))

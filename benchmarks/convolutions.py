@@ -70,12 +70,14 @@ def programs(operation: Callable, x: jax.Array, kernel: jax.Array, stride: int, 
     )
 
     def repeated(face: Callable) -> Callable[[], None]:
-        def body(arrays, _):
-            nudge = 1e-30 * face(*arrays).ravel()[0]  # each run needs the last one's result, so none is left out
-            return tuple(a + nudge for a in arrays), None
+        def body(carry, _):
+            arrays, found = carry
+            nudge = 1e-30 * found.ravel()[0]  # each run needs the last one's result, so none is left out;
+            return (tuple(a + nudge for a in arrays), face(*arrays)), None  # carried whole, so no part of it is either
 
         def program(*arrays):
-            return lax.scan(body, arrays, length=loop)[0] if loop else face(*arrays)
+            nothing = jnp.zeros(jax.eval_shape(face, *arrays).shape)
+            return lax.scan(body, (arrays, nothing), length=loop)[0] if loop else face(*arrays)
 
         compiled = jax.jit(program)
         return lambda: jax.block_until_ready(compiled(x, kernel, g))

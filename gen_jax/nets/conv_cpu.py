@@ -109,12 +109,8 @@ def _strided_weight_grad(
 
 def _products_by_tap(x: jax.Array, g: jax.Array, padding: Padding, window: tuple[int, int]) -> jax.Array:
     """Weight gradient of a stride-1 convolution as one matrix product with g for each tap."""
-    rows, columns = g.shape[1:3]
-    padded = _pad(x, padding)
     products = [
-        jnp.einsum("bhwi,bhwo->io", padded[:, a : a + rows, b : b + columns], g, preferred_element_type=jnp.float32)
-        for a in range(window[0])
-        for b in range(window[1])
+        jnp.einsum("bhwi,bhwo->io", cut, g, preferred_element_type=jnp.float32) for cut in _cuts(x, 1, padding, window)
     ]
     return jnp.stack(products).reshape(*window, x.shape[3], g.shape[3]).astype(x.dtype)
 
@@ -177,13 +173,17 @@ def _gathers(kernel: tuple[int, ...], stride: int) -> bool:
 
 
 def _taps(x: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:
-    """[B, H, W, I] -> [B, h, w, kh·kw·I], what each output sees; columns of one stride stay together."""
+    """[B, H, W, I] -> [B, h, w, kh·kw·I], what each output sees."""
+    return jnp.concatenate(_cuts(x, stride, padding, window), -1)
+
+
+def _cuts(x: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> list[jax.Array]:
+    """What each output sees, in order, in pieces [B, h, w, s·I]: neighbouring columns of one stride stay together."""
     x = _pad(x, padding)
     rows, columns = ((full - taps) // stride + 1 for full, taps in zip(x.shape[1:3], window, strict=True))
     across, down = window[1] // stride, stride * (rows - 1) + 1
     x = x[:, :, : stride * (columns + across - 1)].reshape(*x.shape[:2], -1, stride * x.shape[3])
-    cuts = [x[:, a : a + down : stride, b : b + columns] for a in range(window[0]) for b in range(across)]
-    return jnp.concatenate(cuts, -1)
+    return [x[:, a : a + down : stride, b : b + columns] for a in range(window[0]) for b in range(across)]
 
 
 def _tap_product(x: jax.Array, g: jax.Array, stride: int, padding: Padding, window: tuple[int, int]) -> jax.Array:

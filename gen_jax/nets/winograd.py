@@ -5,9 +5,9 @@ Gray 2016, arXiv:1509.09308), in each direction. With r = 2 and 3 the transforms
 so float32 keeps its precision (errors stay near one part in 10^6). Each product of the minimal algorithm is one matrix
 product of [tiles, channels] with [channels, channels], which is what a CPU does best.
 
-Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Terms
-are written out; in a loop they compile in a fifth of the time but cost a tenth more (filter gradients, where the 16
-terms of 3×3 kernels are in one) to a half more (the other two faces).
+Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Terms are
+written out; in a loop they compile in a fifth of the time but cost a tenth more (filter gradients, where the 16 terms
+of 3×3 kernels are in one) to a half more (the other two faces).
 """
 
 from collections.abc import Callable, Sequence
@@ -175,7 +175,7 @@ def _terms(matrix: np.ndarray, x: jax.Array, grid: Grid) -> Callable[[jax.Array]
 
 
 def _all_terms(matrix: np.ndarray, x: jax.Array, grid: Grid, down: int = 0) -> list[jax.Array]:
-    """Every term as by `_terms`, written out."""
+    """Every term as by `_terms`, written out; tiles start at row `down`."""
     height, width = grid.row_step * (2 * grid.rows - 2) + 1, 2 * grid.columns - 1
 
     def corner(a: int, b: int) -> jax.Array:

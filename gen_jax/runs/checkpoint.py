@@ -7,7 +7,6 @@ the storage format does not notice every flipped bit, and a half-written folder 
 """
 
 import contextlib
-import logging
 import math
 import shutil
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
-from gen_jax.runs import leaves
+from gen_jax.runs import leaves, orbax_noise
 from gen_jax.runs.files import out_of_space
 from gen_jax.runs.leaves import digest
 
@@ -49,9 +48,7 @@ def open_checkpoints(
     """
     folder = Path(run_dir).resolve() / FOLDER
     warn = warn or (lambda line: print(line, file=sys.stderr))
-    for logger in ("absl", "asyncio"):
-        logging.getLogger(logger).addFilter(_not_orbax)  # its errors come back as exceptions, which we tell in one line
-    _hush_closed_loops()
+    orbax_noise.hush()
     sign = -1.0 if lower_is_better else 1.0
     policy = _LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
     checkpoints = Checkpoints(folder, policy, _manager(folder, policy) if writable else None, warn)
@@ -286,25 +283,3 @@ def _listing(steps: list[int]) -> str:
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else text[:157] + "..."
-
-
-def _hush_closed_loops() -> None:
-    """Writes that end after a failed save has closed its event loop each print a traceback from a native thread: the
-    failure itself has come back as an exception by then, so these say nothing and are dropped; all others are shown.
-    """
-    if sys.unraisablehook is not _unless_closed_loop:
-        _HOOK.append(sys.unraisablehook)
-        sys.unraisablehook = _unless_closed_loop
-
-
-_HOOK: list[Callable[[Any], Any]] = []  # what there was before, last
-
-
-def _unless_closed_loop(unraisable: Any) -> None:
-    if not (unraisable.exc_type is RuntimeError and str(unraisable.exc_value) == "Event loop is closed"):
-        _HOOK[-1](unraisable)
-
-
-def _not_orbax(record: logging.LogRecord) -> bool:
-    said = record.pathname + record.getMessage()
-    return "orbax" not in said and "tensorstore" not in said

@@ -119,7 +119,7 @@ def matmul_rate(bfloat16: bool = False) -> float:
 
 def save_images(model: Model, path: str) -> None:
     """The training images, for the peer."""
-    np.savez(path, image=whole(model.source.train)["image"])
+    np.savez(path, image=whole(model.source.train)["x"])
 
 
 def device_peak_mib() -> float:

@@ -61,7 +61,7 @@ def build(config: Config, data) -> Algorithm:
         rate = optax.piecewise_constant_schedule(1.0, dict.fromkeys(ends, 10 ** (-1 / 7)))
         return optax.adam(lambda step: hyper["lr"] * rate(step), b1=hyper["b1"], b2=hyper["b2"], eps=1e-4)
 
-    bright = np.clip(source.whole(data.train)["image"].mean(axis=0).ravel() / 255.0, 0.001, 0.999)
+    bright = np.clip(source.whole(data.train)["x"].mean(axis=0).ravel() / 255.0, 0.001, 0.999)
     logits = jnp.asarray(np.log(bright / (1.0 - bright)), jnp.float32)
     widths = (config.width, config.width)
     return vae(

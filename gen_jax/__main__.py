@@ -7,7 +7,7 @@ def main() -> None:
     """Read the command line and run one verb. Exits 0; 2 with one line on a usage error; 1 where something failed."""
     import tyro
 
-    from gen_jax.runs.outcome import exit_with
+    from gen_jax.runs.exits import exit_with
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.compare import compare

@@ -73,7 +73,7 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     script = Path(inspect.getfile(build)).resolve()
     description = sys.modules[build.__module__].__doc__ or ""
     config = tyro.cli(config_type, description=description)
-    from gen_jax.runs.outcome import exit_with
+    from gen_jax.runs.exits import exit_with
 
     with exit_with():
         from gen_jax.core import platform

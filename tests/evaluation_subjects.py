@@ -29,9 +29,9 @@ def images(count, seed, labels=None):
 @functools.cache
 def made(train=200, test=120, classes=2):
     labels = [np.arange(count, dtype=np.int32) % 2 for count in (train, test)]
-    splits = [{"image": images(len(each), seed, each), "label": each} for seed, each in enumerate(labels)]
+    splits = [{"x": images(len(each), seed, each), "label": each} for seed, each in enumerate(labels)]
     if classes is None:
-        splits = [{"image": split["image"]} for split in splits]
+        splits = [{"x": split["x"]} for split in splits]
     return source.from_arrays("npz:made", *splits, classes)
 
 
@@ -50,19 +50,19 @@ def gan(conditional=False):
         return keys.normal(keys.named(key, "latents"), count, LATENT)
 
     def evaluate(weights, hyper, batch, key):
-        return {"logits": batch["image"].mean(axis=(1, 2, 3))}
+        return {"logits": batch["x"].mean(axis=(1, 2, 3))}
 
     base = Algorithm(init=None, update=None, minibatches=1, hyper={}, sample=sample, prior=prior, evaluate=evaluate)  # type: ignore
     return base._replace(decode=decode)
 
 
 def encode(weights, batch):
-    mean = batch["image"].reshape(len(batch["image"]), -1) @ weights.params["decoder"]["w"].T
+    mean = batch["x"].reshape(len(batch["x"]), -1) @ weights.params["decoder"]["w"].T
     return {"mean": mean, "log_variance": jnp.full_like(mean, -1.0)}
 
 
 def bounds(weights, batch, key, samples):
-    value = batch["image"].mean(axis=(1, 2, 3)) * 100
+    value = batch["x"].mean(axis=(1, 2, 3)) * 100
     return {"value": value, "standard_error": jnp.full_like(value, 0.5), "effective_samples": jnp.full_like(value, 7.0)}
 
 
@@ -72,7 +72,7 @@ def vae():
 
 def copier(data, share=1.0):
     """A generator that returns training images (a share of its samples) and held-out ones (the rest)."""
-    train, test = (jnp.asarray(source.to_float(split.arrays["image"])) for split in (data.train, data.test))
+    train, test = (jnp.asarray(source.to_float(split.arrays["x"])) for split in (data.train, data.test))
 
     def sample(weights, key, count, label=None):
         rows = [jax.random.randint(keys.named(key, name), (count,), 0, 100) for name in ("train", "test")]

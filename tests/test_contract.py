@@ -37,8 +37,8 @@ def _hundreds_of_programs_run_for_five_steps():
 def resident(minibatches):
     """A data set on the device, and a fetch of this instance's rows of a step's batch."""
     generator = np.random.default_rng(0)
-    data = {"image": generator.uniform(-1, 1, (64, *SHAPE)).astype(np.float32), "label": np.arange(64) % 10}
-    data = {"image": jnp.asarray(data["image"]), "label": jnp.asarray(data["label"], jnp.int32)}
+    data = {"x": generator.uniform(-1, 1, (64, *SHAPE)).astype(np.float32), "label": np.arange(64) % 10}
+    data = {"x": jnp.asarray(data["x"]), "label": jnp.asarray(data["label"], jnp.int32)}
 
     def fetch(data, step, position):
         from gen_jax.core import axis

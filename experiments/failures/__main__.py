@@ -20,7 +20,7 @@ import tyro
 from gen_jax.core.errors import UserError
 from gen_jax.runs import diagnosis, log
 from gen_jax.runs.diagnosis import RULES
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 
 HERE = Path(__file__).parent
 HEALTHY = (Path("runs/demo/dcgan"), Path("runs/demo/vae"))

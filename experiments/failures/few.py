@@ -20,9 +20,9 @@ def few(count: int, data: str = "mnist5k") -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(
             path,
-            train_images=train["image"],
+            train_images=train["x"],
             train_labels=train["label"],
-            test_images=test["image"],
+            test_images=test["x"],
             test_labels=test["label"],
         )
     return f"npz:{path}"

@@ -21,7 +21,7 @@ from gen_jax.core.platform import configure
 from gen_jax.data import sprites
 from gen_jax.metrics import disentanglement
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 POINTS = 10_000

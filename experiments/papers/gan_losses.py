@@ -23,7 +23,7 @@ from gen_jax.nets import mlp
 from gen_jax.nets.heads import Reconstructs
 from gen_jax.nets.layers import BatchNorm
 from gen_jax.objectives import adversarial, weights
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 Game = Literal["minimax", "non_saturating", "least_squares", "hinge", "wgan", "wgan_gp", "dragan", "began"]

@@ -14,7 +14,7 @@ Measured (3 seeds): 120.6 ± 1.6, 115.9 ± 1.2, 113.7 ± 1.0 nats; both gaps hel
 from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 

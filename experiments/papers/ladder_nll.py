@@ -12,7 +12,7 @@ convolutional VAE of width 16, 800 steps of 32; the bound at k = 200 on the 1,00
 from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 

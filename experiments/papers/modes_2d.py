@@ -42,7 +42,7 @@ from gen_jax.nets import mlp
 from gen_jax.nets.layers import BatchNorm, normal_init
 from gen_jax.objectives import adversarial
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies.statistics import mean, t_interval
 
 POINTS = (2,)

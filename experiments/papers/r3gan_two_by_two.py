@@ -19,7 +19,7 @@ from gen_jax.models import gan_terms
 from gen_jax.models.gan import gan
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 

@@ -15,7 +15,7 @@ Measured: see docs/reproductions.md; short runs, so distances are large and only
 from dataclasses import dataclass
 
 from gen_jax.core.platform import configure
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 

@@ -22,7 +22,7 @@ from gen_jax.models.gan_parts import Unroll
 from gen_jax.nets import mlp
 from gen_jax.nets.layers import BatchNorm
 from gen_jax.objectives import adversarial
-from gen_jax.runs.outcome import exit_with
+from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 

@@ -1,9 +1,10 @@
-"""The data axis: which rows of the global batch this program instance holds, and reductions over all of them.
+"""The axes that rows of the global batch can be spread over, and reductions over all of them.
 
-A function that is traced inside `pmap`, `shard_map` or `vmap(..., axis_name="data")` sees one shard of the batch;
-under `jit` (sharded or not) it sees the whole batch. Whether the axis is bound is a property of the trace, so it is
-asked here rather than configured: BatchNorm, losses with batch statistics, noise and the engine's gradient average
-cannot disagree about it, and the same model stays the same model on every backend.
+"data": a function that is traced inside `pmap`, `shard_map` or `vmap(..., axis_name="data")` sees one shard of the
+batch; under `jit` (sharded or not) it sees the whole batch. "example": inside a gradient taken example by example
+(`gradients.private`) it sees one row. Whether an axis is bound is a property of the trace, so it is asked here rather
+than configured: BatchNorm, losses with batch statistics, noise and the engine's gradient average cannot disagree about
+it, and the same model stays the same model on every backend.
 """
 
 import jax
@@ -11,12 +12,13 @@ import jax.numpy as jnp
 from jax import lax
 
 DATA_AXIS = "data"
+EXAMPLE_AXIS = "example"
 
 
-def bound() -> bool:
-    """True while tracing inside a map over the data axis (`pmap`, `shard_map`, `vmap` with its name)."""
+def bound(axis: str = DATA_AXIS) -> bool:
+    """True while tracing inside a map over the axis (`pmap`, `shard_map`, `vmap` with its name)."""
     try:
-        lax.axis_index(DATA_AXIS)
+        lax.axis_index(axis)
     except NameError:
         return False
     return True
@@ -30,14 +32,23 @@ def name() -> str | None:
 def rows(count: int) -> jax.Array:
     """Positions in the global batch of this instance's `count` examples: int32 [count].
 
-    Shards are contiguous blocks in device order, as `PartitionSpec("data")` lays them out.
+    Shards are contiguous blocks in device order, as `PartitionSpec("data")` lays them out, and examples of a shard
+    follow each other.
     """
-    local = jnp.arange(count, dtype=jnp.int32)
-    return local + lax.axis_index(DATA_AXIS).astype(jnp.int32) * count if bound() else local
+    found = jnp.arange(count, dtype=jnp.int32)
+    for axis in (EXAMPLE_AXIS, DATA_AXIS):
+        if bound(axis):
+            found = found + lax.axis_index(axis).astype(jnp.int32) * count
+            count = count * lax.axis_size(axis)
+    return found
 
 
 def pmean(tree):
-    """Mean over the data axis of every leaf; the identity where the axis is not bound."""
+    """Mean over the data axis of every leaf; the identity where the axis is not bound.
+
+    Raises ValueError inside a gradient taken example by example, where a mean over examples would mix them.
+    """
+    _refuse_example("a mean over the batch")
     return lax.pmean(tree, DATA_AXIS) if bound() else tree
 
 
@@ -48,4 +59,10 @@ def batch_mean(values: jax.Array) -> jax.Array:
 
 def gather(values: jax.Array) -> jax.Array:
     """All rows of the global batch, [B_local, ...] -> [B_global, ...]. Differentiable on every backend."""
+    _refuse_example("the whole batch")
     return lax.all_gather(values, DATA_AXIS, axis=0, tiled=True) if bound() else values
+
+
+def _refuse_example(what: str) -> None:
+    if bound(EXAMPLE_AXIS):
+        raise ValueError(f"{what} is asked for where each example has a gradient of its own; this loss mixes examples")

@@ -18,19 +18,19 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from gen_jax.core import keys
 from gen_jax.core.axis import DATA_AXIS
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Array, Batch, State, Tree
+from gen_jax.core.types import Array, Batch, Round, State, Tree
 
 Backend = Literal["auto", "jit", "sharded", "pmap", "shard_map"]
-Update = Callable[[State, Batch], tuple[State, dict[str, Array]]]
-# (data, step, position within this call) -> a round's batch, leaves [minibatches, local rows, ...]
-Fetch = Callable[[Tree, Array, Array], Batch]
+Update = Callable[[State, Round], tuple[State, dict[str, Array]]]
+# (data, step, position within this call) -> a round's batches by stream, leaves [minibatches, local rows, ...]
+Fetch = Callable[[Tree, Array, Array], Round]
 # (state, data, count) -> (state after `count` rounds, metrics [capacity]; entries past `count` are zero)
 Steps = Callable[[State, Tree, Array], tuple[State, dict[str, Array]]]
 PROBED = "probe:"  # before the names of a probe's metrics; NaN in the rounds that it leaves out
 
 
 class Probe(NamedTuple):
-    """A look at the state after every `every`-th round: `look(state, first minibatch, key)` gives scalars."""
+    """A look at the state after every `every`-th round: `look(state, first minibatch of "train", key)` gives scalars."""
 
     every: int
     look: Callable[[State, Batch, Array], dict[str, Array]]
@@ -84,9 +84,9 @@ def many_steps(
         # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
         @jax.jit
         def one(state: State, position: Array) -> tuple[State, dict[str, Array]]:
-            batch = local(fetch(data, state.step, position))
-            after, metrics = update(state, batch)
-            return after, metrics if probe is None else metrics | _look(probe, after, batch)
+            batches = local(fetch(data, state.step, position))
+            after, metrics = update(state, batches)
+            return after, metrics if probe is None else metrics | _look(probe, after, batches["train"])
 
         shapes = jax.eval_shape(one, state, jnp.int32(0))[1]
         buffers = {name: jnp.zeros((capacity, *s.shape), s.dtype) for name, s in shapes.items()}
@@ -98,10 +98,10 @@ def many_steps(
 
         return jax.lax.fori_loop(0, count, body, (state, buffers))
 
-    def local(batch: Batch) -> Batch:
+    def local(batches: Round) -> Round:
         if layout.backend != "sharded":
-            return batch
-        return jax.lax.with_sharding_constraint(batch, NamedSharding(layout.mesh, PartitionSpec(None, DATA_AXIS)))
+            return batches
+        return jax.lax.with_sharding_constraint(batches, NamedSharding(layout.mesh, PartitionSpec(None, DATA_AXIS)))
 
     return wrap(steps, layout, PartitionSpec(None, None, DATA_AXIS) if streamed else PartitionSpec())
 
@@ -172,11 +172,11 @@ def place(tree: Tree, layout: Layout) -> Tree:
     return jax.device_put(tree, layout.replicated)
 
 
-def place_batches(batches: dict[str, np.ndarray], layout: Layout) -> Tree:
-    """Streamed batches [K, M, B, ...] on the layout's devices, split by row."""
+def place_batches(batches: Tree, layout: Layout) -> Tree:
+    """Streamed batches, leaves [K, M, B, ...], on the layout's devices, split by row."""
     if layout.backend == "pmap":
         # pmap maps over a leading device axis of the split dimension: [K, M, B, ...] -> [K, M, N, B / N, ...].
-        batches = {k: v.reshape(*v.shape[:2], layout.size, -1, *v.shape[3:]) for k, v in batches.items()}
+        batches = jax.tree.map(lambda v: v.reshape(*v.shape[:2], layout.size, -1, *v.shape[3:]), batches)
     return jax.device_put(batches, NamedSharding(layout.mesh, PartitionSpec(None, None, DATA_AXIS)))
 
 

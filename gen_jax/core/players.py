@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 
 from gen_jax.core import keys
-from gen_jax.core.types import Array, Hyper, Tree
+from gen_jax.core.types import Array, Hyper, Players, Tree
 
 
 class Player(NamedTuple):
@@ -43,6 +43,24 @@ def apply(
         outputs, new = player.module.apply(variables, *inputs, train=True, rngs=rngs, mutable=list(stats), **options)
         return outputs, dict(new)
     return player.module.apply(variables, *inputs, train=train, rngs=rngs, **options), stats
+
+
+Call = Callable[..., tuple[Any, Tree]]
+
+
+def caller(players: Mapping[str, Player]) -> Call:
+    """`call(name, params, stats, *inputs, train, key=None, **options)` -> (outputs, new stats of that player).
+
+    `params` and `stats` are those of all players. `key` is the whole objective's: it is made the player's own by name.
+    """
+
+    def call(
+        name: str, params: Players, stats: Players, *inputs, train: bool, key: Array | None = None, **options
+    ) -> tuple[Any, Tree]:
+        own = None if key is None else keys.named(key, name)
+        return apply(players[name], params[name], stats[name], *inputs, train=train, key=own, **options)
+
+    return call
 
 
 def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):

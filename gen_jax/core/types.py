@@ -1,7 +1,8 @@
-"""The contract that every model fulfils and every tool relies on: players, phases, state, algorithm.
+"""The contract that every model fulfils and every tool relies on: batches, contexts, states, algorithms.
 
 A model is a set of *players* (named Linen modules with their own parameters, statistics and optimizer) and an ordered
-list of *phases* (who moves, on which objective, how often). Nothing else in the project knows which model it runs.
+list of *phases* (who moves, on which objective, how often; see `phases`). Nothing else in the project knows which
+model it runs: what tools need to know of it, `Algorithm` declares.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,10 @@ from flax import struct
 
 Array: TypeAlias = jax.Array
 Tree: TypeAlias = Any  # a pytree of arrays
-Batch: TypeAlias = Mapping[str, Array]  # "image" float32 [B, H, W, C] in [-1, 1] (or [B, D] points); "label" int32 [B]
+# "x" [B, *event], images as float32 [B, H, W, C] in [-1, 1], and what else the data know: "label" int32 [B], "mask", ...
+Batch: TypeAlias = Mapping[str, Array]
+Round: TypeAlias = Mapping[str, Batch]  # by stream ("train", "labelled", ...): leaves [minibatches, B, ...]
+Given: TypeAlias = Mapping[str, Array]  # what a model is conditioned on, [B, ...] each, under the names of a batch
 Players: TypeAlias = Mapping[str, Tree]  # one subtree a player
 Hyper: TypeAlias = Mapping[str, Array]  # traced float32 scalars: everything an ablation may vary
 
@@ -42,26 +46,6 @@ class Aux(NamedTuple):
 Objective: TypeAlias = Callable[[Players, Context], tuple[Array, Aux]]  # the loss is a mean over this instance's rows
 
 
-class Phase(NamedTuple):
-    """Who moves, on which objective. Phases of a round run in order; each sees its predecessors' results."""
-
-    players: tuple[str, ...]
-    objective: Objective
-    repeats: int = 1  # consecutive optimizer steps, each on its own minibatch (n_critic)
-    fresh: bool = False  # True: minibatches of its own; False: the round's minibatches, shared with the other phases
-
-
-class SharedForward(NamedTuple):
-    """A forward pass that several phases use (the fake batch): computed once a round, pulled back once.
-
-    `function(params, context) -> (outputs, stats)` runs before the first phase. A phase that moves one of `players`
-    is differentiated through `outputs`; for any other phase they are constants.
-    """
-
-    players: tuple[str, ...]
-    function: Callable[[Players, Context], tuple[Tree, Players]]
-
-
 class State(struct.PyTreeNode):
     """The whole of a run's memory: arrays only, so it can be checkpointed, donated, vmapped and laid out anywhere."""
 
@@ -82,28 +66,52 @@ class Weights(NamedTuple):
     stats: Players
 
 
+# One example of each thing that a model is given, as `jax.ShapeDtypeStruct` without the batch: networks are made for it.
+GivenShapes: TypeAlias = Mapping[str, jax.ShapeDtypeStruct]
+LABEL: GivenShapes = {"label": jax.ShapeDtypeStruct((), "int32")}
+
+
+class Sampler(NamedTuple):
+    """One way of drawing x. `draw(weights, key, count, given, **options)` gives [count, *event], as papers show it."""
+
+    draw: Callable[..., Array]
+    given: tuple[str, ...] = ()  # what it has to be given, of each of the `count`
+    options: Mapping[str, float] = {}  # what a user may set, with defaults
+
+
 class Algorithm(NamedTuple):
-    """Pure functions; what a model cannot do is None. Images are float32 NHWC in [-1, 1], labels int32 [B]."""
+    """Pure functions; what a model cannot do is None, and every tool says so. `given` holds the entries of the same
+    name of a batch. Images are float32 NHWC in [-1, 1], labels int32 [B].
+    """
 
     init: Callable[[Array], State]  # root key -> state
-    update: Callable[[State, Batch], tuple[State, dict[str, Array]]]  # batch leaves [minibatches, B, ...]; one round
-    minibatches: int  # how many minibatches a round takes
+    update: Callable[[State, Round], tuple[State, dict[str, Array]]]  # one round
+    minibatches: Mapping[str, int]  # how many minibatches a round takes of each stream
     hyper: Mapping[str, float]  # the initial values, by name
+    given: tuple[str, ...] = ()  # what `prior`, `decode`, `encode`, `evaluate` and the rest are conditioned on
+    samplers: Mapping[str, Sampler] = {}  # "prior" where the model can sample; others by the model
+    prior: Callable[..., Array] | None = None  # (weights, key, count, given) -> latents [count, ...]
+    normal_prior: bool = False  # whether these are N(0, I)
+    decode: Callable[..., Array] | None = None  # (weights, latents, given) -> x
+    # (weights, batch) -> {"mean": [B, d], "log_variance"?: [B, d]}, with the second where q(z|x) is that normal
+    encode: Callable[..., dict[str, Array]] | None = None
+    point_codes: bool = False  # whether "mean" is the code itself rather than the centre of a q(z|x)
+    evaluate: Callable[..., dict[str, Array]] | None = None  # (weights, batch, key) -> values an example, [B]
     best: str | None = None  # the `evaluate` value whose largest held-out mean marks the best checkpoint
-    prior: Callable[..., Array] | None = None  # (weights, key, count) -> latents [count, ...]
-    decode: Callable[..., Array] | None = None  # (weights, latents, label=None) -> images
-    sample: Callable[..., Array] | None = None  # (weights, key, count, label=None) -> images
-    evaluate: Callable[..., dict[str, Array]] | None = None  # (weights, hyper, batch, key) -> values an example, [B]
-    # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
-    probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
-    encode: Callable[..., dict[str, Array]] | None = None  # (weights, batch) -> {"mean": [B, d], "log_variance"?: ...}
-    log_likelihood: Callable[..., Array] | None = None  # (weights, batch, key, samples) -> bound on log p(x), nats [B]
-    # (weights, batch, key, samples) -> {"value", "standard_error", "effective_samples"}, each [B]: how far to trust it
-    log_likelihood_details: Callable[..., dict[str, Array]] | None = None
-    # how many values a pixel can take under it; None: a density over [-1, 1]; 0: it does not normalise over the data
+    adversarial: bool = False  # whether players move against each other: averages tell of circles
+    # (weights, batch, key, samples) -> {"value": bound on log p(x) in nats, "standard_error", "effective_samples"}, [B]
+    likelihood: Callable[..., dict[str, Array]] | None = None
+    # how many values an element of x can take under it; None: a density over [-1, 1]; 0: it does not normalise
     levels: int | None = None
     score: Callable[..., Array] | None = None  # (weights, batch, key) -> anomaly score [B], higher is stranger
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
+    # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
+    probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
+
+
+def given_of(batch: Batch, names: tuple[str, ...] | Mapping[str, object]) -> dict[str, Array]:
+    """What a model that is conditioned on `names` is given by this batch."""
+    return {name: batch[name] for name in names}
 
 
 def weights(state: State, averaged: bool = True) -> Weights:

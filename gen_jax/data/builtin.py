@@ -39,7 +39,7 @@ def _stratified(name: str, images: np.ndarray, labels: np.ndarray) -> source.Sou
         members = np.flatnonzero(labels == label)
         held_out[random.permutation(members)[: len(members) // 5]] = True
     train, test = (
-        {"image": np.ascontiguousarray(images[chosen]), "label": labels[chosen].astype(np.int32)}
+        {"x": np.ascontiguousarray(images[chosen]), "label": labels[chosen].astype(np.int32)}
         for chosen in (~held_out, held_out)
     )
     return source.from_arrays(name, train, test, classes=10)

@@ -121,7 +121,7 @@ def _split(items: Sequence[Item], image_size: int | None, shape: tuple[int, int,
         for start in range(0, len(chosen), 1024):
             pictures = _parallel(lambda file: _decode(file, image_size, shape), chosen[start : start + 1024])
             decoded[start : start + len(pictures)] = pictures
-        return {"image": decoded, "label": classes[indices]} if labels else {"image": decoded}
+        return {"x": decoded, "label": classes[indices]} if labels else {"x": decoded}
 
     return source.lazy(len(files), read, shape, labels)
 

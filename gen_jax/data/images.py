@@ -69,10 +69,10 @@ def adapt(data: source.Source, size: int | None, channels: int | None) -> source
         return data
 
     def change(batch: dict[str, np.ndarray] | source.Arrays) -> dict[str, np.ndarray]:
-        changed = np.empty((len(batch["image"]), *shape), np.uint8)
-        for i, image in enumerate(batch["image"]):
+        changed = np.empty((len(batch["x"]), *shape), np.uint8)
+        for i, image in enumerate(batch["x"]):
             changed[i] = conform(image, size, wanted)
-        return {**batch, "image": changed}
+        return {**batch, "x": changed}
 
     if data.train.arrays is not None and data.test.arrays is not None:
         return source.from_arrays(data.name, change(data.train.arrays), change(data.test.arrays), data.classes)

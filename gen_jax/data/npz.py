@@ -27,9 +27,9 @@ def npz(path: str) -> source.Source:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, AttributeError) as error:
         raise UserError(f"npz:{path} is not a sound .npz file ({' '.join(str(error).split())})") from None
     train, test = _splits(path, arrays)
-    if train["image"].shape[1:] != test["image"].shape[1:]:
+    if train["x"].shape[1:] != test["x"].shape[1:]:
         raise UserError(
-            f"npz:{path}: train images are {train['image'].shape[1:]}, test images {test['image'].shape[1:]}"
+            f"npz:{path}: train images are {train['x'].shape[1:]}, test images {test['x'].shape[1:]}"
         )
     if ("label" in train) != ("label" in test):
         raise UserError(f"npz:{path}: only one of train and test has labels; give both or neither")
@@ -49,9 +49,9 @@ def _splits(path: str, arrays: Mapping[str, np.ndarray]) -> tuple[source.Arrays,
             f"it holds {', '.join(arrays) or 'nothing'}"
         )
     everything = _checked(path, arrays, "images", "labels")
-    if len(everything["image"]) < 2:
+    if len(everything["x"]) < 2:
         raise UserError(f"npz:{path}: images holds one image; at least 2 are needed, one of them to test")
-    kept, held_out = source.holdout(len(everything["image"]))
+    kept, held_out = source.holdout(len(everything["x"]))
     train, test = ({key: a[chosen] for key, a in everything.items()} for chosen in (kept, held_out))
     return train, test
 
@@ -70,7 +70,7 @@ def _checked(path: str, arrays: Mapping[str, np.ndarray], images: str, labels: s
             f"npz:{path}: {images} has {image.shape[-1]} channels (shape {image.shape}); 1 or 3 are needed, last"
         )
     if labels not in arrays:
-        return {"image": image}
+        return {"x": image}
     label = arrays[labels]
     label = label[:, 0] if label.ndim == 2 and label.shape[1] == 1 else label
     if label.shape != (len(image),) or not np.issubdtype(label.dtype, np.integer):
@@ -79,4 +79,4 @@ def _checked(path: str, arrays: Mapping[str, np.ndarray], images: str, labels: s
         )
     if label.min() < 0 or label.max() > 2**20:
         raise UserError(f"npz:{path}: {labels} runs from {label.min()} to {label.max()}; classes count from 0")
-    return {"image": image, "label": label.astype(np.int32)}
+    return {"x": image, "label": label.astype(np.int32)}

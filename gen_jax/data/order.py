@@ -1,4 +1,4 @@
-"""Which examples a position of the endless shuffled stream holds: a pure function of (seed, position), without state.
+"""Which examples a position of an endless shuffled stream holds: a pure function of (seed, stream, position).
 
 Position = (step * minibatches + minibatch) * batch_size + row. Epoch = position // n; inside the epoch, example number
 permute(position % n), a keyed bijection of [0, n). Nothing needs saving to resume, any device can compute its own rows,
@@ -9,6 +9,7 @@ cycle walking, applied twice under independent 32-bit keys (one pass is measurab
 is modulo 2^32, since JAX has no 64-bit integers by default.
 """
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ from jax import lax
 
 U = np.uint32
 LARGEST = 2**30  # most examples in a data set, and most rows in a round, that the 32-bit arithmetic below allows
+
+
+def seed_of(seed: Any, stream: str, xp: Any = np) -> Any:
+    """The seed of a named stream: "train" has the run's own, every other one of its own kind. Low 32 bits count."""
+    if stream == "train":
+        return seed
+    return _mix(_word(seed, xp) ^ U(zlib.crc32(stream.encode()))).reshape(())
 
 
 def indices(seed: Any, step: Any, minibatches: int, batch_size: int, n: int, rows: Any = None, xp: Any = np) -> Any:

@@ -5,14 +5,15 @@ Images stay uint8 NHWC until they are on the device (a quarter of the memory and
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gen_jax.core.errors import UserError
 from gen_jax.data import order
 
-Arrays = Mapping[str, np.ndarray]  # "image" uint8 [N, H, W, C] or float32 [N, D]; "label" int32 [N] where there is one
+Arrays = Mapping[str, np.ndarray]  # "x" uint8 [N, H, W, C] or float32 [N, D]; "label" int32 [N] where there is one
 
 IN_MEMORY_BYTES = 2 * 2**30  # decoded splits up to this size are kept in host memory; larger ones are read lazily
 
@@ -45,15 +46,23 @@ class Source:
     train: Split
     test: Split
     modes: Modes | None = None  # known for toy mixtures only
+    others: Mapping[str, Split] = field(default_factory=dict)  # further streams that a phase can draw from, by name
 
     @property
     def is_points(self) -> bool:
         return len(self.shape) == 1
 
+    def split(self, name: str) -> Split:
+        """A split by its name. Raises UserError, with the names there are, where there is none."""
+        splits = {"train": self.train, "test": self.test, **self.others}
+        if name not in splits:
+            raise UserError(f"{self.name} has no examples called {name!r}; it has {', '.join(splits)}")
+        return splits[name]
+
 
 def in_memory(arrays: Arrays) -> Split:
     """A split whose arrays are at hand."""
-    size = len(arrays["image"])
+    size = len(arrays["x"])
     nbytes = sum(int(a.nbytes) for a in arrays.values())
     return Split(size, lambda indices: {name: a[indices] for name, a in arrays.items()}, nbytes, arrays)
 
@@ -65,8 +74,14 @@ def lazy(size: int, read: Callable[[np.ndarray], dict[str, np.ndarray]], shape: 
 
 def from_arrays(name: str, train: Arrays, test: Arrays, classes: int | None, modes: Modes | None = None) -> Source:
     """A source in memory; its fingerprint covers every pixel and label, in split order."""
-    shape = tuple(int(d) for d in train["image"].shape[1:])
-    parts = [part for split in (train, test) for key in sorted(split) for part in (key, split[key])]
+    shape = tuple(int(d) for d in train["x"].shape[1:])
+    names = {"x": "image"}  # as it was called when the first fingerprints were taken
+    parts = [
+        part
+        for split in (train, test)
+        for name in sorted(split, key=lambda name: names.get(name, name))
+        for part in (names.get(name, name), split[name])
+    ]
     return Source(name, shape, classes, digest(*parts), in_memory(train), in_memory(test), modes)
 
 

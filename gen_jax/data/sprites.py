@@ -24,7 +24,7 @@ def sprites() -> source.Source:
     every = all_factors()
     images = draw(every)
     train, test = (
-        {"image": images[rows], "label": every[rows, 0].astype(np.int32)} for rows in source.holdout(len(every))
+        {"x": images[rows], "label": every[rows, 0].astype(np.int32)} for rows in source.holdout(len(every))
     )
     return source.from_arrays("sprites", train, test, classes=SIZES[0])
 

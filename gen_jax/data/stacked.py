@@ -37,8 +37,8 @@ def _split(base: source.Split, classes: int | None, size: int, shape: tuple[int,
         chosen = triples[indices].reshape(-1).astype(np.int64)
         parts = base.read(chosen)
         # [n * 3, H, W, 1] -> [n, H, W, 3]
-        images = np.moveaxis(parts["image"].reshape(-1, 3, *shape[:2]), 1, -1)
-        batch = {"image": np.ascontiguousarray(images)}
+        images = np.moveaxis(parts["x"].reshape(-1, 3, *shape[:2]), 1, -1)
+        batch = {"x": np.ascontiguousarray(images)}
         if classes:
             batch["label"] = (parts["label"].reshape(-1, 3) @ np.array([classes**2, classes, 1])).astype(np.int32)
         return batch

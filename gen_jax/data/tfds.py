@@ -49,7 +49,7 @@ def tfds(name: str, data_dir: str | None, image_size: int | None = None, channel
             pictures = np.empty((len(examples), *shape), np.uint8)
             for i, example in enumerate(examples):
                 pictures[i] = images.decode(example[image], image_size, channels)
-            batch: dict[str, np.ndarray] = {"image": pictures}
+            batch: dict[str, np.ndarray] = {"x": pictures}
             if label:
                 batch["label"] = np.array([example[label] for example in examples], np.int32)
             return batch

@@ -40,5 +40,5 @@ def _mixture(name: str, modes: source.Modes) -> source.Source:
     random = np.random.RandomState(0)
     labels = random.randint(0, len(modes.centres), TRAIN + TEST).astype(np.int32)
     points = (modes.centres[labels] + modes.sigma * random.standard_normal((TRAIN + TEST, 2))).astype(np.float32)
-    train, test = ({"image": points[part], "label": labels[part]} for part in (slice(TRAIN), slice(TRAIN, None)))
+    train, test = ({"x": points[part], "label": labels[part]} for part in (slice(TRAIN), slice(TRAIN, None)))
     return source.from_arrays(name, train, test, len(modes.centres), modes)

@@ -62,7 +62,7 @@ def bigan(
 
     def play(params: Players, context: Context) -> tuple[Array, Array, Players]:
         """(logits of (x, E(x)), logits of (G(z), z), statistics of all three)."""
-        key, stats, image = context.key, context.stats, context.batch["image"]
+        key, stats, image = context.key, context.stats, context.batch["x"]
         latents = keys.normal(keys.named(key, "latents"), image.shape[0], latent_size)
         fake, generator_stats = call("generator", params, stats["generator"], latents, key=key, train=True)
         codes, encoder_stats = code_of(params, stats, image, key, train=True)
@@ -98,15 +98,15 @@ def bigan(
         return decode(weights, prior(weights, key, count))
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
-        return {"mean": code_of(weights.params, weights.stats, batch["image"], None, train=False)[0]}
+        return {"mean": code_of(weights.params, weights.stats, batch["x"], None, train=False)[0]}
 
     def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
         """Squared errors there and back, x -> E -> G and z -> G -> E, and the game's logits; per example."""
-        params, judged, image = weights.params, weights.stats["discriminator"], batch["image"]
+        params, judged, image = weights.params, weights.stats["discriminator"], batch["x"]
         codes = encode(weights, batch)["mean"]
         latents = prior(weights, key, image.shape[0])
         fake = decode(weights, latents)
-        again = encode(weights, {"image": fake})["mean"]
+        again = encode(weights, {"x": fake})["mean"]
         error = (decode(weights, codes) - image) ** 2
         return {
             "squared_error": error.reshape(image.shape[0], -1).sum(axis=-1),

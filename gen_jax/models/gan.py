@@ -79,7 +79,7 @@ def gan(
 
     def generate(params: Players, context: Context) -> tuple[dict[str, Array], Players]:
         """A fake batch with its latents, and the generator's new statistics."""
-        noise = draw(keys.named(context.key, "latents"), context.batch["image"].shape[0])
+        noise = draw(keys.named(context.key, "latents"), context.batch["x"].shape[0])
         key = keys.named(context.key, "generator")
         fake, stats = apply(
             players["generator"],
@@ -107,7 +107,7 @@ def gan(
 
     def game(params: Players, context: Context, made: dict[str, Array]):
         """The discriminator on real and fake: (view, extras, new statistics of the discriminator)."""
-        real, fake = pack(context.batch["image"], packing), pack(made["fake"], packing)
+        real, fake = pack(context.batch["x"], packing), pack(made["fake"], packing)
         fixed = context.stats["discriminator"]
         (real_logits, real_extra), stats = judge(params, fixed, real, context, "real")
         (fake_logits, fake_extra), stats = judge(params, stats, fake, context, "fake")
@@ -215,8 +215,8 @@ def gan(
 
     def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
         """The game on held-out data, an example at a time: losses, logits, and how often D calls each side right."""
-        fake = decode(weights, prior(weights, key, batch["image"].shape[0]), batch.get("label"))
-        real_logits, fake_logits = logits(weights, batch["image"], batch), logits(weights, fake, batch)
+        fake = decode(weights, prior(weights, key, batch["x"].shape[0]), batch.get("label"))
+        real_logits, fake_logits = logits(weights, batch["x"], batch), logits(weights, fake, batch)
         pairs = real_logits[:, None], fake_logits[:, None]
         return {
             "loss/discriminator": jax.vmap(loss.discriminator)(*pairs),
@@ -229,7 +229,7 @@ def gan(
 
     def score(weights: Weights, batch: Batch, key: Array) -> Array:
         """Anomaly score: the negative logit of the discriminator."""
-        return -logits(weights, batch["image"], batch)
+        return -logits(weights, batch["x"], batch)
 
     def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
         """The discriminator's slope at real and fake examples, and how the fakes vary, with the raw weights.
@@ -237,7 +237,7 @@ def gan(
         The fakes are those of training (batch statistics); the slopes are under running statistics, where rows do not
         answer for one another.
         """
-        now, real = Weights(state.params, state.stats), batch["image"]
+        now, real = Weights(state.params, state.stats), batch["x"]
         codes, own = draw(keys.named(key, "latents"), real.shape[0]), keys.named(key, "generator")
         params, stats = state.params["generator"], state.stats["generator"]
         fake, _ = apply(players["generator"], params, stats, codes, *labels(batch), train=True, key=own)

@@ -122,7 +122,7 @@ def top_k(interval: int, packing: int = 1, decay: float = 0.99, fraction: float 
 
     def adapt(loss: AdversarialLoss, context: Context) -> AdversarialLoss:
         shards = jax.lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
-        judged = context.batch["image"].shape[0] * shards // packing
+        judged = context.batch["x"].shape[0] * shards // packing
         return top_k_.top_k(loss, top_k_.annealed_k(context.step, judged, interval, decay, fraction))
 
     return adapt

@@ -46,7 +46,7 @@ def refined_vae(
     players = {**body.players, "discriminator": Player(discriminator, (image_example,), discriminator_optimizer)}
 
     def play(params: Players, context: Context):
-        key, stats, image, label = context.key, context.stats, context.batch["image"], context.batch.get("label")
+        key, stats, image, label = context.key, context.stats, context.batch["x"], context.batch.get("label")
         codes = keys.normal(keys.named(key, "latents"), image.shape[0], latent_size)
         outputs, decoder_stats = body.outputs(params, stats, codes, label, keys.named(key, "sample"), train=True)
         own, judged = params["discriminator"], stats["discriminator"]

@@ -58,7 +58,7 @@ def two_stage_vae(
         own = context._replace(
             stats=inner(context.stats),
             hyper={**context.hyper, "beta": 1.0},
-            batch={"image": codes},
+            batch={"x": codes},
             key=keys.named(context.key, "second"),
         )
         loss, aux = second.objective(inner(params), own)
@@ -77,7 +77,7 @@ def two_stage_vae(
     def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
         """The first stage's bound and its parts, and the second stage's bound on log p(z), z ~ q(z|x)."""
         codes, _ = body.sample_posterior(weights.params, weights.stats, batch, key)
-        above = second.evaluate(view(weights), hyper, {"image": codes}, keys.named(key, "second"))
+        above = second.evaluate(view(weights), hyper, {"x": codes}, keys.named(key, "second"))
         return {**body.evaluate(weights, hyper, batch, key), "second/elbo": above["elbo"]}
 
     renamed = {f"second_{name}": player for name, player in second.players.items()}

@@ -58,7 +58,7 @@ def vae_gan(
 
     def play(params: Players, context: Context):
         """Everything that the three objectives share: what one needs and another does not, XLA drops."""
-        key, stats, image = context.key, context.stats, context.batch["image"]
+        key, stats, image = context.key, context.stats, context.batch["x"]
         own = keys.named(key, "encoder")
         (mean, log_variance), encoder_stats = apply(
             players["encoder"], params["encoder"], stats["encoder"], image, train=True, key=own

@@ -93,8 +93,8 @@ def unfold(values: Array, samples: int) -> Array:
 def observed(batch: Batch, key: Array | None, how: Binarization) -> Array:
     """The image as the model sees it. Without a key (encoding), grey pixels stand for dynamic binarisation's mean."""
     if key is None:
-        return batch["image"] if how is Binarization.DYNAMIC else binarize(batch["image"], jax.random.key(0), how)
-    return binarize(batch["image"], key, how)
+        return batch["x"] if how is Binarization.DYNAMIC else binarize(batch["x"], jax.random.key(0), how)
+    return binarize(batch["x"], key, how)
 
 
 def levels_of(likelihood: Likelihood, how: Binarization) -> int | None:

@@ -13,7 +13,7 @@ def vae_probe(
     and of images how sharp reconstructions of the posterior's mean are. Raw weights."""
 
     def probe(state: State, batch: Batch, key: Array) -> dict[str, Array]:
-        now, real = Weights(state.params, state.stats), batch["image"]
+        now, real = Weights(state.params, state.stats), batch["x"]
         code = encode(now, batch)
         kl = divergences.kl_standard_normal(code["mean"], code["log_variance"]) if analytic else None
         found = statistics.of_latents(code["mean"], kl)

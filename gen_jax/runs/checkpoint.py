@@ -21,9 +21,9 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
-from gen_jax.runs import leaves, orbax_noise
+from gen_jax.runs import orbax_noise, state_arrays
 from gen_jax.runs.files import out_of_space
-from gen_jax.runs.leaves import digest
+from gen_jax.runs.state_arrays import digest
 
 __all__ = ["Checkpoints", "digest", "open_checkpoints"]
 
@@ -92,7 +92,7 @@ class Checkpoints:
                     self.manager.delete(later)
                 shutil.rmtree(self.folder / str(later), ignore_errors=True)  # too damaged for Orbax to know it
             self.policy.values[step] = _finite(metrics)
-            self.pending.append(self.writer.submit(self._hand_over, step, *leaves.take(state)))
+            self.pending.append(self.writer.submit(self._hand_over, step, *state_arrays.take(state)))
 
     def wait(self) -> None:
         """Return once nothing is being written. Raises `UserError` if the save under way failed."""
@@ -162,16 +162,16 @@ class Checkpoints:
                     raise UserError(f"{damaged}; {left}") from error
                 self.warn(f"{damaged}; falling back to an older one")
                 continue
-            return leaves.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
+            return state_arrays.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
         raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
 
     def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
         """What Orbax does before it returns, and the digest: most of the time that a small model's save takes."""
         from orbax.checkpoint import args
 
-        meta = {"step": step, "digest": leaves.digest_of(record, arrays), "leaves": record}
+        meta = {"step": step, "digest": state_arrays.digest_of(record, arrays), "leaves": record}
         meta["metrics"] = self.policy.values[step]
-        items = args.Composite(state=args.StandardSave(leaves.nest(record, arrays)), meta=args.JsonSave(meta))
+        items = args.Composite(state=args.StandardSave(state_arrays.nest(record, arrays)), meta=args.JsonSave(meta))
         self.manager.save(step, args=items, force=True)
 
     def _finished(self) -> None:
@@ -265,8 +265,8 @@ def _read(folder: Path, step: int) -> tuple[list[dict[str, Any]], list[np.ndarra
 
     stored = _restore_item(folder, step, state=args.StandardRestore(), meta=args.JsonRestore())
     record = stored["meta"]["leaves"]
-    arrays = leaves.unnest(record, stored["state"])
-    if leaves.digest_of(record, arrays) != stored["meta"]["digest"]:
+    arrays = state_arrays.unnest(record, stored["state"])
+    if state_arrays.digest_of(record, arrays) != stored["meta"]["digest"]:
         raise ValueError("its content does not match its digest")
     return record, arrays
 

@@ -75,7 +75,7 @@ def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Eval
         nonlocal judged
         view = weights(state)
         samples = draw(view)
-        real = held_out["image"] if reference is None else reference.held_out
+        real = held_out["x"] if reference is None else reference.held_out
         feature = _points if reference is None else pooled
 
         def distance(images: np.ndarray) -> float:
@@ -187,7 +187,7 @@ def _reference(source: Any, held_out: Mapping[str, np.ndarray]) -> Reference:
 
 def _make_reference(source: Any, held_out: Mapping[str, np.ndarray]) -> Reference:
     some = _some(source.train, REFERENCE)
-    train, real = pooled(some["image"]), pooled(held_out["image"])
+    train, real = pooled(some["x"]), pooled(held_out["x"])
     centred = (train - train.mean(axis=0)).astype(np.float64)
     _, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
     order = np.sqrt(np.maximum(np.sort(_squares(real, real), axis=1), 0))

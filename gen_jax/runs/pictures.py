@@ -35,7 +35,7 @@ def save_grid(path: Path, images: np.ndarray, source: Any, columns: int | None =
     """A grid of images, or a scatter of points over the real ones, as PNG; returns the picture as uint8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if source.is_points:
-        real = source.test.read(np.arange(min(POINTS, source.test.size)))["image"]
+        real = source.test.read(np.arange(min(POINTS, source.test.size)))["x"]
         return figures.scatter(path, images, real)
     picture = figures.grid(images, columns or int(np.ceil(np.sqrt(len(images)))))
     figures.save_png(path, picture)

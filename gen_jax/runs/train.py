@@ -18,7 +18,7 @@ from gen_jax.data import load
 from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings, tracking
 from gen_jax.runs.diagnosis.monitor import Monitor
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.runs.outcome import Diverged, Interrupted
+from gen_jax.runs.exits import Diverged, Interrupted
 
 
 class _Call(NamedTuple):

@@ -14,7 +14,7 @@ import jax
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.runs import feeding
-from gen_jax.runs.outcome import Diverged, Interrupted
+from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.train import Request, Signals, hyper_values, steps_of
 from gen_jax.studies import execute
 from gen_jax.studies.study import Study, record_failure

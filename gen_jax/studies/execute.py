@@ -23,7 +23,7 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm
 from gen_jax.data import feed, load
-from gen_jax.runs.outcome import Diverged, Interrupted
+from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.train import Signals, compile_steps, drive, hyper_values, training
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study, record_failure, status
@@ -180,7 +180,7 @@ def source_of(config: Any, sources: dict[Any, Any]) -> Any:
 def batch_shapes(algorithm: Algorithm, source: Any, config: Any) -> dict[str, jax.ShapeDtypeStruct]:
     """The shapes of a round's batch."""
     shape = (algorithm.minibatches, config.batch_size)
-    batch = {"image": jax.ShapeDtypeStruct((*shape, *source.shape), np.float32)}
+    batch = {"x": jax.ShapeDtypeStruct((*shape, *source.shape), np.float32)}
     if source.classes is not None:
         batch["label"] = jax.ShapeDtypeStruct(shape, np.int32)
     return batch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError, missing_package
-from gen_jax.runs.outcome import Interrupted
+from gen_jax.runs.exits import Interrupted
 from gen_jax.studies import execute, plan
 from gen_jax.studies.study import Study, open_study, status
 

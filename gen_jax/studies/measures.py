@@ -94,7 +94,7 @@ def _lenet(source: Any) -> tuple[Callable[[np.ndarray], np.ndarray], frechet.Mom
     """(images -> the 84 features of the LeNet that was trained on this source, moments of its test images)."""
     if source.fingerprint not in REFERENCES:
         apply = lenet_of(source, source.name).apply
-        REFERENCES[source.fingerprint] = apply, frechet.moments_of(apply(whole(source.test)["image"]))
+        REFERENCES[source.fingerprint] = apply, frechet.moments_of(apply(whole(source.test)["x"]))
     return REFERENCES[source.fingerprint]
 
 
@@ -113,13 +113,13 @@ def codes_of(trained: Trained, images: np.ndarray, batch_size: int = 500) -> np.
     """Posterior means [N, d] of uint8 images [N, H, W, C]."""
     encode = jax.jit(trained.algorithm.encode)
     starts = range(0, len(images), batch_size)
-    parts = [encode(trained.weights, to_batch({"image": images[i : i + batch_size]}))["mean"] for i in starts]
+    parts = [encode(trained.weights, to_batch({"x": images[i : i + batch_size]}))["mean"] for i in starts]
     return np.concatenate([np.asarray(part) for part in parts])
 
 
 def reconstructions_of(trained: Trained, batch_size: int = 500) -> np.ndarray:
     """The test images from their posterior means, uint8."""
-    codes = codes_of(trained, whole(trained.source.test)["image"], batch_size)
+    codes = codes_of(trained, whole(trained.source.test)["x"], batch_size)
     decode, starts = jax.jit(trained.algorithm.decode), range(0, len(codes), batch_size)
     return np.concatenate([features.as_uint8(decode(trained.weights, codes[i : i + batch_size])) for i in starts])
 

@@ -18,7 +18,7 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
 from gen_jax.data import load
-from gen_jax.runs import checkpoint, folder, leaves, log, manifest
+from gen_jax.runs import checkpoint, folder, log, manifest, state_arrays
 from gen_jax.runs.files import read_json
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.train import Signals, drive, training
@@ -123,7 +123,7 @@ def _phrase(name: str, old: Any, new: Any) -> str:
 
 def differing_leaves(first: State, second: State) -> list[str]:
     """The state's leaves that differ, hyperparameters first (they are causes, the rest are effects)."""
-    one, two = leaves.take(first, copy=False), leaves.take(second, copy=False)
+    one, two = state_arrays.take(first, copy=False), state_arrays.take(second, copy=False)
     found = []
     for leaf, a, b in zip(one[0], one[1], two[1], strict=True):
         if not np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8)):

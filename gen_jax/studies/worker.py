@@ -26,7 +26,7 @@ def worker(
 
 
 if __name__ == "__main__":
-    from gen_jax.runs.outcome import exit_with
+    from gen_jax.runs.exits import exit_with
 
     with exit_with():
         tyro.cli(worker)

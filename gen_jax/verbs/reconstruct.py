@@ -45,7 +45,7 @@ def reconstruct(
     def function(view, batch):
         return decode(view, encode(view, batch)["mean"], batch.get("label"))
 
-    images, again = np.asarray(batch["image"]), np.asarray(function(view, batch))
+    images, again = np.asarray(batch["x"]), np.asarray(function(view, batch))
     path = picture_path(run, "reconstructions", out)
     pictures.save_pairs(path, images, again, opened.source)
     error = float(np.mean((images - again) ** 2))

@@ -31,7 +31,7 @@ def value(state, name):
 
 
 def batch(*images):
-    return {"image": jnp.asarray(images, jnp.float32)}
+    return {"x": jnp.asarray(images, jnp.float32)}
 
 
 def test_each_phase_moves_its_own_players_and_sees_its_predecessors():
@@ -49,7 +49,7 @@ def test_each_phase_moves_its_own_players_and_sees_its_predecessors():
 
 def test_repeats_take_consecutive_minibatches_and_fresh_phases_their_own():
     def pull(name):
-        return lambda params, context: (params[name]["w"] * context.batch["image"].mean(), Aux())
+        return lambda params, context: (params[name]["w"] * context.batch["x"].mean(), Aux())
 
     phases = [Phase(("a",), pull("a"), repeats=2), Phase(("b",), pull("b")), Phase(("c",), pull("c"), fresh=True)]
     algorithm = compose({n: player(0.0) for n in "abc"}, phases, {"lr": 1.0})
@@ -74,8 +74,8 @@ def test_repeats_differ_in_their_keys():
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
 def test_a_nonfinite_step_is_skipped_and_counted(bad):
     def objective(params, context):
-        loss = params["a"]["w"] * context.batch["image"].mean()
-        return loss, Aux(stats={"a": {"seen": {"x": context.batch["image"].mean()}}}, aux={"c": loss})
+        loss = params["a"]["w"] * context.batch["x"].mean()
+        return loss, Aux(stats={"a": {"seen": {"x": context.batch["x"].mean()}}}, aux={"c": loss})
 
     algorithm = compose({"a": player(1.0, ema="decay")}, [Phase(("a",), objective)], {"lr": 0.5, "decay": 0.0},
                         aux={"c": jnp.float32(0.0)})  # fmt: skip
@@ -134,7 +134,7 @@ def test_average_follows_its_closed_form():
 def test_a_shared_forward_gives_the_gradients_of_the_whole():
     # outputs y = g * x; phase d: d <- d - lr * d(d*y); phase g: through y, with the new d.
     def forward(params, context):
-        return params["g"]["w"] * context.batch["image"], {}
+        return params["g"]["w"] * context.batch["x"], {}
 
     def objective(params, context):
         return (params["d"]["w"] * context.shared**2).mean(), Aux()

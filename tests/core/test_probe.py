@@ -22,7 +22,7 @@ def fetch(data, step, position):
 
 def data():
     images = np.random.default_rng(0).uniform(-1, 1, (16, *SHAPE)).astype(np.float32)
-    return {"image": jnp.asarray(images), "label": jnp.arange(16) % 10}
+    return {"x": jnp.asarray(images), "label": jnp.arange(16) % 10}
 
 
 @pytest.fixture(scope="module", params=["dcgan", "vae"])
@@ -73,7 +73,7 @@ def test_a_probe_stays_a_branch_when_seeds_train_as_one():
     jax.tree_util.register_pytree_node(
         State, lambda s: ((s["step"], s["key"]), None), lambda _, c: State(step=c[0], key=c[1])
     )
-    steps = parallel.many_steps(update, lambda d, s, p: {"image": d}, parallel.layout("jit"), 4, False, Probe(4, look))
+    steps = parallel.many_steps(update, lambda d, s, p: {"x": d}, parallel.layout("jit"), 4, False, Probe(4, look))
     both = State(step=jnp.zeros(2, jnp.int32), key=jax.random.split(jax.random.key(0), 2))
     _, metrics = jax.jit(jax.vmap(steps, in_axes=(0, None, None)))(both, jnp.zeros((1, 1)), 4)
     np.testing.assert_array_equal(metrics[PROBED + "seen"][:, 3], [4.0, 4.0])

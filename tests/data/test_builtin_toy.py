@@ -14,15 +14,15 @@ def test_mnist5k_splits():
     assert (data.shape, data.classes, data.train.size, data.test.size) == ((28, 28, 1), 10, 4000, 1000)
     assert np.bincount(data.train.arrays["label"]).tolist() == [400] * 10
     assert np.bincount(data.test.arrays["label"]).tolist() == [100] * 10
-    assert data.train.arrays["image"].dtype == np.uint8
+    assert data.train.arrays["x"].dtype == np.uint8
     assert data.train.arrays["label"].dtype == np.int32
-    assert data.train.arrays["image"].max() == 255
-    seen = {image.tobytes() for image in data.train.arrays["image"]}
-    assert not any(image.tobytes() in seen for image in data.test.arrays["image"])
+    assert data.train.arrays["x"].max() == 255
+    seen = {image.tobytes() for image in data.train.arrays["x"]}
+    assert not any(image.tobytes() in seen for image in data.test.arrays["x"])
     pixels, labels = mnist_data()
     original = {row.astype(np.uint8).tobytes(): int(label) for row, label in zip(pixels, labels, strict=True)}
     for split in (data.train, data.test):
-        for image, label in zip(split.arrays["image"], split.arrays["label"], strict=True):
+        for image, label in zip(split.arrays["x"], split.arrays["label"], strict=True):
             assert original[image.tobytes()] == label
     # The split is for ever: published numbers depend on it.
     assert data.fingerprint.startswith("81c241fa")
@@ -33,9 +33,9 @@ def test_digits_are_scikit_learns():
     data = builtin.digits()
     assert (data.shape, data.train.size, data.test.size) == ((8, 8, 1), 1442, 355)
     original = {tuple(row) for row in load_digits().data.astype(int)}
-    rescaled = {tuple(np.rint(i.reshape(-1) * (16 / 255)).astype(int)) for i in data.test.arrays["image"]}
+    rescaled = {tuple(np.rint(i.reshape(-1) * (16 / 255)).astype(int)) for i in data.test.arrays["x"]}
     assert rescaled <= original
-    assert data.train.arrays["image"].max() == 255
+    assert data.train.arrays["x"].max() == 255
     assert data.fingerprint.startswith("0bc87f93")
 
 
@@ -45,7 +45,7 @@ def test_mixtures(make, modes, count):
     assert (data.shape, data.is_points, data.classes) == ((2,), True, count)
     assert (data.train.size, data.test.size) == (100_000, 10_000)
     assert data.modes is modes
-    points, labels = data.train.arrays["image"], data.train.arrays["label"]
+    points, labels = data.train.arrays["x"], data.train.arrays["label"]
     assert points.dtype == np.float32
     off = points - modes.centres[labels]
     assert np.abs(off.std() / modes.sigma - 1) < 0.01
@@ -65,7 +65,7 @@ def constant_images(classes: int = 10) -> source.Source:
     """Class k is the constant image k; train uses values 0..9, test 100..109."""
     label = np.arange(classes, dtype=np.int32)
     image = np.broadcast_to(label[:, None, None, None], (classes, 2, 3, 1)).astype(np.uint8)
-    return source.from_arrays("flat", {"image": image, "label": label}, {"image": image + 100, "label": label}, classes)
+    return source.from_arrays("flat", {"x": image, "label": label}, {"x": image + 100, "label": label}, classes)
 
 
 def test_stacked_channels_and_labels():
@@ -74,11 +74,11 @@ def test_stacked_channels_and_labels():
     assert (data.train.size, data.test.size, data.train.arrays) == (128_000, 26_000, None)
     for split, base in ((data.train, 0), (data.test, 100)):
         batch = split.read(np.array([0, 5, split.size - 1, 5]))
-        assert batch["image"].shape == (4, 2, 3, 3)
-        digits = batch["image"][:, 0, 0, :].astype(int) - base
-        assert (batch["image"] == batch["image"][:, :1, :1, :]).all()
+        assert batch["x"].shape == (4, 2, 3, 3)
+        digits = batch["x"][:, 0, 0, :].astype(int) - base
+        assert (batch["x"] == batch["x"][:, :1, :1, :]).all()
         assert batch["label"].tolist() == (digits @ [100, 10, 1]).tolist()
-        assert np.array_equal(batch["image"][1], batch["image"][3])
+        assert np.array_equal(batch["x"][1], batch["x"][3])
     labels = data.train.read(np.arange(20_000))["label"]
     assert len(np.unique(labels)) == 1000
 
@@ -87,18 +87,18 @@ def test_stacked_keeps_the_layout_of_each_image():
     mnist = builtin.mnist5k()
     batch = stacked.stacked(mnist).train.read(np.arange(2))
     seen = {image.tobytes(): label for image, label in zip(*mnist.train.arrays.values(), strict=True)}
-    found = [seen[np.ascontiguousarray(batch["image"][0, :, :, c]).tobytes()] for c in range(3)]
+    found = [seen[np.ascontiguousarray(batch["x"][0, :, :, c]).tobytes()] for c in range(3)]
     assert batch["label"][0] == found[0] * 100 + found[1] * 10 + found[2]
 
 
 def test_stacked_of_unlabelled_or_unfit_sources():
     base = constant_images()
     unlabelled = source.from_arrays(
-        "plain", {"image": base.train.arrays["image"]}, {"image": base.test.arrays["image"]}, None
+        "plain", {"x": base.train.arrays["x"]}, {"x": base.test.arrays["x"]}, None
     )
     data = stacked.stacked(unlabelled, train=5, test=4)
     assert data.classes is None
-    assert set(data.train.read(np.arange(5))) == {"image"}
+    assert set(data.train.read(np.arange(5))) == {"x"}
     with pytest.raises(UserError, match="grey images, but ring8 has points"):
         stacked.stacked(toy.ring8())
     with pytest.raises(UserError, match="stacked:plain has images with 3 channels"):

@@ -17,14 +17,14 @@ N, M, B, SEED = 50, 3, 8, 11
 def images(size: int = N) -> source.Source:
     random = np.random.RandomState(0)
     arrays = {
-        "image": random.randint(0, 256, (size, 4, 5, 3)).astype(np.uint8),
+        "x": random.randint(0, 256, (size, 4, 5, 3)).astype(np.uint8),
         "label": np.arange(size, dtype=np.int32),
     }
     return source.from_arrays("noise", arrays, {key: a[:5] for key, a in arrays.items()}, size)
 
 
 def points() -> source.Source:
-    arrays = {"image": np.random.RandomState(0).standard_normal((N, 2)).astype(np.float32)}
+    arrays = {"x": np.random.RandomState(0).standard_normal((N, 2)).astype(np.float32)}
     return source.from_arrays("cloud", arrays, arrays, None)
 
 
@@ -51,13 +51,13 @@ def test_streamed_is_resident_bit_for_bit(make, start, threads):
 def test_batches_are_what_the_contract_says():
     data = images()
     batch = resident_round(data, 0)
-    assert batch["image"].shape == (M, B, 4, 5, 3)
-    assert batch["image"].dtype == jnp.float32
+    assert batch["x"].shape == (M, B, 4, 5, 3)
+    assert batch["x"].dtype == jnp.float32
     assert batch["label"].shape == (M, B)
     assert batch["label"].dtype == jnp.int32
     # Pixels and labels stay together: the label of this data is the example's number.
-    expected = data.train.arrays["image"][np.asarray(batch["label"])] / 127.5 - 1
-    np.testing.assert_allclose(batch["image"], expected, atol=1e-6)
+    expected = data.train.arrays["x"][np.asarray(batch["label"])] / 127.5 - 1
+    np.testing.assert_allclose(batch["x"], expected, atol=1e-6)
     first_epoch = np.concatenate([np.asarray(resident_round(data, s)["label"]).reshape(-1) for s in range(3)])[:N]
     assert sorted(first_epoch.tolist()) == list(range(N))
 
@@ -67,7 +67,7 @@ def test_resuming_a_stream_continues_it():
     whole = list(feed.stream(data.train, SEED, 0, 9, M, B))
     parts = [*feed.stream(data.train, SEED, 0, 4, M, B), *feed.stream(data.train, SEED, 4, 9, M, B)]
     for a, b in zip(whole, parts, strict=True):
-        assert np.array_equal(a["image"], b["image"])
+        assert np.array_equal(a["x"], b["x"])
 
 
 def test_shards_hold_the_rows_of_the_whole_batch():
@@ -102,7 +102,7 @@ def test_a_process_may_stream_its_own_rows():
     for mine, whole in zip(
         feed.stream(data.train, SEED, 3, 5, M, B, rows=rows), feed.stream(data.train, SEED, 3, 5, M, B), strict=True
     ):
-        assert np.array_equal(mine["image"], whole["image"][:, rows])
+        assert np.array_equal(mine["x"], whole["x"][:, rows])
 
 
 def test_grouped_stacks_rounds():
@@ -110,8 +110,8 @@ def test_grouped_stacks_rounds():
     rounds = list(feed.stream(data.train, SEED, 0, 5, M, B))
     groups = list(feed.grouped(iter(rounds), 2))
     assert [len(g["label"]) for g in groups] == [2, 2, 1]
-    assert groups[0]["image"].shape == (2, M, B, 4, 5, 3)
-    assert groups[0]["image"].dtype == np.uint8
+    assert groups[0]["x"].shape == (2, M, B, 4, 5, 3)
+    assert groups[0]["x"].dtype == np.uint8
     flat = np.concatenate([g["label"] for g in groups])
     assert np.array_equal(flat, np.stack([r["label"] for r in rounds]))
 
@@ -119,7 +119,7 @@ def test_grouped_stacks_rounds():
 def test_a_lazy_source_can_be_made_resident():
     data = images()
     lazy = source.Source("lazy", data.shape, N, "", source.lazy(N, data.train.read, data.shape, labels=True), data.test)
-    assert np.array_equal(feed.resident(lazy)["image"], data.train.arrays["image"])
+    assert np.array_equal(feed.resident(lazy)["x"], data.train.arrays["x"])
 
 
 def test_errors_in_reading_reach_the_reader():

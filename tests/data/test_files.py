@@ -32,7 +32,7 @@ def test_classes_by_sub_folder(tmp_path):
     content = {array.tobytes(): name for name, array in written.items()}
     found = []
     for split in (data.train, data.test):
-        for image, label in zip(split.arrays["image"], split.arrays["label"], strict=True):
+        for image, label in zip(split.arrays["x"], split.arrays["label"], strict=True):
             name = content[image.tobytes()]
             assert name[0] == "ab"[label]
             found.append(name)
@@ -48,7 +48,7 @@ def test_a_file_keeps_its_side_when_others_come(tmp_path):
     after = folder.folder(str(tmp_path))
     assert after.test.size > before.test.size
     for old, new in ((before.train, after.train), (before.test, after.test)):
-        assert {i.tobytes() for i in old.arrays["image"]} <= {i.tobytes() for i in new.arrays["image"]}
+        assert {i.tobytes() for i in old.arrays["x"]} <= {i.tobytes() for i in new.arrays["x"]}
 
 
 def test_flat_folder_has_no_labels_and_tiny_ones_still_split(tmp_path):
@@ -56,7 +56,7 @@ def test_flat_folder_has_no_labels_and_tiny_ones_still_split(tmp_path):
         picture(tmp_path / f"{i}.jpg")
     data = folder.folder(str(tmp_path))
     assert data.classes is None
-    assert set(data.train.arrays) == {"image"}
+    assert set(data.train.arrays) == {"x"}
     assert (data.train.size, data.test.size) == (1, 1)
 
 
@@ -75,10 +75,10 @@ def test_grey_folders_have_one_channel(tmp_path):
     written = [picture(tmp_path / f"{i}.png", (4, 4)) for i in range(5)]
     data = folder.folder(str(tmp_path))
     assert data.shape == (4, 4, 1)
-    assert {i.tobytes() for i in source.whole(data.train)["image"]} <= {i.tobytes() for i in written}
+    assert {i.tobytes() for i in source.whole(data.train)["x"]} <= {i.tobytes() for i in written}
     colour = folder.folder(str(tmp_path), channels=3)
     assert colour.shape == (4, 4, 3)
-    assert (colour.train.arrays["image"] == data.train.arrays["image"]).all()
+    assert (colour.train.arrays["x"] == data.train.arrays["x"]).all()
     assert colour.fingerprint != data.fingerprint
     picture(tmp_path / "colour.png", (4, 4, 3))
     assert folder.folder(str(tmp_path)).shape == (4, 4, 3)
@@ -93,8 +93,8 @@ def test_mixed_sizes_are_cropped_at_the_centre_and_resized(tmp_path):
         folder.folder(str(tmp_path))
     data = folder.folder(str(tmp_path), image_size=8)
     assert data.shape == (8, 8, 3)
-    assert (data.train.arrays["image"] == 200).all()
-    assert (data.test.arrays["image"] == 200).all()
+    assert (data.train.arrays["x"] == 200).all()
+    assert (data.test.arrays["x"] == 200).all()
 
 
 def test_large_folders_are_read_lazily(tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_large_folders_are_read_lazily(tmp_path, monkeypatch):
     assert lazy.train.arrays is None
     assert lazy.train.nbytes == eager.train.nbytes
     batch = lazy.train.read(np.array([5, 0, 5]))
-    for name in ("image", "label"):
+    for name in ("x", "label"):
         assert np.array_equal(batch[name], eager.train.arrays[name][[5, 0, 5]])
         assert np.array_equal(source.whole(lazy.train)[name], eager.train.arrays[name])
     assert lazy.fingerprint == folder.folder(str(tmp_path)).fingerprint
@@ -170,7 +170,7 @@ def test_npz_with_two_splits(tmp_path, names):
     arrays = dict(zip(names, (grey(6), np.arange(6) % 3, grey(3), np.arange(3)[:, None]), strict=True))
     data = npz.npz(saved(tmp_path, **arrays))
     assert (data.shape, data.classes, data.train.size, data.test.size) == ((4, 5, 1), 3, 6, 3)
-    assert np.array_equal(data.train.arrays["image"][..., 0], arrays[names[0]])
+    assert np.array_equal(data.train.arrays["x"][..., 0], arrays[names[0]])
     assert data.test.arrays["label"].tolist() == [0, 1, 2]
     assert data.test.arrays["label"].dtype == np.int32
 
@@ -179,10 +179,10 @@ def test_npz_of_images_alone_is_split(tmp_path):
     colour = RANDOM.randint(0, 256, (40, 4, 5, 3)).astype(np.uint8)
     data = npz.npz(saved(tmp_path, images=colour))
     assert (data.shape, data.classes, data.train.size, data.test.size) == ((4, 5, 3), None, 36, 4)
-    both = np.concatenate([data.train.arrays["image"], data.test.arrays["image"]])
+    both = np.concatenate([data.train.arrays["x"], data.test.arrays["x"]])
     assert {i.tobytes() for i in both} == {i.tobytes() for i in colour}
     labelled = npz.npz(saved(tmp_path, images=colour, labels=np.arange(40)))
-    assert np.array_equal(colour[labelled.test.arrays["label"]], data.test.arrays["image"])
+    assert np.array_equal(colour[labelled.test.arrays["label"]], data.test.arrays["x"])
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ def test_adapt_matches_pillow_and_changes_the_fingerprint(tmp_path):
     data = npz.npz(saved(tmp_path, images=RANDOM.randint(0, 256, (20, 8, 8, 3)).astype(np.uint8)))
     small = images.adapt(data, 4, None)
     assert small.shape == (4, 4, 3)
-    expected = np.array(Image.fromarray(data.train.arrays["image"][3]).resize((4, 4), Image.Resampling.BICUBIC))
-    assert np.array_equal(small.train.arrays["image"][3], expected)
+    expected = np.array(Image.fromarray(data.train.arrays["x"][3]).resize((4, 4), Image.Resampling.BICUBIC))
+    assert np.array_equal(small.train.arrays["x"][3], expected)
     luma = images.adapt(data, None, 1)
-    weights = data.train.arrays["image"] @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(luma.train.arrays["image"][..., 0] - weights).max() <= 1
+    weights = data.train.arrays["x"] @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(luma.train.arrays["x"][..., 0] - weights).max() <= 1
     assert len({data.fingerprint, small.fingerprint, luma.fingerprint}) == 3
     assert images.adapt(data, 8, 3) is data
 
@@ -246,7 +246,7 @@ def test_adapt_of_a_lazy_source_is_the_same(tmp_path):
     )
     small, eager = images.adapt(lazy, 3, 3), images.adapt(data, 3, 3)
     assert small.train.arrays is None
-    for name in ("image", "label"):
+    for name in ("x", "label"):
         assert np.array_equal(source.whole(small.train)[name], eager.train.arrays[name])
     assert small.train.nbytes == eager.train.nbytes
     assert small.fingerprint != lazy.fingerprint

@@ -59,7 +59,7 @@ def test_digest_tells_apart():
 
 def test_from_arrays_and_subset():
     image = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2, 1)
-    arrays = {"image": image, "label": np.arange(10, dtype=np.int32)}
+    arrays = {"x": image, "label": np.arange(10, dtype=np.int32)}
     data = source.from_arrays("x", arrays, {key: a[:3] for key, a in arrays.items()}, 10)
     assert (data.shape, data.is_points, data.train.size, data.test.size) == ((2, 2, 1), False, 10, 3)
     assert data.train.nbytes == 40 + 40
@@ -68,8 +68,8 @@ def test_from_arrays_and_subset():
     without_arrays = source.lazy(10, data.train.read, data.shape, labels=True)
     assert without_arrays.nbytes == data.train.nbytes
     some = source.subset(without_arrays, np.array([7, 2]))
-    assert np.array_equal(some.read(np.array([0]))["image"], image[[7]])
-    assert np.array_equal(source.whole(without_arrays)["image"], image)
+    assert np.array_equal(some.read(np.array([0]))["x"], image[[7]])
+    assert np.array_equal(source.whole(without_arrays)["x"], image)
     changed = image.copy()
     changed[9, 1, 1, 0] ^= 1
-    assert source.from_arrays("x", {**arrays, "image": changed}, data.test.arrays, 10).fingerprint != data.fingerprint
+    assert source.from_arrays("x", {**arrays, "x": changed}, data.test.arrays, 10).fingerprint != data.fingerprint

@@ -20,11 +20,11 @@ def test_every_combination_is_there_once(data):
     assert len(np.unique(every, axis=0)) == len(every)
     assert every.min(axis=0).tolist() == [0] * 5
     assert (every.max(axis=0) + 1).tolist() == list(sprites.SIZES)
-    images = np.concatenate([data.train.arrays["image"], data.test.arrays["image"]])
+    images = np.concatenate([data.train.arrays["x"], data.test.arrays["x"]])
     assert len({image.tobytes() for image in images}) == len(images)  # and no two of them look alike
     for split, factors in ((data.train, train), (data.test, test)):
         np.testing.assert_array_equal(split.arrays["label"], factors[:, 0])
-        np.testing.assert_array_equal(split.arrays["image"][::997], sprites.draw(factors[::997]))
+        np.testing.assert_array_equal(split.arrays["x"][::997], sprites.draw(factors[::997]))
 
 
 def centres(images):

@@ -70,13 +70,13 @@ def test_reads_what_was_written(tmp_path):
     data = load.load("tfds:tiny", data_dir=str(tmp_path))
     assert (data.name, data.shape, data.classes) == ("tfds:tiny", (6, 5, 3), 4)
     for split, (pictures, labels) in ((data.train, train), (data.test, test)):
-        assert np.array_equal(split.arrays["image"], pictures)
+        assert np.array_equal(split.arrays["x"], pictures)
         assert np.array_equal(split.arrays["label"], labels)
         assert split.arrays["label"].dtype == np.int32
     grey = load.load("tfds:tiny", data_dir=str(tmp_path), image_size=4, channels=1)
     assert grey.shape == (4, 4, 1)
     expected = Image.fromarray(train[0][0]).convert("L").crop((0, 0, 5, 5)).resize((4, 4), Image.Resampling.BICUBIC)
-    assert np.array_equal(grey.train.arrays["image"][0, ..., 0], np.array(expected))
+    assert np.array_equal(grey.train.arrays["x"][0, ..., 0], np.array(expected))
     assert grey.fingerprint != data.fingerprint
 
 
@@ -89,7 +89,7 @@ def test_large_ones_are_read_lazily(tmp_path, monkeypatch):
     assert data.train.arrays is None
     assert data.train.nbytes == eager.train.nbytes
     batch = data.train.read(np.array([7, 0, 7]))
-    assert np.array_equal(batch["image"], pictures[[7, 0, 7]])
+    assert np.array_equal(batch["x"], pictures[[7, 0, 7]])
     assert np.array_equal(batch["label"], labels[[7, 0, 7]])
     assert data.fingerprint == eager.fingerprint
 
@@ -99,19 +99,19 @@ def test_without_a_test_split_a_tenth_is_held_out(tmp_path, monkeypatch):
     write(tmp_path, {"train": (pictures, None)})
     data = tfds.tfds("tiny", str(tmp_path))
     assert (data.train.size, data.test.size, data.classes) == (36, 4, None)
-    assert set(data.train.arrays) == {"image"}
-    parts = np.concatenate([data.train.arrays["image"], data.test.arrays["image"]])
+    assert set(data.train.arrays) == {"x"}
+    parts = np.concatenate([data.train.arrays["x"], data.test.arrays["x"]])
     assert {i.tobytes() for i in parts} == {i.tobytes() for i in pictures}
     monkeypatch.setattr(source, "IN_MEMORY_BYTES", 1)
     lazy = tfds.tfds("tiny", str(tmp_path))
-    assert np.array_equal(source.whole(lazy.test)["image"], data.test.arrays["image"])
+    assert np.array_equal(source.whole(lazy.test)["x"], data.test.arrays["x"])
 
 
 def test_an_unlabelled_test_split_gives_way_to_validation(tmp_path):
     pictures, _ = examples(3)
     write(tmp_path, {"train": examples(9), "validation": examples(4, seed=2), "test": (pictures, np.full(3, -1))})
     data = tfds.tfds("tiny", str(tmp_path))
-    assert np.array_equal(data.test.arrays["image"], examples(4, seed=2)[0])
+    assert np.array_equal(data.test.arrays["x"], examples(4, seed=2)[0])
 
 
 def test_fingerprint_follows_the_records(tmp_path):
@@ -156,7 +156,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
     write(tmp_path, {"train": (pictures, [0, 1]), "test": (pictures, [0, 1])}, shape=(None, None, 3))
     with pytest.raises(UserError, match="several sizes; choose one with --image-size"):
         tfds.tfds("tiny", str(tmp_path))
-    assert tfds.tfds("tiny", str(tmp_path), image_size=4).train.arrays["image"].shape == (2, 4, 4, 3)
+    assert tfds.tfds("tiny", str(tmp_path), image_size=4).train.arrays["x"].shape == (2, 4, 4, 3)
 
 
 def test_unusable_features(tmp_path):
@@ -259,5 +259,5 @@ def test_all_of_fashion_mnist(fashion_mnist):
         original = zip(
             idx(manual / f"{prefix}-images-idx3-ubyte.gz"), idx(manual / f"{prefix}-labels-idx1-ubyte.gz"), strict=True
         )
-        read = zip(split.arrays["image"], split.arrays["label"], strict=True)
+        read = zip(split.arrays["x"], split.arrays["label"], strict=True)
         assert sorted((i.tobytes(), int(k)) for i, k in read) == sorted((i.tobytes(), int(k)) for i, k in original)

@@ -16,7 +16,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def images(size=8, classes=3, count=40, channels=1):
-    arrays = {"image": np.zeros((count, size, size, channels), np.uint8)}
+    arrays = {"x": np.zeros((count, size, size, channels), np.uint8)}
     if classes:
         arrays["label"] = np.arange(count, dtype=np.int32) % classes
     return from_arrays("toy", arrays, arrays, classes)
@@ -82,7 +82,7 @@ def test_a_size_that_the_architecture_cannot_make(name, size):
 
 
 def test_points_and_channels_that_the_architecture_cannot_make():
-    points = {"image": np.zeros((40, 2), np.float32)}
+    points = {"x": np.zeros((40, 2), np.float32)}
     assert_refused(["square images", "mlp"], "dcgan", from_arrays("points", points, points, None))
     assert_refused(["1 or 3 channels", "2"], "dcgan", images(channels=2))
 

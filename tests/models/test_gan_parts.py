@@ -46,7 +46,7 @@ def play(rounds=1, images=None, key=0, **options):
     for _ in range(rounds):
         image = jnp.full((algorithm.minibatches, BATCH, 1), X) if images is None else images
         label = jnp.broadcast_to(jnp.arange(BATCH) % 4, (algorithm.minibatches, BATCH))
-        state, metrics = jax.jit(algorithm.update)(state, {"image": image, "label": label})
+        state, metrics = jax.jit(algorithm.update)(state, {"x": image, "label": label})
     return state, metrics
 
 
@@ -101,7 +101,7 @@ def test_unrolling_through_adam_survives_weights_without_a_gradient():
     hyper = {"lr_generator": RATE, "lr_discriminator": RATE, "b1": 0.5, "b2": 0.9}
     algorithm = gan(Point(), Half(), loss=adversarial.wasserstein, shape=(1,), latent_size=1, unroll=Unroll(3),
                     optimizers=optimizers, hyper=hyper)  # fmt: skip
-    batch = {"image": jnp.full((1, BATCH, 1), X)}
+    batch = {"x": jnp.full((1, BATCH, 1), X)}
     state, metrics = jax.jit(algorithm.update)(algorithm.init(jax.random.key(0)), batch)
     assert int(metrics["nonfinite/total"]) == 0
     assert theta(state) != THETA

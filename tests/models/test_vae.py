@@ -58,7 +58,7 @@ def gap(error):
     return 0.5 * np.sum(error**2 * PRECISION + np.exp(error) - 1 - error)
 
 
-BATCH = {"image": jnp.asarray(X)}
+BATCH = {"x": jnp.asarray(X)}
 
 
 def test_log_likelihood_is_exact_at_the_true_posterior():
@@ -93,7 +93,7 @@ def test_gradients_vanish_at_the_optimum_without_noise(bound, estimator):
     """At the exact posterior all log-weights agree: DReG's and STL's encoder gradients are zero in every draw."""
     algorithm, _ = linear(bound=bound, estimator=estimator, samples=4, groups=2 if bound is Bound.MIWAE else 1)
     state = algorithm.init(jax.random.key(0))
-    _, metrics = jax.jit(algorithm.update)(state, {"image": BATCH["image"][None]})
+    _, metrics = jax.jit(algorithm.update)(state, {"x": BATCH["x"][None]})
     norm = float(metrics["gradient_norm/encoder"])
     np.testing.assert_allclose(metrics["bound"], LOG_P.mean(), atol=2e-5)
     assert norm < 1e-4 if estimator is not Estimator.REPARAMETERISED else norm > 1e-2
@@ -106,8 +106,8 @@ def test_training_recovers_probabilistic_pca():
     algorithm = vae(encoder, mlp.Decoder((D,), widths=()), likelihood=likelihoods.gaussian(SIGMA), shape=(D,),
                     latent_size=L, hyper={**HYPER, "lr": 0.02})  # fmt: skip
     state, batch = algorithm.init(jax.random.key(3)), jnp.asarray(data, jnp.float32)[None]
-    state, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: algorithm.update(s, {"image": batch}), s, length=300))(state)
-    found = algorithm.log_likelihood(weights(state), {"image": batch[0, :500]}, jax.random.key(4), 256)
+    state, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: algorithm.update(s, {"x": batch}), s, length=300))(state)
+    found = algorithm.log_likelihood(weights(state), {"x": batch[0, :500]}, jax.random.key(4), 256)
     exact = stats.multivariate_normal(np.zeros(D), W.T @ W + SIGMA**2 * np.eye(D)).logpdf(data[:500])
     assert float(found.mean()) == pytest.approx(exact.mean(), abs=0.03)
 
@@ -144,7 +144,7 @@ def test_folding_keeps_examples_together():
 def test_steering_the_kl_leaves_the_bound_and_moves_the_gradient():
     def loss(hyper, **options):
         algorithm, _ = linear(error=0.3, hyper={**HYPER, **hyper}, **options)
-        _, metrics = algorithm.update(algorithm.init(jax.random.key(0)), {"image": BATCH["image"][None]})
+        _, metrics = algorithm.update(algorithm.init(jax.random.key(0)), {"x": BATCH["x"][None]})
         return metrics
 
     plain = loss({})
@@ -176,7 +176,7 @@ def test_mistakes_get_one_line_that_says_what_would_work(options, words):
 def test_more_samples_than_memory_are_refused_before_a_step():
     algorithm, _ = linear(samples=10**11)
     state = jax.eval_shape(algorithm.init, jax.random.key(0))
-    batch = {"image": jax.ShapeDtypeStruct((1, 64, D), jnp.float32)}
+    batch = {"x": jax.ShapeDtypeStruct((1, 64, D), jnp.float32)}
     with pytest.raises(UserError, match=r"GiB.*use at most \d+ samples"):
         jax.eval_shape(algorithm.update, state, batch)
 

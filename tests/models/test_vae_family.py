@@ -26,7 +26,7 @@ SHAPE = (8, 8, 1)
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0, "lr_discriminator": 1e-3, "b1_discriminator": 0.5,
          "total_correlation": 2.0, "adversarial": 1.0, "similarity": 0.1}  # fmt: skip
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)), jnp.float32)
-BATCH = {"image": IMAGES}
+BATCH = {"x": IMAGES}
 GAUSS = {"likelihood": likelihoods.gaussian(0.5), "shape": SHAPE, "hyper": HYPER}
 
 
@@ -126,7 +126,7 @@ def test_a_prior_of_codes_samples_what_it_scores():
 
 def test_codes_move_as_averages_and_only_codes_are_decoded():
     algorithm, state = codes_model()
-    moved, _ = jax.jit(algorithm.update)(state, {"image": IMAGES[None]})
+    moved, _ = jax.jit(algorithm.update)(state, {"x": IMAGES[None]})
     books = [s.stats["codebook"]["codebook"]["book"]["embedding"] for s in (state, moved)]
     assert float(jnp.abs(books[0] - books[1]).max()) > 0
     view = weights(state)
@@ -143,7 +143,7 @@ def test_a_density_of_codes_leaves_the_autoencoder_alone():
     for algorithm in (plain, fitted):
         state, update = algorithm.init(jax.random.key(0)), jax.jit(algorithm.update)
         for _ in range(3):
-            state, metrics = update(state, {"image": IMAGES[None]})
+            state, metrics = update(state, {"x": IMAGES[None]})
         ends.append((state, metrics))
     for name in ("encoder", "decoder"):
         jax.tree.map(np.testing.assert_array_equal, ends[0][0].params[name], ends[1][0].params[name])
@@ -156,7 +156,7 @@ def test_regularizers_are_the_objectives_of_the_codes():
     hyper = {**HYPER, "beta": 0.0, "mutual_information": 1.0, "dimension_kl": 1.0, "dip": 1.0}
     algorithm = vae(*networks(), latent_size=3, regularizers=terms, **{**GAUSS, "hyper": hyper})
     state = start(algorithm)
-    _, metrics = jax.jit(algorithm.update)(state, {"image": IMAGES[None]})
+    _, metrics = jax.jit(algorithm.update)(state, {"x": IMAGES[None]})
     codes = algorithm.encode(weights(state), BATCH)
     wanted = disentangle.dip_vae(codes["mean"], codes["log_variance"], 1.0, 10.0, Dip.I)
     np.testing.assert_allclose(metrics["regularizer/dip"], wanted, rtol=1e-4)
@@ -174,10 +174,10 @@ def test_the_second_stage_samples_the_codes_of_the_first():
         *networks(2), mlp.Encoder(2, widths=(16,)), mlp.Decoder((2,), outputs=4, widths=(16,)), latent_size=2,
         **{**GAUSS, "hyper": {**HYPER, "beta": 0.01, "lr_second": 1e-2}},
     )  # fmt: skip
-    state, batch = algorithm.init(jax.random.key(0)), {"image": jnp.tile(IMAGES, (11, 1, 1, 1))[None]}
+    state, batch = algorithm.init(jax.random.key(0)), {"x": jnp.tile(IMAGES, (11, 1, 1, 1))[None]}
     train = jax.jit(lambda s: jax.lax.scan(lambda s, _: (algorithm.update(s, batch)[0], None), s, length=400)[0])
     view = weights(train(state))
-    codes = np.asarray(algorithm.encode(view, {"image": IMAGES})["mean"])
+    codes = np.asarray(algorithm.encode(view, {"x": IMAGES})["mean"])
     draws = np.asarray(algorithm.prior(view, jax.random.key(1), 500))
     np.testing.assert_allclose(draws.mean(axis=0), codes.mean(axis=0), atol=0.35)
     np.testing.assert_allclose(draws.std(axis=0), codes.std(axis=0), rtol=0.4)
@@ -186,7 +186,7 @@ def test_the_second_stage_samples_the_codes_of_the_first():
 def moves(algorithm):
     """The players that a round moved, and its metrics."""
     state = start(algorithm)
-    batch = {"image": jnp.tile(IMAGES[None], (algorithm.minibatches, 1, 1, 1, 1))}
+    batch = {"x": jnp.tile(IMAGES[None], (algorithm.minibatches, 1, 1, 1, 1))}
     moved, metrics = jax.jit(algorithm.update)(state, batch)
     same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), dict(state.params), dict(moved.params))
     changed = {name for name, leaves in same.items() if not all(jax.tree.leaves(leaves))}
@@ -223,6 +223,6 @@ def test_bigans_game_is_fair_in_the_two_kinds():
     state = algorithm.init(jax.random.key(0))
     blind = jax.tree.map(jnp.zeros_like, state.params["discriminator"])
     state = state.replace(params={**state.params, "discriminator": blind})
-    _, metrics = algorithm.update(state, {"image": IMAGES[None]})
+    _, metrics = algorithm.update(state, {"x": IMAGES[None]})
     np.testing.assert_allclose(metrics["loss/generator"], 2 * np.log(2), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/discriminator"], 2 * np.log(2), rtol=1e-5)

@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
-from gen_jax.runs import leaves
+from gen_jax.runs import state_arrays
 from gen_jax.runs.checkpoint import digest, open_checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax, after a failed read
@@ -147,7 +147,7 @@ def test_donating_right_after_an_asynchronous_save(tmp_path):
 
 
 def test_training_goes_on_before_anything_is_written(tmp_path, monkeypatch):
-    gate, true = threading.Event(), leaves.digest_of
+    gate, true = threading.Event(), state_arrays.digest_of
     monkeypatch.setattr(leaves, "digest_of", lambda *a: gate.wait(60) and true(*a))
     with open_checkpoints(tmp_path) as checkpoints:
         state = at(3)
@@ -176,9 +176,9 @@ def test_a_failure_before_writing_is_told_by_the_next_save(tmp_path, monkeypatch
 
 def test_restored_arrays_can_be_donated(recwarn):
     for sharding in (None, replicated(1)):
-        record, arrays = leaves.take(big_state(0))
+        record, arrays = state_arrays.take(big_state(0))
         arrays = [aligned(array) for array in arrays]  # such arrays the CPU backend would borrow, and never donate
-        state = leaves.rebuild(jax.eval_shape(lambda: big_state(0)), record, arrays, sharding, "here")
+        state = state_arrays.rebuild(jax.eval_shape(lambda: big_state(0)), record, arrays, sharding, "here")
         place = where_it_lies(state)
         after = donated(state)
         assert state.params["generator"]["w"].is_deleted()

@@ -12,7 +12,7 @@ from gen_jax.data import source, toy
 from gen_jax.metrics import frechet, lenet, prdc
 from gen_jax.runs.evaluation import protocol, samplers, scores
 from gen_jax.runs.evaluation.cache import key_of
-from gen_jax.runs.evaluation.values import Metric, Value
+from gen_jax.runs.evaluation.metric import Metric, Value
 
 MODEL = protocol.Model(10, "ema", "abc")
 
@@ -40,14 +40,14 @@ def values(found):
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 def test_scores_are_those_of_the_measures(plain, tmp_path):
     found = run(plain, "fd,precision,recall,density,coverage,held_out", tmp_path / "e.json")
-    real = plain.extractor.apply(plain.source.test.arrays["image"])
+    real = plain.extractor.apply(plain.source.test.arrays["x"])
     fakes = [plain.extractor.apply(plain.images(100, repeat)[0]) for repeat in range(2)]
     fd = [frechet.distance(frechet.moments_of(f), frechet.moments_of(real)) for f in fakes]
     assert fd[0] != fd[1]  # the repeated sample sets are different ones
     assert values(found)["FD-PCA"] == pytest.approx(np.mean(fd), rel=1e-6)
     assert values(found)["precision (PCA)"] == pytest.approx(np.mean([prdc.prdc(real, f, 3).precision for f in fakes]))
     assert values(found)["coverage (PCA)"] == pytest.approx(np.mean([prdc.prdc(real, f, 5).coverage for f in fakes]))
-    pixels = plain.source.test.arrays["image"] / 127.5 - 1
+    pixels = plain.source.test.arrays["x"] / 127.5 - 1
     assert values(found)["logits"] == pytest.approx(pixels.mean(), rel=1e-5)
     first = found["results"][0]
     assert first["interval"][0] < first["value"] < first["interval"][1]
@@ -65,7 +65,7 @@ def test_likelihood_and_bits(tmp_path):
     one = subject(vae(), nll_examples=50)
     found = run(one, "nll,bits_per_dim", tmp_path / "e.json")
     rows = np.unique(np.linspace(0, 119, 50).astype(int))
-    nll = -100 * (one.source.test.arrays["image"][rows] / 127.5 - 1).mean(axis=(1, 2, 3))
+    nll = -100 * (one.source.test.arrays["x"][rows] / 127.5 - 1).mean(axis=(1, 2, 3))
     assert values(found)["NLL (importance-weighted bound)"] == pytest.approx(nll.mean(), rel=1e-5)
     assert values(found)["Monte Carlo standard error of it"] == pytest.approx(0.5 / np.sqrt(50))
     assert values(found)["effective importance samples, median"] == 7
@@ -76,7 +76,7 @@ def test_likelihood_and_bits(tmp_path):
 def test_latents(tmp_path):
     one = subject(vae())
     found = values(run(one, "latents", tmp_path / "e.json"))
-    means = (one.source.test.arrays["image"] / 127.5 - 1).reshape(120, -1) @ np.asarray(
+    means = (one.source.test.arrays["x"] / 127.5 - 1).reshape(120, -1) @ np.asarray(
         one.weights.params["decoder"]["w"]
     ).T
     kl = 0.5 * (means**2 + np.exp(-1) + 1 - 1).sum(axis=1)
@@ -127,7 +127,7 @@ def test_a_code_that_is_the_factors_is_disentangled(tmp_path):
     import jax.numpy as jnp
 
     labels = np.arange(160, dtype=np.int32) % 8
-    split = {"image": np.zeros((160, 4, 4, 3), np.uint8), "label": labels}
+    split = {"x": np.zeros((160, 4, 4, 3), np.uint8), "label": labels}
     data = source.from_arrays("stacked:made", split, split, classes=8)  # three factors of two values
 
     def encode(view, batch):

@@ -51,7 +51,7 @@ def test_the_followed_score_is_the_score_and_a_function_of_the_state():
     from evaluation_subjects import subject
 
     one = subject()
-    pair = [frechet.moments_of(f) for f in (one.extractor.apply(one.split.arrays["image"]), one.fakes(0).features)]
+    pair = [frechet.moments_of(f) for f in (one.extractor.apply(one.split.arrays["x"]), one.fakes(0).features)]
     assert first["tracked/FD-PCA"] == pytest.approx(frechet.distance(*pair), rel=1e-5)
 
 

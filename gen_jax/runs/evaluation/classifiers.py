@@ -12,7 +12,7 @@ from gen_jax.metrics.features import Extractor, as_uint8, by_channel
 from gen_jax.runs.evaluation import extractors
 from gen_jax.runs.evaluation.scores import sample_stamp
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.values import Metric, Value, of_proportion, over_repeats
+from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion, over_repeats
 
 MIXTURE_SAMPLES, STACKED_SAMPLES = 2_500, 26_000  # of the published tables
 
@@ -44,7 +44,7 @@ def _cas(subject: Subject) -> list[Value]:
     images, labels = subject.images(subject.count(subject.source.train.size))
     assert labels is not None
     generated = as_uint8(images), labels
-    real = train["image"], train["label"]
+    real = train["x"], train["label"]
 
     def fit(images: np.ndarray, labels: np.ndarray) -> Predict:
         if images is real[0]:  # the same classifier as of the lenet features: trained once
@@ -54,7 +54,7 @@ def _cas(subject: Subject) -> list[Value]:
         trained = lenet.train_classifier(images, labels)
         return lambda seen: lenet.apply(trained, seen)[1].argmax(axis=1)
 
-    found = classification_scores(fit, real, (test["image"], test["label"]), generated)
+    found = classification_scores(fit, real, (test["x"], test["label"]), generated)
     return [
         of_proportion("CAS: trained on samples, tested on real", found.train_generated),
         of_proportion("trained on real, tested on samples", found.train_real),

@@ -15,7 +15,7 @@ from gen_jax.metrics import disentanglement, latents
 from gen_jax.runs.evaluation import samplers
 from gen_jax.runs.evaluation.classifiers import is_stacked
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.values import Metric, Value, over_examples
+from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
 
 BATCH = 250
 LATENT_EXAMPLES, FACTOR_EXAMPLES = 5_000, 10_000

@@ -11,7 +11,7 @@ from gen_jax.metrics import memorization, neighbours
 from gen_jax.runs import figures
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.values import Metric, Value, over_repeats
+from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 
 CELLS = 3
 PICTURE = "samples_over_nearest_training_images.png"
@@ -80,7 +80,7 @@ def _picture(subject: Subject, distances: np.ndarray, rows: np.ndarray) -> None:
     """The samples that lie closest to a training example, each over that example, among the run's pictures."""
     chosen = np.sort(np.argsort(distances)[:PICTURES])
     images, _ = subject.images(len(distances))
-    real = subject.source.train.read(rows[chosen])["image"] / 127.5 - 1
+    real = subject.source.train.read(rows[chosen])["x"] / 127.5 - 1
     assert subject.run_dir is not None
     figures.save_png(subject.run_dir / "pictures" / PICTURE, figures.pairs(images[chosen], real))
 

@@ -13,7 +13,7 @@ from gen_jax.metrics import perceptual, ssim
 from gen_jax.runs import heldout
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
 from gen_jax.runs.evaluation.subject import KEPT, Subject
-from gen_jax.runs.evaluation.values import Metric, Value, over_repeats
+from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 
 PAIRS = 1_000
 STEP = 1e-2  # in latent space: 1e-4, as published, is below what float32 differences can show
@@ -42,7 +42,7 @@ def _ssim(subject: Subject) -> list[Value]:
         ssim.diversity(subject.images(subject.count(), repeat)[0], PAIRS, repeat)
         for repeat in range(subject.options.repeats)
     ]
-    raw = subject.split.read(sources.evenly(subject.split.size, KEPT))["image"]
+    raw = subject.split.read(sources.evenly(subject.split.size, KEPT))["x"]
     null = ssim.diversity(sources.to_float(raw), PAIRS)
     return [
         over_repeats("MS-SSIM between samples (1: all alike)", found, details={"reference": null}),

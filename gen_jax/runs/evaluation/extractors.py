@@ -63,8 +63,8 @@ def lenet_of(source: Any, spec: str) -> Extractor:
     return features.trained(
         spec,
         source.fingerprint,
-        (train["image"], train["label"]),
-        (test["image"], test["label"]),
+        (train["x"], train["label"]),
+        (test["x"], test["label"]),
         cache_dir() / "lenet",
     )
 
@@ -94,7 +94,7 @@ def _lenet(spec: str, source: Any, config: Any) -> Extractor:
 
 def _pca(source: Any, components: int) -> Extractor:
     # Some thousands of the training images fix the projection as well as all of them would.
-    images = source.train.read(sources.evenly(source.train.size, 4_000))["image"]
+    images = source.train.read(sources.evenly(source.train.size, 4_000))["x"]
     return features.pca(images, components)
 
 

@@ -12,7 +12,7 @@ from gen_jax.data import source as sources
 from gen_jax.data.feed import to_batch
 from gen_jax.runs import heldout
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.values import Metric, Value, over_examples
+from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
 
 BATCH = 50  # examples of one compiled call of the likelihood
 HALF_RANGE = 127.5  # grey levels in a unit of [-1, 1]

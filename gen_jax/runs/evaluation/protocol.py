@@ -18,7 +18,7 @@ from gen_jax.metrics import lenet
 from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, scores
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.values import Metric, Value
+from gen_jax.runs.evaluation.metric import Metric, Value
 from gen_jax.runs.files import atomic_write_json, plain, read_json
 
 FILE = "evaluation.json"

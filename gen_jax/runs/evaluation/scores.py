@@ -13,7 +13,7 @@ from gen_jax.metrics import features, frechet, kernel, prdc
 from gen_jax.metrics.inception_score import inception_score
 from gen_jax.runs.evaluation.extractors import LARGEST
 from gen_jax.runs.evaluation.subject import Embedded, Subject
-from gen_jax.runs.evaluation.values import Metric, Value, over_repeats
+from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}  # Kynkäänniemi et al.; Naeem et al.
 KID_SIZE, KID_SUBSETS, IS_SPLITS, INFINITY_MINIMUM = 1_000, 100, 10, 5_000

@@ -112,7 +112,7 @@ class Subject:
             if moments is None and not keep.any():
                 continue
             raw = split.read(np.resize(rows, BLOCK))  # filled up: one compiled shape
-            vectors, logits = embed(extractor, raw["image"])
+            vectors, logits = embed(extractor, raw["x"])
             vectors, logits = vectors[: len(rows)], logits if logits is None else logits[: len(rows)]
             if moments is not None:
                 padded = np.zeros((BLOCK, extractor.dimension))

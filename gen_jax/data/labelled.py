@@ -1,0 +1,48 @@
+"""Few labels: a stream "labelled" of some examples of each class beside a train split that knows no label."""
+
+import dataclasses
+
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.data import order
+from gen_jax.data.source import Source, Split, digest, subset, whole
+
+UNKNOWN = -1  # the label of an example whose class is not told
+
+
+def few_labels(data: Source, per_class: int, seed: int) -> Source:
+    """The data with `per_class` labelled train examples a class, drawn by `seed`, as the stream "labelled".
+
+    "train" keeps all examples, these among them, and tells no label: it is `UNKNOWN` throughout. The test split stays.
+    Raises UserError for unlabelled data, and for a class with fewer examples than asked for.
+    """
+    if data.classes is None:
+        raise UserError(f"{data.name} has no labels; use labelled data such as mnist5k")
+    if per_class < 1:
+        raise UserError(f"{per_class} labels a class: ask for 1 or more")
+    labels = whole(data.train)["label"]
+    counts = np.bincount(labels[labels >= 0], minlength=data.classes)
+    if (least := int(counts.min())) < per_class:
+        short = int(counts.argmin())
+        raise UserError(
+            f"{data.name} has {least} train examples of class {short}, fewer than the {per_class} labels asked for; "
+            f"ask for {max(least, 1)} or fewer"
+        )
+    shuffled = order.permute(np.arange(len(labels)), len(labels), order.seed_of(seed, "few labels"), np).astype(np.int64)
+    chosen = np.sort(np.concatenate([shuffled[labels[shuffled] == c][:per_class] for c in range(data.classes)]))
+    return dataclasses.replace(
+        data,
+        fingerprint=digest(data.fingerprint, "labelled", chosen),
+        train=_without_labels(data.train),
+        others={**data.others, "labelled": subset(data.train, chosen)},
+    )
+
+
+def _without_labels(split: Split) -> Split:
+    def read(indices: np.ndarray) -> dict[str, np.ndarray]:
+        found = split.read(indices)
+        return {**found, "label": np.full_like(found["label"], UNKNOWN)}
+
+    arrays = split.arrays and {**split.arrays, "label": np.full_like(split.arrays["label"], UNKNOWN)}
+    return Split(split.size, read, split.nbytes, arrays)

@@ -11,7 +11,7 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Round
 from gen_jax.data import feed, source
-from gen_jax.experiment import Config
+from gen_jax.runs.config import Config
 
 
 class Feed(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 
 from gen_jax.runs.config import Config as Config
 
+
 def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     """Read the command line of an experiment and train it. Exits 0; 2 on a usage error; 1 where the run broke down;
     130 or 143 when interrupted, after a checkpoint."""

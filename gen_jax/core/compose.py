@@ -1,7 +1,8 @@
 """The engine: what every GAN, VAE and hybrid shares, done once.
 
 `compose` turns players and phases into `init` and `update`. A round runs the phases in order; each phase takes its
-gradient with respect to its own players only, refuses non-finite steps, clips, steps optax and carries the statistics. Averages (EMA) move once a round.
+gradient with respect to its own players only, refuses non-finite steps, clips, steps optax and carries the
+statistics. Averages (EMA) move once a round.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,9 +137,7 @@ def _minibatch(batch: Batch, number: int) -> Batch:
     return {name: leaf[number] for name, leaf in batch.items()}
 
 
-def _context(
-    state: State, values: Mapping[str, Array], minibatch: Batch, key: Array, outputs: Tree = None
-) -> Context:
+def _context(state: State, values: Mapping[str, Array], minibatch: Batch, key: Array, outputs: Tree = None) -> Context:
     return Context(
         stats=state.stats,
         hyper=values,

@@ -64,7 +64,7 @@ def private(clip: str, noise: str) -> Gradient:
         objective: Objective, params: Players, moving: tuple[str, ...], context: Context, pullback: Pullback | None
     ) -> tuple[Array, dict[str, Tree], Aux]:
         if pullback is not None:
-            raise ValueError("a forward pass that phases share is one of the whole batch; a private phase needs its own")
+            raise ValueError("a shared forward pass is one of the whole batch; a private phase needs its own")
         bound, own = context.hyper[clip], {name: params[name] for name in moving}
 
         def one(row: dict[str, Array]) -> tuple[Array, Players, dict[str, Array]]:
@@ -82,10 +82,12 @@ def private(clip: str, noise: str) -> Gradient:
         total = lax.psum(total, axis.DATA_AXIS) if axis.bound() else total
         leaves, structure = jax.tree.flatten(total)
         root = keys.named(context.key, "private noise")
-        noised = [
-            (leaf + context.hyper[noise] * bound * jax.random.normal(jax.random.fold_in(root, number), leaf.shape)) / count
-            for number, leaf in enumerate(leaves)
-        ]
+        scale = context.hyper[noise] * bound
+
+        def noisy(number: int, leaf: Array) -> Array:
+            return (leaf + scale * jax.random.normal(jax.random.fold_in(root, number), leaf.shape)) / count
+
+        noised = [noisy(number, leaf) for number, leaf in enumerate(leaves)]
         loss, metrics = mean_of((losses.mean(), {name: value.mean() for name, value in metrics.items()}))
         return loss, jax.tree.unflatten(structure, noised), Aux(metrics=metrics)
 

@@ -13,7 +13,7 @@ from flax import struct
 
 Array: TypeAlias = jax.Array
 Tree: TypeAlias = Any  # a pytree of arrays
-# "x" [B, *event], images as float32 [B, H, W, C] in [-1, 1], and what else the data know: "label" int32 [B], "mask", ...
+# "x" [B, *event], images as float32 [B, H, W, C] in [-1, 1], and what else is known: "label" int32 [B], "mask", ...
 Batch: TypeAlias = Mapping[str, Array]
 Round: TypeAlias = Mapping[str, Batch]  # by stream ("train", "labelled", ...): leaves [minibatches, B, ...]
 Given: TypeAlias = Mapping[str, Array]  # what a model is conditioned on, [B, ...] each, under the names of a batch
@@ -66,7 +66,7 @@ class Weights(NamedTuple):
     stats: Players
 
 
-# One example of each thing that a model is given, as `jax.ShapeDtypeStruct` without the batch: networks are made for it.
+# One example of each thing that a model is given, without the batch axis: networks are made for it.
 GivenShapes: TypeAlias = Mapping[str, jax.ShapeDtypeStruct]
 LABEL: GivenShapes = {"label": jax.ShapeDtypeStruct((), "int32")}
 

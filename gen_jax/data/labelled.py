@@ -29,7 +29,8 @@ def few_labels(data: Source, per_class: int, seed: int) -> Source:
             f"{data.name} has {least} train examples of class {short}, fewer than the {per_class} labels asked for; "
             f"ask for {max(least, 1)} or fewer"
         )
-    shuffled = order.permute(np.arange(len(labels)), len(labels), order.seed_of(seed, "few labels"), np).astype(np.int64)
+    own = order.seed_of(seed, "few labels")
+    shuffled = order.permute(np.arange(len(labels)), len(labels), own, np).astype(np.int64)
     chosen = np.sort(np.concatenate([shuffled[labels[shuffled] == c][:per_class] for c in range(data.classes)]))
     return dataclasses.replace(
         data,

@@ -30,8 +30,10 @@ PROBED = "probe:"  # before the names of a probe's metrics; NaN in the rounds th
 
 
 class Probe(NamedTuple):
-    """A look at the state after every `every`-th round: `look(state, minibatch, key)` gives scalars. The minibatch is the
-    round's first of "train"."""
+    """A look at the state after every `every`-th round: `look(state, minibatch, key)` gives scalars.
+
+    The minibatch is the round's first of "train".
+    """
 
     every: int
     look: Callable[[State, Batch, Array], dict[str, Array]]

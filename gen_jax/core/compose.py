@@ -172,7 +172,7 @@ def _step(
     if_finite = {name: (state.params[name], state.opt[name], grads[name], norms[name]) for name in phase.players}
     stepped = _if(
         finite,
-        lambda mine: {name: _descend(players[name], context.hyper, *mine[name]) for name in mine},
+        lambda mine: {name: descend(players[name], context.hyper, *mine[name]) for name in mine},
         lambda mine: {name: (params, opt) for name, (params, opt, _, _) in mine.items()},
         if_finite,
     )
@@ -186,9 +186,10 @@ def _step(
     return kept, (metrics, finite)
 
 
-def _descend(
+def descend(
     player: Player, hyper: Mapping[str, Array], params: Tree, opt: Tree, grads: Tree, norm: Array
 ) -> tuple[Tree, Tree]:
+    """One optimizer step of a player down `grads`, of global norm `norm`, clipped and projected: (params, opt)."""
     if player.clip is not None:
         scale = jnp.minimum(1.0, hyper[player.clip] / jnp.maximum(norm, 1e-12))
         grads = jax.tree.map(lambda g: g * scale, grads)

@@ -5,15 +5,20 @@ encoder is a function, ALI's (`stochastic`) a reparameterised Gaussian.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax.core import keys
-from gen_jax.core.phases import compose
-from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Phase, Players, Tree, Weights
+from gen_jax.core.compose import compose
+from gen_jax.core.phases import Phase
+from gen_jax.core.players import Call, Player, adam, caller
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
+from gen_jax.models.gan import Hyper
+from gen_jax.models.samplers import latent_samplers
 from gen_jax.models.vae_parts import check_latent_size
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
 from gen_jax.objectives.divergences import normal_sample
@@ -26,7 +31,7 @@ def bigan(
     *,
     shape: tuple[int, ...],
     latent_size: int,
-    hyper: Mapping[str, float],
+    hyper: Mapping[str, float] | Hyper,
     loss: AdversarialLoss = non_saturating,
     stochastic: bool = False,
     optimizers: Mapping[str, Callable] | None = None,
@@ -35,46 +40,44 @@ def bigan(
 
     generator: latents [B, d] -> images. encoder: images -> (mean, log_variance), [B, d] each. discriminator: (images,
     latents) -> logits [B], larger for (x, E(x)). hyper: lr_generator (of generator and encoder), lr_discriminator, b1,
-    b2; `ema_decay` averages generator and encoder. Generator and encoder minimise the discriminator's loss with the
-    two kinds exchanged, so neither side of the game saturates.
+    b2; `ema_decay` averages generator and encoder, `clip_norm` bounds each player's gradient norm. Generator and encoder
+    minimise the discriminator's loss with the two kinds exchanged, so neither side of the game saturates.
     """
     check_latent_size(latent_size)
+    values = dict(hyper) if isinstance(hyper, Mapping) else asdict(hyper)
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
-    average = "ema_decay" if "ema_decay" in hyper else None
+    average = "ema_decay" if "ema_decay" in values else None
+    clip = "clip_norm" if "clip_norm" in values else None
     image_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     code_example = jax.ShapeDtypeStruct((2, latent_size), jnp.float32)
     players = {
-        "generator": Player(generator, (code_example,), chosen["generator"], ema=average),
-        "encoder": Player(encoder, (image_example,), chosen["generator"], ema=average),
-        "discriminator": Player(discriminator, (image_example, code_example), chosen["discriminator"]),
+        "generator": Player(generator, (code_example,), chosen["generator"], ema=average, clip=clip),
+        "encoder": Player(encoder, (image_example,), chosen["generator"], ema=average, clip=clip),
+        "discriminator": Player(discriminator, (image_example, code_example), chosen["discriminator"], clip=clip),
     }
 
-    def call(name: str, params: Players, stats: Tree, *inputs: Array, key: Array | None, train: bool):
-        own = None if key is None else keys.named(key, name)
-        return apply(players[name], params[name], stats, *inputs, train=train, key=own)
+    call = caller(players)
 
-    def code_of(params: Players, stats: Players, image: Array, key: Array | None, train: bool) -> tuple[Array, Tree]:
-        (mean, log_variance), new = call("encoder", params, stats["encoder"], image, key=key, train=train)
-        if not stochastic or key is None:
+    def code_of(params: Players, stats: Players, image: Array, key: Array) -> tuple[Array, Tree]:
+        """(codes [B, d] in training, the encoder's new statistics)."""
+        (mean, log_variance), new = call("encoder", params, stats, image, train=True, key=key)
+        if not stochastic:
             return mean, new
-        noise = keys.normal(keys.named(key, "posterior"), image.shape[0], latent_size)
-        return normal_sample(mean, log_variance, noise), new
+        return normal_sample(mean, log_variance, keys.normal(keys.named(key, "posterior"), *mean.shape)), new
 
     def play(params: Players, context: Context) -> tuple[Array, Array, Players]:
         """(logits of (x, E(x)), logits of (G(z), z), statistics of all three)."""
         key, stats, image = context.key, context.stats, context.batch["x"]
         latents = keys.normal(keys.named(key, "latents"), image.shape[0], latent_size)
-        fake, generator_stats = call("generator", params, stats["generator"], latents, key=key, train=True)
-        codes, encoder_stats = code_of(params, stats, image, key, train=True)
-        judged = stats["discriminator"]
-        real_logits, judged = call(
-            "discriminator", params, judged, image, codes, key=keys.named(key, "real"), train=True
-        )
-        fake_logits, judged = call(
-            "discriminator", params, judged, fake, latents, key=keys.named(key, "fake"), train=True
-        )
+        fake, generator_stats = call("generator", params, stats, latents, train=True, key=key)
+        codes, encoder_stats = code_of(params, stats, image, key)
+        sides = {"real": (image, codes), "fake": (fake, latents)}
+        logits, judged = {}, stats["discriminator"]
+        for side, pair in sides.items():
+            own = keys.named(key, side)
+            logits[side], judged = call("discriminator", params, {"discriminator": judged}, *pair, train=True, key=own)
         new = {"generator": generator_stats, "encoder": encoder_stats, "discriminator": judged}
-        return real_logits, fake_logits, new
+        return logits["real"], logits["fake"], new
 
     def discriminator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
         real, fake, stats = play(params, context)
@@ -88,21 +91,26 @@ def bigan(
         kept = {name: stats[name] for name in ("generator", "encoder")}
         return value, Aux(kept, {"loss/generator": value})
 
-    def prior(weights: Weights, key: Array, count: int) -> Array:
+    phases = Phase(("discriminator",), discriminator_objective), Phase(("generator", "encoder"), generator_objective)
+    return compose(players, phases, values)._replace(**_abilities(call, latent_size, stochastic))
+
+
+def _abilities(call: Call, latent_size: int, stochastic: bool) -> dict[str, Any]:
+    """What it can do beside training, as fields of `Algorithm`."""
+
+    def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         return keys.normal(keys.named(key, "latents"), count, latent_size)
 
-    def decode(weights: Weights, latents: Array, label: Array | None = None) -> Array:
-        return call("generator", weights.params, weights.stats["generator"], latents, key=None, train=False)[0]
-
-    def sample(weights: Weights, key: Array, count: int, label: Array | None = None) -> Array:
-        return decode(weights, prior(weights, key, count))
+    def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:
+        return call("generator", weights.params, weights.stats, latents, train=False)[0]
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
-        return {"mean": code_of(weights.params, weights.stats, batch["x"], None, train=False)[0]}
+        mean, log_variance = call("encoder", weights.params, weights.stats, batch["x"], train=False)[0]
+        return {"mean": mean, "log_variance": log_variance} if stochastic else {"mean": mean}
 
-    def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
+    def evaluate(weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:
         """Squared errors there and back, x -> E -> G and z -> G -> E, and the game's logits; per example."""
-        params, judged, image = weights.params, weights.stats["discriminator"], batch["x"]
+        params, stats, image = weights.params, weights.stats, batch["x"]
         codes = encode(weights, batch)["mean"]
         latents = prior(weights, key, image.shape[0])
         fake = decode(weights, latents)
@@ -111,14 +119,22 @@ def bigan(
         return {
             "squared_error": error.reshape(image.shape[0], -1).sum(axis=-1),
             "latent_error": ((again - latents) ** 2).sum(axis=-1),
-            "logits/real": call("discriminator", params, judged, image, codes, key=None, train=False)[0],
-            "logits/fake": call("discriminator", params, judged, fake, latents, key=None, train=False)[0],
+            "logits/real": call("discriminator", params, stats, image, codes, train=False)[0],
+            "logits/fake": call("discriminator", params, stats, fake, latents, train=False)[0],
         }
 
     def score(weights: Weights, batch: Batch, key: Array) -> Array:
         """Anomaly score: the squared error of G(E(x))."""
-        return evaluate(weights, {}, batch, key)["squared_error"]
+        return evaluate(weights, batch, key)["squared_error"]
 
-    phases = Phase(("discriminator",), discriminator_objective), Phase(("generator", "encoder"), generator_objective)
-    algorithm = compose(players, phases, hyper)
-    return algorithm._replace(prior=prior, decode=decode, sample=sample, encode=encode, evaluate=evaluate, score=score)
+    return {
+        "samplers": latent_samplers(prior, decode, normal_prior=True),
+        "prior": prior,
+        "normal_prior": True,
+        "decode": decode,
+        "encode": encode,
+        "point_codes": not stochastic,
+        "evaluate": evaluate,
+        "score": score,
+        "adversarial": True,
+    }

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from gen_jax.core import keys
 from gen_jax.core.types import Array
-from gen_jax.models.gan_parts import Auxiliary, View
+from gen_jax.models.gan_parts import Head, Latents, Term, View
 from gen_jax.objectives import classifier, infogan
 
 
-def acgan_head(weight: str = "classification") -> Auxiliary:
+def acgan_head(weight: str = "classification") -> Term:
     """AC-GAN: D recovers labels from real and fake images, G has them recovered. Head: class logits [B, classes]."""
 
     def discriminator(real: Array, fake: Array, view: View) -> Array:
@@ -23,7 +23,7 @@ def acgan_head(weight: str = "classification") -> Auxiliary:
     def generator(real: Array, fake: Array, view: View) -> Array:
         return classifier.cross_entropy(fake, view.context.batch["label"])
 
-    return Auxiliary(weight, discriminator, generator)
+    return Term(head=Head(weight, discriminator, generator))
 
 
 class Codes(NamedTuple):
@@ -47,8 +47,13 @@ class Codes(NamedTuple):
     def size(self) -> int:
         return self.noise + self.outputs
 
+    @property
+    def latents(self) -> Latents:
+        """What `gan` takes."""
+        return Latents(self.size, self.draw)
+
     def draw(self, key: Array, count: int) -> Array:
-        """Latents [count, size], for `gan(latents=...)`."""
+        """Latents [count, size]."""
         parts = [keys.normal(keys.named(key, "noise"), count, self.noise)]
         if self.discrete:
             parts.append(infogan.draw_categorical(key, count, self.categories, self.groups))
@@ -57,7 +62,7 @@ class Codes(NamedTuple):
         return jnp.concatenate(parts, axis=-1)
 
 
-def infogan_head(codes: Codes, weight: str = "information", continuous: str = "continuous") -> Auxiliary:
+def infogan_head(codes: Codes, weight: str = "information", continuous: str = "continuous") -> Term:
     """InfoGAN: both players maximise the bound on I(codes; image) over fakes. Head: outputs [B, codes.outputs].
 
     hyper[continuous] weighs the continuous codes' share (.1 in the paper), whose posterior has unit variance.
@@ -77,4 +82,4 @@ def infogan_head(codes: Codes, weight: str = "information", continuous: str = "c
             total += view.context.hyper[continuous] * infogan.mutual_information(likelihood, entropy)
         return -total
 
-    return Auxiliary(weight, lost, lost)
+    return Term(head=Head(weight, lost, lost))

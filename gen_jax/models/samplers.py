@@ -1,27 +1,30 @@
-"""The ways of drawing samples that models with latents share: from the prior as it is, and from a truncated normal."""
+"""The ways of drawing samples that models with latents share, and what a conditional model is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Array, Given, Sampler, Weights
+from gen_jax.core.types import Array, GivenShapes, Sampler, Weights
 
 
 def latent_samplers(
-    prior: Callable[..., Array], decode: Callable[..., Array], given: tuple[str, ...] = (), normal_prior: bool = False
+    prior: Callable[..., Array], decode: Callable[..., Array], given: Iterable[str] = (), normal_prior: bool = False
 ) -> dict[str, Sampler]:
     """ "prior": the decoded draws of the prior. With `normal_prior` also "truncated": latents from the standard normal
     cut at |z| < `at` (BigGAN's truncation, arXiv:1809.11096), 0.7 by default.
 
     prior, decode, given, normal_prior: the `Algorithm`'s own.
     """
+    names = tuple(given)
 
-    def from_prior(weights: Weights, key: Array, count: int, given: Given = {}) -> Array:
+    def from_prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         return decode(weights, prior(weights, key, count, given), given)
 
-    def truncated(weights: Weights, key: Array, count: int, given: Given = {}, *, at: float = 0.7) -> Array:
+    def truncated(
+        weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}, *, at: float = 0.7
+    ) -> Array:
         """Raises UserError for a bound that is not a positive number (where it is not traced)."""
         if isinstance(at, int | float) and not 0 < at < float("inf"):
             raise UserError(f"truncated at {at}: latents are cut at a positive number, such as 0.7")
@@ -32,5 +35,20 @@ def latent_samplers(
 
         return decode(weights, keys.draw(keys.named(key, "latents"), count, one), given)
 
-    found = {"prior": Sampler(from_prior, given)}
-    return found | ({"truncated": Sampler(truncated, given, {"at": 0.7})} if normal_prior else {})
+    found = {"prior": Sampler(from_prior, names)}
+    return found | ({"truncated": Sampler(truncated, names, {"at": 0.7})} if normal_prior else {})
+
+
+def values_of(given: Mapping[str, Array], names: Iterable[str]) -> tuple[Array, ...]:
+    """What a network is called with behind its first input: the values under `names`, in their order.
+
+    Raises UserError where one is missing.
+    """
+    if missing := [name for name in names if name not in given]:
+        raise UserError(f"this model is conditioned on {', '.join(names)}; it was not given {', '.join(missing)}")
+    return tuple(given[name] for name in names)
+
+
+def examples_of(given: GivenShapes) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """Two examples of everything that is given, [2, ...], which networks are made for."""
+    return tuple(jax.ShapeDtypeStruct((2, *one.shape), one.dtype) for one in given.values())

@@ -21,6 +21,7 @@ class AdversarialLoss(NamedTuple):
 
     discriminator: Callable[[jax.Array, jax.Array], jax.Array]
     generator: Callable[[jax.Array, jax.Array], jax.Array]
+    of_batch: bool = False  # whether it is no mean over pairs of rows, each by itself: a row's loss depends on the rest
 
 
 def cross_entropy_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
@@ -96,7 +97,9 @@ least_squares = AdversarialLoss(least_squares_discriminator, least_squares_gener
 wasserstein = AdversarialLoss(wasserstein_discriminator, wasserstein_generator)
 hinge = AdversarialLoss(hinge_discriminator, wasserstein_generator)
 relativistic = AdversarialLoss(relativistic_discriminator, relativistic_generator)
-relativistic_average = AdversarialLoss(relativistic_average_discriminator, relativistic_average_generator)
+relativistic_average = AdversarialLoss(
+    relativistic_average_discriminator, relativistic_average_generator, of_batch=True
+)
 
 
 class Loss(enum.Enum):

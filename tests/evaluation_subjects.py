@@ -1,6 +1,7 @@
 """Models without networks, whose scores are known, for the tests of evaluation."""
 
 import functools
+from collections.abc import Mapping
 from types import SimpleNamespace
 
 import jax
@@ -8,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import keys
-from gen_jax.core.types import Algorithm, Weights
+from gen_jax.core.types import Algorithm, Sampler, Weights
 from gen_jax.data import source
+from gen_jax.models.samplers import latent_samplers
 from gen_jax.runs.evaluation.subject import Options, Subject
 
 SIDE, LATENT = 12, 3
@@ -35,25 +37,40 @@ def made(train=200, test=120, classes=2):
     return source.from_arrays("npz:made", *splits, classes)
 
 
-def decode(weights, latents, label=None):
+def decode(weights, latents, given: Mapping = {}):
     """A linear decoder with weights [LATENT, pixels]; latents -> images in [-1, 1]."""
     return jnp.tanh(latents @ weights.params["decoder"]["w"]).reshape(-1, SIDE, SIDE, 1)
 
 
 @functools.cache  # one function object, one compilation
 def gan(conditional=False):
-    def sample(weights, key, count, label=None):
-        noise = prior(weights, key, count)
-        return decode(weights, noise + (10 * label[:, None] if conditional else 0))
-
-    def prior(weights, key, count):
+    def prior(weights, key, count, given: Mapping = {}):
         return keys.normal(keys.named(key, "latents"), count, LATENT)
 
-    def evaluate(weights, hyper, batch, key):
+    def decode_given(weights, latents, given: Mapping = {}):
+        return decode(weights, latents + 10 * given["label"][:, None])
+
+    def evaluate(weights, batch, key):
         return {"logits": batch["x"].mean(axis=(1, 2, 3))}
 
-    base = Algorithm(init=None, update=None, minibatches=1, hyper={}, sample=sample, prior=prior, evaluate=evaluate)  # type: ignore
-    return base._replace(decode=decode)
+    given, decode_ = (("label",), decode_given) if conditional else ((), decode)
+    return Algorithm(
+        init=None,  # type: ignore
+        update=None,  # type: ignore
+        minibatches={"train": 1},
+        hyper={},
+        given=given,
+        samplers=latent_samplers(prior, decode_, given, normal_prior=True),
+        prior=prior,
+        normal_prior=True,
+        decode=decode_,
+        evaluate=evaluate,
+    )
+
+
+def drawing(draw):
+    """`gan` with another way of drawing its samples."""
+    return gan()._replace(samplers={"prior": Sampler(draw)})
 
 
 def encode(weights, batch):
@@ -67,19 +84,19 @@ def bounds(weights, batch, key, samples):
 
 
 def vae():
-    return gan()._replace(encode=encode, log_likelihood_details=bounds, levels=None)
+    return gan()._replace(encode=encode, likelihood=bounds, levels=None)
 
 
 def copier(data, share=1.0):
     """A generator that returns training images (a share of its samples) and held-out ones (the rest)."""
     train, test = (jnp.asarray(source.to_float(split.arrays["x"])) for split in (data.train, data.test))
 
-    def sample(weights, key, count, label=None):
+    def draw(weights, key, count, given: Mapping = {}):
         rows = [jax.random.randint(keys.named(key, name), (count,), 0, 100) for name in ("train", "test")]
         copied = jax.random.uniform(key, (count, 1, 1, 1)) < share
         return jnp.where(copied, train[rows[0]], test[rows[1]])
 
-    return gan()._replace(sample=sample, decode=None, prior=None)
+    return drawing(draw)._replace(decode=None, prior=None)
 
 
 def weights(seed=0):
@@ -89,4 +106,4 @@ def weights(seed=0):
 
 def subject(algorithm=None, data=None, view=None, config=CONFIG, **options):
     chosen = {"features": "pca:8", "samples": 100, "repeats": 2, **options}
-    return Subject(algorithm or gan(), view or weights(), {}, data or made(), config, Options(**chosen))
+    return Subject(algorithm or gan(), view or weights(), data or made(), config, Options(**chosen))

@@ -49,7 +49,7 @@ def distance_name(extractor: Extractor) -> str:
     return "FID" if extractor.name == "Inception" else f"FD-{extractor.name}"
 
 
-def pixels(shape: tuple[int, int, int]) -> Extractor:
+def pixels(shape: tuple[int, ...]) -> Extractor:
     """Raw pixels in [-1, 1], flattened."""
 
     def apply(images):

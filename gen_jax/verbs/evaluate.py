@@ -36,7 +36,8 @@ def evaluate(
         samples: in each sample set; by default as many as the reference, at most 10,000
         reference: which real examples
         weights: averaged (ema) or raw weights
-        sampler: prior, truncated:T, posterior or reconstruction
+        sampler: one that the model has, with its options: prior, truncated:0.7, NAME:OPTION=VALUE; or posterior or
+            reconstruction
         repeats: independent sample sets, over which scores of samples have their intervals
         seed: of samples and other noise
         step: which checkpoint; the newest by default
@@ -55,7 +56,7 @@ def evaluate(
         features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights
     )
     view = weights_of(opened.state, averaged=weights == "ema")
-    subject = Subject(opened.algorithm, view, opened.state.hyper, opened.source, opened.config, options, run)
+    subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     names = protocol.requested(metrics, subject)
     model = protocol.model_of(subject, opened.step, weights if opened.state.ema else "raw")
     found = protocol.run(subject, names, model, run / protocol.FILE)

@@ -1,13 +1,16 @@
 """The protocol: what is measured agrees with the measures themselves, stamps tell runs apart, nothing is done twice."""
 
 import json
+from collections.abc import Mapping
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from evaluation_subjects import CONFIG, copier, gan, made, subject, vae, weights
+from evaluation_subjects import CONFIG, copier, drawing, gan, made, subject, vae, weights
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.types import Sampler
 from gen_jax.data import source, toy
 from gen_jax.metrics import frechet, lenet, prdc
 from gen_jax.runs.evaluation import protocol, samplers, scores
@@ -111,21 +114,17 @@ def test_modes_of_a_ring(tmp_path):
     data = toy.ring8()
     centres = jax.numpy.asarray(data.modes.centres)
 
-    def sample(view, key, count, label=None):  # perfect, on seven of the eight modes
+    def draw(view, key, count, given: Mapping = {}):  # perfect, on seven of the eight modes
         rows = jax.random.randint(key, (count,), 0, 7)
         return centres[rows] + 0.01 * keys.normal(key, count, 2)
 
-    found = values(
-        run(subject(gan()._replace(sample=sample), data, features="auto", samples=None), "modes", tmp_path / "e.json")
-    )
+    found = values(run(subject(drawing(draw), data, features="auto", samples=None), "modes", tmp_path / "e.json"))
     assert found["modes of 8"] == 7
     assert found["good samples"] == pytest.approx(100 * (1 - np.exp(-4.5)), abs=1)
     assert found["reverse KL of modes"] == pytest.approx(np.log(8 / 7), abs=0.01)
 
 
 def test_a_code_that_is_the_factors_is_disentangled(tmp_path):
-    import jax.numpy as jnp
-
     labels = np.arange(160, dtype=np.int32) % 8
     split = {"x": np.zeros((160, 4, 4, 3), np.uint8), "label": labels}
     data = source.from_arrays("stacked:made", split, split, classes=8)  # three factors of two values
@@ -199,6 +198,26 @@ def test_a_stamp_changes_with_whatever_the_number_depends_on(plain, change):
         assert key(plain, model._replace(**{change: 20 if change == "step" else "raw"})) != before
     else:
         assert key(subject(**change)) != before
+
+
+def test_one_sampler_has_one_stamp_however_it_is_written():
+    def sampler(spec):
+        return protocol.stamp(subject(sampler=spec), "fd", MODEL)["sampler"]
+
+    assert {sampler(spec) for spec in ("truncated", "truncated:.7", "truncated:at=0.70")} == {"truncated:0.7"}
+    assert sampler("truncated:1") == "truncated:1"
+    assert sampler("prior") == "prior"
+
+
+def test_the_options_of_a_sampler_reach_it():
+    def draw(view, key, count, given: Mapping = {}, *, scale=1.0, shift=0.0):
+        return jnp.full((count, 12, 12, 1), scale + shift)
+
+    model = gan()._replace(samplers={"flat": Sampler(draw, (), {"scale": 1.0, "shift": 0.0})})
+    for spec, wanted in (("flat", 1.0), ("flat:0.5", 0.5), ("flat:shift=-0.25,scale=0.5", 0.25)):
+        assert (subject(model, sampler=spec).images(3)[0] == wanted).all()
+    stamp = protocol.stamp(subject(model, sampler="flat:0.5"), "fd", MODEL)
+    assert stamp["sampler"] == "flat:scale=0.5,shift=0"
 
 
 def test_the_stamp_says_all_that_the_number_depends_on(plain):
@@ -275,20 +294,25 @@ def test_reference_statistics_are_cached_and_damage_is_repaired(cache, monkeypat
         ("per_class_fd", {}, ["--features lenet"]),
         ("cas", {}, ["conditional model"]),
         ("modes", {}, ["ring8"]),
-        ("nll", {}, ["log likelihood"]),
+        ("nll", {}, ["`likelihood`"]),
         ("nll", {"algorithm": vae()._replace(levels=0)}, ["does not normalise"]),
         ("nll", {"algorithm": vae(), "nll_examples": 500}, ["--nll-examples 500", "1 to 120"]),
-        ("latents", {}, ["can encode"]),
+        ("latents", {}, ["`encode`"]),
         ("disentanglement", {"algorithm": vae()}, ["factors", "sprites"]),
-        ("ppl", {"algorithm": copier(made())}, ["can prior"]),
+        ("ppl", {"algorithm": copier(made())}, ["`prior`"]),
         ("ms_ssim", {"data": toy.ring8(), "features": "auto"}, ["points"]),
         ("fd", {"features": "lenett"}, ["no features 'lenett'", "lenet:DATA"]),
         ("fd", {"features": "lenet", "data": made(classes=None)}, ["labelled images", "pixels"]),
         ("fd", {"features": "pixels", "data": toy.ring8()}, ["points"]),
         ("fd", {"features": "inception"}, ["convert-inception", "--inception-weights"]),
         ("fd", {"features": "pca:500"}, ["500 principal components"]),
-        ("fd", {"sampler": "priorr"}, ["no sampler 'priorr'"]),
+        ("fd", {"sampler": "priorr"}, ["no sampler 'priorr'", "prior, truncated"]),
+        ("fd", {"sampler": "prior:2"}, ["prior has no options"]),
         ("fd", {"sampler": "truncated:x"}, ["truncated:0.7"]),
+        ("fd", {"sampler": "truncated:below=2"}, ["no option 'below'", "it has at"]),
+        ("fd", {"sampler": "truncated:-1"}, ["positive number"]),
+        ("fd", {"algorithm": gan()._replace(normal_prior=False, samplers={})}, ["fd needs", "sampler"]),
+        ("fd", {"algorithm": gan(conditional=True), "data": made(classes=None)}, ["given label", "does not have"]),
         ("fd", {"sampler": "posterior"}, ["encode and decode"]),
         ("fd", {"samples": 0}, ["--samples 0"]),
         ("fd", {"repeats": 0}, ["--repeats 0"]),

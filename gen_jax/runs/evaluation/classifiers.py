@@ -10,16 +10,16 @@ from gen_jax.metrics import lenet, modes
 from gen_jax.metrics.classification import Predict, classification_scores
 from gen_jax.metrics.features import Extractor, as_uint8, by_channel
 from gen_jax.runs.evaluation import extractors
+from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion, over_repeats
 from gen_jax.runs.evaluation.scores import sample_stamp
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion, over_repeats
 
 MIXTURE_SAMPLES, STACKED_SAMPLES = 2_500, 26_000  # of the published tables
 
 
 # ---- classification accuracy score -----------------------------------------------------------------------------------
 def _check_cas(subject: Subject) -> None:
-    subject.need("sample", "cas")
+    subject.need_samples("cas")
     if subject.source.classes is None or subject.source.is_points:
         raise UserError(f"cas needs labelled images, and {subject.source.name} has none")
     if not subject.conditional:
@@ -72,7 +72,7 @@ def _mode_samples(subject: Subject) -> int:
 
 
 def _check_modes(subject: Subject) -> None:
-    subject.need("sample", "modes")
+    subject.need_samples("modes")
     if subject.source.modes is None and not is_stacked(subject):
         raise UserError(f"modes are known of ring8, grid25 and stacked:SOURCE only, not of {subject.source.name}")
     if is_stacked(subject) and subject.source.classes is None:
@@ -103,6 +103,7 @@ def _modes(subject: Subject) -> list[Value]:
             found.append(modes.stacked_modes(np.concatenate(answers)))
         else:
             mixture = subject.source.modes
+            assert mixture is not None
             found.append(modes.mixture_modes(subject.images(count, repeat)[0], mixture.centres, mixture.sigma))
     total = len(found[0].histogram)
     histogram = found[0].histogram.tolist() if total <= 100 else None

@@ -11,18 +11,18 @@ from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.data import sprites
 from gen_jax.data.feed import to_batch
+from gen_jax.data.source import Split
 from gen_jax.metrics import disentanglement, latents
-from gen_jax.runs.evaluation import samplers
 from gen_jax.runs.evaluation.classifiers import is_stacked
-from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
+from gen_jax.runs.evaluation.subject import Subject
 
 BATCH = 250
 LATENT_EXAMPLES, FACTOR_EXAMPLES = 5_000, 10_000
 ACTIVE = 0.01  # Burda et al. 2016
 
 
-def _encoded(subject: Subject, rows: np.ndarray, split: Any) -> dict[str, np.ndarray]:
+def _encoded(subject: Subject, rows: np.ndarray, split: Split) -> dict[str, np.ndarray]:
     """Posterior means (and log-variances) of examples, [N, d]."""
     encode = jax.jit(subject.need("encode", "latents"))
     parts = []
@@ -35,11 +35,10 @@ def _encoded(subject: Subject, rows: np.ndarray, split: Any) -> dict[str, np.nda
 
 # ---- latents ---------------------------------------------------------------------------------------------------------
 def _latent_stamp(subject: Subject) -> dict[str, Any]:
-    normal = samplers.has_normal_prior(subject.algorithm, subject.weights)
     return {
         "reference": subject.options.reference,
         "examples": len(sources.evenly(subject.split.size, LATENT_EXAMPLES)),
-        "prior": "N(0, I)" if normal else "learned; KLs here are to N(0, I)",
+        "prior": "N(0, I)" if subject.algorithm.normal_prior else "learned; KLs here are to N(0, I)",
         "active": f"Var E[z|x] > {ACTIVE}",
     }
 
@@ -80,7 +79,8 @@ def factors_of(subject: Subject, split: str, rows: np.ndarray) -> np.ndarray:
     source = subject.source
     if source.name == "sprites":
         return sprites.split_factors()[split == "test"][rows]
-    label, base = getattr(source, split).read(rows)["label"], round(source.classes ** (1 / 3))
+    assert source.classes is not None
+    label, base = source.split(split).read(rows)["label"], round(source.classes ** (1 / 3))
     return np.stack([label // base**2, label // base % base, label % base], axis=1)
 
 
@@ -111,7 +111,7 @@ def _disentanglement(subject: Subject) -> list[Value]:
     source, seed = subject.source, subject.options.seed
     sets = []
     for name, count in zip(("train", "test"), _factor_counts(subject), strict=True):
-        split = getattr(source, name)
+        split = source.split(name)
         # Drawn at random: the order of drawn data is a regular grid of factors, and so are its even steps.
         rows = np.random.default_rng(seed).permutation(split.size)[:count]
         sets.append((_encoded(subject, rows, split)["mean"], factors_of(subject, name, rows)))

@@ -9,9 +9,9 @@ import numpy as np
 
 from gen_jax.metrics import memorization, neighbours
 from gen_jax.runs import figures
+from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 
 CELLS = 3
 PICTURE = "samples_over_nearest_training_images.png"

@@ -10,10 +10,10 @@ from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.metrics import perceptual, ssim
-from gen_jax.runs import heldout
+from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
 from gen_jax.runs.evaluation.subject import KEPT, Subject
-from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
+from gen_jax.runs.given import in_turn
 
 PAIRS = 1_000
 STEP = 1e-2  # in latent space: 1e-4, as published, is below what float32 differences can show
@@ -77,18 +77,19 @@ def _path(subject: Subject) -> list[Value]:
     assert prior is not None
     assert decode is not None
     assert embed is not None
-    shape = jax.eval_shape(lambda: prior(weights, jax.random.key(0), 1)).shape[1:]
-    labels = heldout.fixed_labels(PATH_BATCH, subject.source.classes) if subject.conditional else None
+    given = in_turn(algorithm.given, subject.source, PATH_BATCH)
+    shape = jax.eval_shape(lambda: prior(weights, jax.random.key(0), PATH_BATCH, given)).shape[1:]
 
     def generate(latents: jax.Array) -> jax.Array:
-        both = None if labels is None else jnp.tile(labels, len(latents) // PATH_BATCH)
+        ends = len(latents) // PATH_BATCH
+        both = {name: jnp.tile(values, (ends,) + (1,) * (values.ndim - 1)) for name, values in given.items()}
         return decode(weights, latents.reshape(-1, *shape), both)
 
     key = keys.named(jax.random.key(subject.options.seed), "path length")
     found = perceptual.perceptual_path_length(
         generate,
         embed,
-        lambda key, number: prior(weights, key, number).reshape(number, -1),
+        lambda key, number: prior(weights, key, number, given).reshape(number, -1),
         key,
         samples=count,
         batch_size=PATH_BATCH,

@@ -1,13 +1,14 @@
 """From what a person writes after `--features` to an extractor. The only place where features are chosen by name."""
 
 from pathlib import Path
-from typing import Any
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.data import source as sources
+from gen_jax.data.source import Source
 from gen_jax.metrics import features, inception
 from gen_jax.metrics.features import Extractor
+from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.cache import cache_dir, inception_path
 
 KINDS = "lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca, pca:COMPONENTS"
@@ -15,7 +16,7 @@ LARGEST = 4096  # numbers in a feature vector whose covariance is still taken
 STACKED = "stacked:"
 
 
-def default(source: Any) -> str:
+def default(source: Source) -> str:
     """lenet where the data are labelled images; else pixels, or their principal components where there are many."""
     if source.is_points:
         return "points"
@@ -25,7 +26,7 @@ def default(source: Any) -> str:
     return "pixels" if size <= LARGEST else "pca"
 
 
-def make(spec: str, source: Any, config: Any, inception_weights: Path | None = None) -> Extractor:
+def make(spec: str, source: Source, config: Config, inception_weights: Path | None = None) -> Extractor:
     """The extractor that `spec` names, for images of `source` (a run's data; `config` says how they were loaded).
 
     "auto" is `default(source)`. LeNets are trained on first use and kept in the cache. Raises UserError for whatever
@@ -51,7 +52,7 @@ def make(spec: str, source: Any, config: Any, inception_weights: Path | None = N
     raise UserError(f"there are no features {spec!r}; there are {KINDS}")
 
 
-def lenet_of(source: Any, spec: str) -> Extractor:
+def lenet_of(source: Source, spec: str) -> Extractor:
     """The LeNet trained on the labelled images of `source`, from the cache or trained now."""
     if source.is_points or source.classes is None:
         what = "points" if source.is_points else "no labels"
@@ -69,14 +70,14 @@ def lenet_of(source: Any, spec: str) -> Extractor:
     )
 
 
-def base_of(config: Any) -> Any:
+def base_of(config: Config) -> Source:
     """The grey images that a run's stacked data are made of."""
     return load.load(
         config.data.removeprefix(STACKED), config.data_dir and str(config.data_dir), config.image_size, None
     )
 
 
-def _lenet(spec: str, source: Any, config: Any) -> Extractor:
+def _lenet(spec: str, source: Source, config: Config) -> Extractor:
     if spec.startswith(STACKED) and spec == config.data:
         # 1,000 classes of three digits each are no task for a LeNet: one on the digits looks at each channel.
         base = base_of(config)
@@ -92,7 +93,7 @@ def _lenet(spec: str, source: Any, config: Any) -> Extractor:
     return lenet_of(other, spec)
 
 
-def _pca(source: Any, components: int) -> Extractor:
+def _pca(source: Source, components: int) -> Extractor:
     # Some thousands of the training images fix the projection as well as all of them would.
     images = source.train.read(sources.evenly(source.train.size, 4_000))["x"]
     return features.pca(images, components)

@@ -11,8 +11,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.data.feed import to_batch
 from gen_jax.runs import heldout
-from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
+from gen_jax.runs.evaluation.subject import Subject
 
 BATCH = 50  # examples of one compiled call of the likelihood
 HALF_RANGE = 127.5  # grey levels in a unit of [-1, 1]
@@ -26,7 +26,7 @@ def _split_stamp(subject: Subject, count: int | None = None) -> dict[str, Any]:
 # ---- the model's own measures ----------------------------------------------------------------------------------------
 def _held_out(subject: Subject) -> list[Value]:
     measure = heldout.evaluator(subject.algorithm, subject.options.seed)
-    found = measure(subject.weights, subject.hyper, subject.split)
+    found = measure(subject.weights, subject.split)
 
     def unit(name: str) -> str:
         return "nats" if name.split("/")[-1] in NATS or name.startswith("kl") else ""
@@ -36,7 +36,7 @@ def _held_out(subject: Subject) -> list[Value]:
 
 # ---- likelihood ------------------------------------------------------------------------------------------------------
 def _check_nll(subject: Subject) -> None:
-    subject.need("log_likelihood_details", "nll")
+    subject.need("likelihood", "nll")
     if subject.algorithm.levels == 0:
         raise UserError(
             "nll needs a likelihood, and this model scores grey pixels under a Bernoulli, which does not normalise; "
@@ -63,7 +63,7 @@ def _nll_stamp(subject: Subject) -> dict[str, Any]:
 def _bounds(subject: Subject) -> dict[str, np.ndarray]:
     """log p(x) of every example at k importance samples, with its standard error and effective sample size."""
     if "nll" not in subject.memory:
-        details = subject.need("log_likelihood_details", "nll")
+        details = subject.need("likelihood", "nll")
         compiled = jax.jit(details, static_argnums=3)
         rows, key = _chosen(subject), keys.named(jax.random.key(subject.options.seed), "likelihood")
         parts = []

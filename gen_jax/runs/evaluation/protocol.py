@@ -17,8 +17,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics import lenet
 from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, scores
 from gen_jax.runs.evaluation.cache import key_of
-from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.evaluation.metric import Metric, Value
+from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.files import atomic_write_json, plain, read_json
 
 FILE = "evaluation.json"
@@ -83,7 +83,7 @@ def default(subject: Subject) -> list[str]:
     """What suits the model and its data: held-out measures, samples against the reference, latents, modes."""
     algorithm, source = subject.algorithm, subject.source
     chosen = {"held_out"} if algorithm.evaluate else set()
-    if algorithm.sample:
+    if algorithm.samplers:
         counted = source.modes is not None or (classifiers.is_stacked(subject) and source.classes is not None)
         chosen |= {"modes"} if counted else set()
         chosen |= set() if source.is_points else {"fd", "precision", "recall", "density", "coverage"}

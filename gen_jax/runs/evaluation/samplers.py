@@ -1,14 +1,15 @@
-"""From what a person writes after `--sampler` to how samples are drawn. The only place where samplers are named.
+"""From what a person writes after `--sampler` to how samples are drawn.
 
-prior            z from the model's own prior: the model as it is (the default)
-truncated:T      z from the standard normal cut at |z| < T (BigGAN's truncation, arXiv:1809.11096)
+NAME, NAME:VALUE or NAME:OPTION=VALUE,OPTION=VALUE is a sampler that the model declares (`Algorithm.samplers`), with its
+options set: prior, truncated:0.7. Two are evaluation's own, made of `encode` and `decode`:
+
 posterior        z ~ q(z|x) of random training examples: what the decoder does on the aggregate posterior
 reconstruction   the decoded posterior means of the reference examples. A prior's FD far above this one's means that the
                  aggregate posterior and the prior do not match (Ghosh et al. 2020, arXiv:1903.12436)
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -16,104 +17,116 @@ import numpy as np
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm, Array, Weights
+from gen_jax.core.types import Algorithm, Array, Sampler, Weights, given_of
 from gen_jax.data.feed import to_batch
+from gen_jax.data.source import Source
 
-KINDS = "prior, truncated:T, posterior, reconstruction"
+OWN = ("posterior", "reconstruction")
 BATCH = 250  # samples of one compiled call; part of the protocol, since noise depends on the place in the batch
 # (weights, key of the whole sample set, number of the batch) -> (samples [BATCH, ...], their labels or None)
 Draw: TypeAlias = Callable[[Weights, Array, int], tuple[Array, np.ndarray | None]]
 
 
-def make(spec: str, algorithm: Algorithm, source: Any, weights: Weights, split: str) -> Draw:
-    """The sampler that `spec` names. `weights` are looked at for what the model can do, `split` names the reference.
+class Asked(NamedTuple):
+    """What `--sampler` says: a sampler's name and its options, complete."""
 
-    Conditional models are given the labels of the reference split, in its order, so that class frequencies agree.
-    Raises UserError where this model has no such sampler.
+    name: str
+    options: dict[str, float]
+
+    def __str__(self) -> str:
+        """One text for one meaning: NAME, NAME:VALUE or NAME:OPTION=VALUE,…"""
+        values = [f"{value:.9g}" for value in self.options.values()]
+        if len(values) <= 1:
+            return ":".join([self.name, *values])
+        return f"{self.name}:" + ",".join(f"{name}={value}" for name, value in zip(self.options, values, strict=True))
+
+
+def read(spec: str, algorithm: Algorithm) -> Asked:
+    """What `spec` asks of this model. Raises UserError for a sampler that it has not, and for options that it has not
+    or that are no numbers.
     """
-    if algorithm.sample is None:
-        raise UserError("this model cannot draw samples, so no score of samples is defined for it")
-    labels = _labels(source, split) if is_conditional(algorithm, source, weights) else None
-    kind, _, argument = spec.partition(":")
-    if spec == "prior":
-        return _from_noise(algorithm.sample, labels)
-    if kind == "truncated" and argument:
-        return _truncated(argument, algorithm, weights, labels)
-    if spec in ("posterior", "reconstruction"):
-        return _from_examples(spec, algorithm, source, weights, split)
-    raise UserError(f"there is no sampler {spec!r}; there are {KINDS}")
+    name, colon, argument = spec.partition(":")
+    if name in OWN and not colon:
+        if algorithm.encode is None or algorithm.decode is None:
+            raise UserError(f"--sampler {spec} needs a model that can encode and decode; use --sampler prior")
+        return Asked(name, {})
+    if name not in algorithm.samplers:
+        raise UserError(f"this model has no sampler {name!r}; there are {', '.join(_there(algorithm))}")
+    options = dict(algorithm.samplers[name].options)
+    if not colon:
+        return Asked(name, options)
+    if not options:
+        raise UserError(f"--sampler {spec}: {name} has no options; use --sampler {name}")
+    for part in argument.split(","):
+        option, equals, text = part.partition("=")
+        if not equals:
+            option, text = next(iter(options)), part
+        if option not in options:
+            raise UserError(f"--sampler {spec}: {name} has no option {option!r}; it has {', '.join(options)}")
+        try:
+            options[option] = float(text)
+        except ValueError:
+            example = Asked(name, dict(algorithm.samplers[name].options))
+            raise UserError(f"--sampler {spec}: {text!r} is no number; write it as in {example}") from None
+    return Asked(name, options)
 
 
-def is_conditional(algorithm: Algorithm, source: Any, weights: Weights) -> bool:
-    """Whether samples depend on the label that they are asked for: looked up by drawing the same noise twice."""
-    if source.classes is None or source.classes < 2 or algorithm.sample is None:
-        return False
-    draw = jax.jit(algorithm.sample, static_argnums=2)
-    first, second = (draw(weights, jax.random.key(0), 2, jnp.full(2, label, jnp.int32)) for label in (0, 1))
-    return not np.array_equal(np.asarray(first), np.asarray(second))
+def _there(algorithm: Algorithm) -> list[str]:
+    own = OWN if algorithm.encode is not None and algorithm.decode is not None else ()
+    return [*algorithm.samplers, *own] or ["none at all"]
 
 
-def has_normal_prior(algorithm: Algorithm, weights: Weights) -> bool:
-    """Whether the model's latents are standard normal: looked up by comparing its draws with those.
+def make(asked: Asked, algorithm: Algorithm, source: Source, weights: Weights, split: str) -> Draw:
+    """The sampler that was asked for. `weights` are looked at for shapes alone, `split` names the reference.
 
-    Models draw them under the key "latents", those whose prior is an object (`objectives.priors`) under "prior" in it.
+    What a model is given is that of the reference split, in its order, so that class frequencies agree. Raises
+    UserError where the data have nothing of the kind, and where the options are none that the sampler can work with.
     """
-    if algorithm.prior is None:
-        return False
-    latents = np.asarray(algorithm.prior(weights, jax.random.key(0), 4))
-    if not np.issubdtype(latents.dtype, np.floating):
-        return False
-    key = keys.named(jax.random.key(0), "latents")
-    normal = (keys.normal(each, 4, *latents.shape[1:]) for each in (key, keys.named(key, "prior")))
-    return any(np.array_equal(latents, np.asarray(draws)) for draws in normal)
+    if asked.name in OWN:
+        return _from_examples(asked.name, algorithm, source, weights, split)
+    return _declared(asked, algorithm.samplers[asked.name], source, weights, split)
 
 
-def _labels(source: Any, split: str) -> np.ndarray:
-    examples = getattr(source, split)
-    if examples.arrays is not None:
-        return examples.arrays["label"]
-    return examples.read(np.arange(min(examples.size, 50_000)))["label"]
+def _declared(asked: Asked, sampler: Sampler, source: Source, weights: Weights, split: str) -> Draw:
+    names, options, examples = sampler.given, asked.options, source.split(split)
 
+    def given_to(number: int) -> dict[str, Array]:
+        if not names:
+            return {}
+        rows = (number * BATCH + np.arange(BATCH)) % examples.size
+        if examples.arrays is not None:  # images are not looked at for labels alone
+            raw = {name: examples.arrays[name][rows] for name in names if name in examples.arrays}
+        else:
+            raw = examples.read(rows)
+        _refuse_missing(names, raw, source)
+        batch = to_batch(raw) if "x" in names else {name: jnp.asarray(raw[name]) for name in names}
+        return given_of(batch, names)
 
-def _from_noise(sample: Callable[..., Array], labels: np.ndarray | None) -> Draw:
-    compiled = jax.jit(sample, static_argnums=2)
+    compiled = jax.jit(sampler.draw, static_argnums=2, static_argnames=tuple(options))
+    # Options that the sampler refuses are a mistake of the command line: it is to be heard before anything is measured.
+    first, key = given_to(0), jax.random.key(0)
+    jax.eval_shape(lambda w: sampler.draw(w, key, BATCH, first, **options), weights)
 
     def draw(weights: Weights, key: Array, number: int) -> tuple[Array, np.ndarray | None]:
-        given = None if labels is None else np.take(labels, number * BATCH + np.arange(BATCH), mode="wrap")
-        asked = np.zeros(BATCH, np.int32) if given is None else given
-        return compiled(weights, jax.random.fold_in(key, number), BATCH, jnp.asarray(asked, jnp.int32)), given
+        given = given_to(number)
+        labels = np.asarray(given["label"]) if "label" in given else None
+        return compiled(weights, jax.random.fold_in(key, number), BATCH, given, **options), labels
 
     return draw
 
 
-def _truncated(argument: str, algorithm: Algorithm, weights: Weights, labels: np.ndarray | None) -> Draw:
-    try:
-        bound = float(argument)
-    except ValueError:
-        bound = 0.0
-    if not 0 < bound < float("inf"):
-        raise UserError(f"--sampler truncated:{argument} needs a positive number, such as truncated:0.7")
-    if algorithm.decode is None or not has_normal_prior(algorithm, weights):
-        raise UserError("--sampler truncated needs a model whose latents are standard normal; use --sampler prior")
-    decode, prior = algorithm.decode, algorithm.prior
-    assert prior is not None
-    shape = jax.eval_shape(lambda: prior(weights, jax.random.key(0), 1)).shape[1:]
-
-    def sample(weights: Weights, key: Array, count: int, label: Array | None = None) -> Array:
-        def one(key: Array) -> Array:
-            return jax.random.truncated_normal(key, -bound, bound, shape)
-
-        return decode(weights, keys.draw(keys.named(key, "latents"), count, one), label)
-
-    return _from_noise(sample, labels)
+def _refuse_missing(names: tuple[str, ...], raw: Mapping[str, np.ndarray], source: Source) -> None:
+    if missing := [name for name in names if name not in raw]:
+        raise UserError(f"this model is given {', '.join(missing)}, which {source.name} does not have")
 
 
-def _from_examples(spec: str, algorithm: Algorithm, source: Any, weights: Weights, split: str) -> Draw:
+def _from_examples(kind: str, algorithm: Algorithm, source: Source, weights: Weights, split: str) -> Draw:
     encode, decode = algorithm.encode, algorithm.decode
-    if encode is None or decode is None:
-        raise UserError(f"--sampler {spec} needs a model that can encode and decode; use --sampler prior")
-    noisy = spec == "posterior"
-    examples = source.train if noisy else getattr(source, split)
+    assert encode is not None
+    assert decode is not None
+    noisy = kind == "posterior"
+    examples = source.train if noisy else source.split(split)
+    _refuse_missing(algorithm.given, examples.read(np.arange(1)), source)
 
     @jax.jit
     def again(weights: Weights, raw: dict[str, Array], key: Array) -> Array:
@@ -123,7 +136,7 @@ def _from_examples(spec: str, algorithm: Algorithm, source: Any, weights: Weight
         if noisy:
             noise = keys.normal(keys.named(key, "posterior"), BATCH, *latents.shape[1:])
             latents = latents + jnp.exp(found["log_variance"] / 2) * noise
-        return decode(weights, latents, batch.get("label"))
+        return decode(weights, latents, given_of(batch, algorithm.given))
 
     if noisy:
         example = jax.eval_shape(lambda w: encode(w, to_batch(examples.read(np.arange(2)))), weights)

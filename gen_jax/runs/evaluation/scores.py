@@ -12,8 +12,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics import features, frechet, kernel, prdc
 from gen_jax.metrics.inception_score import inception_score
 from gen_jax.runs.evaluation.extractors import LARGEST
-from gen_jax.runs.evaluation.subject import Embedded, Subject
 from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
+from gen_jax.runs.evaluation.subject import Embedded, Subject
 
 NEIGHBOURS = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}  # Kynkäänniemi et al.; Naeem et al.
 KID_SIZE, KID_SUBSETS, IS_SPLITS, INFINITY_MINIMUM = 1_000, 100, 10, 5_000
@@ -25,14 +25,14 @@ def samples_at_least(minimum: int, what: str, reference: bool = True) -> Callabl
     """A check that the sample sets, and the reference where it counts, have `minimum` examples."""
 
     def check(subject: Subject) -> None:
-        subject.need("sample", what)
+        subject.need_samples(what)
         if subject.count() < minimum:
             raise UserError(
                 f"{what} needs {minimum:,} samples or more, and this is {subject.count():,}; use --samples {minimum}"
             )
         if reference and subject.split.size < minimum:
             name, other = subject.options.reference, _other(subject)
-            large = getattr(subject.source, other).size >= minimum
+            large = subject.source.split(other).size >= minimum
             better = f"use --reference {other}" if large else "these data are too few for it"
             raise UserError(
                 f"{what} needs {minimum:,} reference examples, and {name} has {subject.split.size}; {better}"
@@ -43,9 +43,10 @@ def samples_at_least(minimum: int, what: str, reference: bool = True) -> Callabl
 
 def sample_stamp(subject: Subject, count: int | None = None) -> dict[str, Any]:
     """How the sample sets are drawn."""
-    options = subject.options
-    stamp = {"samples": count or subject.count(), "repeats": options.repeats, "sampler": options.sampler}
-    return stamp | ({"sample labels": f"those of {options.reference}"} if subject.conditional else {})
+    options, others = subject.options, [name for name in subject.algorithm.given if name != "label"]
+    stamp = {"samples": count or subject.count(), "repeats": options.repeats, "sampler": str(subject.sampler)}
+    stamp |= {"sample labels": f"those of {options.reference}"} if subject.conditional else {}
+    return stamp | ({"samples given": f"{', '.join(others)} of {options.reference}"} if others else {})
 
 
 def feature_stamp(subject: Subject) -> dict[str, Any]:
@@ -197,7 +198,8 @@ def _check_classes(subject: Subject) -> None:
 
 
 def _per_class(subject: Subject) -> list[Value]:
-    real, classes = subject.reference(), int(subject.source.classes)
+    real, classes = subject.reference(), subject.source.classes
+    assert classes is not None
     rows = []
     for repeat in range(subject.options.repeats):
         fakes = subject.fakes(repeat)

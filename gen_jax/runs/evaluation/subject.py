@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +10,13 @@ import jax
 import numpy as np
 
 from gen_jax.core import keys
-from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm, Array, Weights
+from gen_jax.core.types import Algorithm, Weights
 from gen_jax.data import source as sources
+from gen_jax.data.source import Source, Split
 from gen_jax.metrics import frechet
 from gen_jax.metrics.features import Extractor
+from gen_jax.runs.abilities import need, need_sampler
+from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation import extractors, samplers
 from gen_jax.runs.evaluation.cache import remembered
 
@@ -52,14 +54,13 @@ class Subject:
         self,
         algorithm: Algorithm,
         weights: Weights,
-        hyper: Mapping[str, Array],
-        source: Any,
-        config: Any,
+        source: Source,
+        config: Config,
         options: Options,
         run_dir: Path | None = None,
     ):
-        self.algorithm, self.weights, self.hyper = algorithm, weights, hyper
-        self.source, self.config, self.options, self.run_dir = source, config, options, run_dir
+        self.algorithm, self.weights, self.source, self.config = algorithm, weights, source, config
+        self.options, self.run_dir = options, run_dir
         self.memory: dict[Any, Any] = {}  # what metrics share: results by name
         self._fakes: dict[tuple[int, int], Embedded] = {}
         self._references: dict[tuple[str, bool], Embedded] = {}
@@ -77,8 +78,8 @@ class Subject:
         return extractors.make(self.options.features, self.source, self.config, self.options.inception_weights)
 
     @property
-    def split(self) -> Any:
-        return getattr(self.source, self.options.reference)
+    def split(self) -> Split:
+        return self.source.split(self.options.reference)
 
     def reference(self, split: str | None = None, whole: bool = False) -> Embedded:
         """A real split (the reference by default) under the extractor, from the cache where it was embedded before.
@@ -86,7 +87,7 @@ class Subject:
         Moments cover the whole split; features, logits and labels at most `KEPT` examples, or all with `whole`.
         """
         name = split or self.options.reference
-        size = getattr(self.source, name).size
+        size = self.source.split(name).size
         place = name, whole and size > KEPT
         if place not in self._references:
             identity = {
@@ -100,7 +101,7 @@ class Subject:
         return self._references[place]
 
     def _embed_split(self, name: str, kept: int) -> dict[str, np.ndarray]:
-        split, extractor = getattr(self.source, name), self.extractor
+        split, extractor = self.source.split(name), self.extractor
         chosen = np.zeros(split.size, bool)
         chosen[sources.evenly(split.size, kept)] = True
         with_moments = extractor.dimension <= extractors.LARGEST
@@ -129,12 +130,17 @@ class Subject:
     # ---- the generated side ------------------------------------------------------------------------------------------
     @functools.cached_property
     def draw(self) -> samplers.Draw:
-        options = self.options
-        return samplers.make(options.sampler, self.algorithm, self.source, self.weights, options.reference)
+        return samplers.make(self.sampler, self.algorithm, self.source, self.weights, self.options.reference)
 
     @functools.cached_property
+    def sampler(self) -> samplers.Asked:
+        """The sampler and its options. Raises UserError where this model has no such sampler."""
+        return samplers.read(self.options.sampler, self.algorithm)
+
+    @property
     def conditional(self) -> bool:
-        return samplers.is_conditional(self.algorithm, self.source, self.weights)
+        """Whether samples are made for labels."""
+        return "label" in self.algorithm.given
 
     def count(self, wanted: int | None = None) -> int:
         """How many samples a set has: --samples, else what the metric wants, else as many as the reference."""
@@ -172,12 +178,15 @@ class Subject:
             )
         return self._fakes[repeat, count]
 
-    def need(self, name: str, metric: str) -> Any:
+    def need(self, name: str, metric: str) -> Callable:
         """The algorithm's function `name`. Raises UserError where the model cannot do it."""
-        function = getattr(self.algorithm, name)
-        if function is None:
-            raise UserError(f"{metric} needs a model that can {name.replace('_', ' ')}, and this one cannot")
-        return function
+        return need(self.algorithm, name, metric)
+
+    def need_samples(self, metric: str) -> None:
+        """Raises UserError where this model cannot draw samples as it was asked to."""
+        if not self.algorithm.samplers and self.options.sampler not in samplers.OWN:
+            need_sampler(self.algorithm, metric)
+        _made_here = self.draw
 
 
 def embed(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

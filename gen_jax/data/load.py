@@ -1,6 +1,8 @@
 """From what a person writes after `--data` to a data set. The only place where sources are chosen by name."""
 
 import difflib
+from pathlib import Path
+from typing import Protocol
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import builtin, folder, images, npz, source, sprites, stacked, tfds, toy
@@ -13,6 +15,24 @@ PLAIN = {
     "sprites": sprites.sprites,
 }
 WITH_ARGUMENT = {"stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH"}
+
+
+class Asked(Protocol):
+    """What settings say of the data; `runs.config.Config` does."""
+
+    @property
+    def data(self) -> str: ...
+    @property
+    def data_dir(self) -> Path | None: ...
+    @property
+    def image_size(self) -> int | None: ...
+    @property
+    def channels(self) -> int | None: ...
+
+
+def of(config: Asked) -> source.Source:
+    """The data that a run's settings ask for, as by `load`."""
+    return load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
 
 
 def load(

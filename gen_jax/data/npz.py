@@ -28,9 +28,7 @@ def npz(path: str) -> source.Source:
         raise UserError(f"npz:{path} is not a sound .npz file ({' '.join(str(error).split())})") from None
     train, test = _splits(path, arrays)
     if train["x"].shape[1:] != test["x"].shape[1:]:
-        raise UserError(
-            f"npz:{path}: train images are {train['x'].shape[1:]}, test images {test['x'].shape[1:]}"
-        )
+        raise UserError(f"npz:{path}: train images are {train['x'].shape[1:]}, test images {test['x'].shape[1:]}")
     if ("label" in train) != ("label" in test):
         raise UserError(f"npz:{path}: only one of train and test has labels; give both or neither")
     classes = None

@@ -23,9 +23,7 @@ def sprites() -> source.Source:
     """All images, uint8 [N, 32, 32, 1], a fixed tenth of them held out; the label is the shape."""
     every = all_factors()
     images = draw(every)
-    train, test = (
-        {"x": images[rows], "label": every[rows, 0].astype(np.int32)} for rows in source.holdout(len(every))
-    )
+    train, test = ({"x": images[rows], "label": every[rows, 0].astype(np.int32)} for rows in source.holdout(len(every)))
     return source.from_arrays("sprites", train, test, classes=SIZES[0])
 
 

@@ -162,7 +162,8 @@ class Checkpoints:
                     raise UserError(f"{damaged}; {left}") from error
                 self.warn(f"{damaged}; falling back to an older one")
                 continue
-            return state_arrays.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate))), candidate
+            rebuilt = state_arrays.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate)))
+            return rebuilt, candidate
         raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
 
     def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:

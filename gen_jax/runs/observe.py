@@ -25,10 +25,13 @@ import jax
 import numpy as np
 
 from gen_jax.core import keys
-from gen_jax.core.types import Algorithm, State, Weights, weights
+from gen_jax.core.types import Algorithm, State, Weights, given_of, weights
 from gen_jax.data import source as data
+from gen_jax.data.feed import to_batch
+from gen_jax.data.source import Source
 from gen_jax.metrics.modes import discrete_kl, mixture_modes
 from gen_jax.runs import heldout, pictures
+from gen_jax.runs.given import in_turn
 
 SAMPLES = 512  # images; points as many as in a picture
 REFERENCE = 4000  # training examples that samples are compared with
@@ -54,21 +57,27 @@ class Reference(NamedTuple):
     copied: float
 
 
-def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Evaluator | None = None) -> Observer:
-    """`observe(state) -> {name: value}`. `measure` is the run's evaluator, for training examples."""
-    assert algorithm.sample is not None
-    sample = jax.jit(algorithm.sample, static_argnums=2)  # the program of the sample grid: another key, no other shape
+def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.Evaluator | None = None) -> Observer:
+    """`observe(state) -> {name: value}`. `measure` is the run's evaluator, for training examples.
+
+    A model that cannot sample from its prior is seen by its reconstructions alone.
+    """
+    prior = algorithm.samplers.get("prior")
+    # The program of the sample grid: another key, no other shape.
+    sample = jax.jit(prior.draw, static_argnums=2) if prior else None
     key = keys.named(jax.random.key(seed), "observe")
     count = pictures.POINTS if source.is_points else pictures.SAMPLES
-    labels = heldout.fixed_labels(count, source.classes)
+    given = in_turn(prior.given, source, count) if prior else {}
     held_out = _some(source.test, SAMPLES)
     reference = None if source.is_points else _reference(source, held_out)
     again = _reconstructor(algorithm)
     judged = data.subset(source.train, _spread(source.train.size, TRAIN_LOGITS)) if measure is not None else None
 
-    def draw(view: Weights) -> np.ndarray:
+    def draw(view: Weights) -> np.ndarray | None:
+        if sample is None:
+            return None
         blocks = 1 if source.is_points else SAMPLES // count
-        parts = [sample(view, jax.random.fold_in(key, number), count, labels) for number in range(blocks)]
+        parts = [sample(view, jax.random.fold_in(key, number), count, given) for number in range(blocks)]
         return np.concatenate([np.asarray(part) for part in parts])
 
     def observe(state: State) -> dict[str, float]:
@@ -84,23 +93,25 @@ def observer(algorithm: Algorithm, source: Any, seed: int, measure: heldout.Eval
                 found, wanted = found @ reference.projection, wanted @ reference.projection
             return relative_distance(found, wanted)
 
-        found = {"samples/distance": distance(samples)}
-        if state.ema and "discriminator" in state.params:  # averages tell of players that circle each other
-            found["samples/distance_raw"] = distance(draw(weights(state, averaged=False)))
-        if reference is not None:
+        found = {} if samples is None else {"samples/distance": distance(samples)}
+        if state.ema and algorithm.adversarial:  # averages tell of players that circle each other
+            raw = draw(weights(state, averaged=False))
+            found |= {} if raw is None else {"samples/distance_raw": distance(raw)}
+        if reference is not None and samples is not None:
             found |= _against(reference, pooled(samples), source.classes)
-        if source.modes is not None:
+        if source.modes is not None and samples is not None:
             report = mixture_modes(samples, source.modes.centres, source.modes.sigma)
             found |= {"samples/modes": report.modes / len(source.modes.centres), "samples/good": report.good}
         if again is not None:
             codes, pictures_ = again(view, held_out, keys.named(key, "posterior"))
             found["reconstructions/distance"] = distance(pictures_)
             if codes is not None and algorithm.prior is not None:
-                prior = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes)))
-                if prior.shape == codes.shape:
-                    found["latents/distance"] = relative_distance(_points(codes), _points(prior))
-        if judged is not None and measure is not None and "discriminator" in state.params:
-            values = measure(view, state.hyper, judged)
+                known = given_of(to_batch(dict(held_out)), algorithm.given)
+                latents = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes), known))
+                if latents.shape == codes.shape:
+                    found["latents/distance"] = relative_distance(_points(codes), _points(latents))
+        if judged is not None and measure is not None and algorithm.adversarial:
+            values = measure(view, judged)
             if "logits/real" in values:
                 found["train/logits/real"] = float(np.mean(values["logits/real"], dtype=np.float64))
             else:
@@ -178,14 +189,14 @@ def _against(reference: Reference, samples: np.ndarray, classes: int | None) -> 
 _REFERENCES: dict[str, Reference] = {}  # the last one: the runs of a study look at the same data
 
 
-def _reference(source: Any, held_out: Mapping[str, np.ndarray]) -> Reference:
+def _reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     if source.fingerprint not in _REFERENCES:
         _REFERENCES.clear()
         _REFERENCES[source.fingerprint] = _make_reference(source, held_out)
     return _REFERENCES[source.fingerprint]
 
 
-def _make_reference(source: Any, held_out: Mapping[str, np.ndarray]) -> Reference:
+def _make_reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     some = _some(source.train, REFERENCE)
     train, real = pooled(some["x"]), pooled(held_out["x"])
     centred = (train - train.mean(axis=0)).astype(np.float64)
@@ -212,12 +223,10 @@ def _reconstructor(algorithm: Algorithm) -> Callable[..., Any] | None:
 
     @jax.jit
     def run(view: Weights, raw: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], Any, Any]:
-        from gen_jax.data.feed import to_batch
-
         batch = to_batch(dict(raw))
         code = encode(view, batch)
         noise = jax.random.normal(key, code["mean"].shape)
-        return code, noise, decode(view, code["mean"], batch.get("label"))
+        return code, noise, decode(view, code["mean"], given_of(batch, algorithm.given))
 
     def again(view: Weights, arrays: Mapping[str, np.ndarray], key: Any) -> tuple[np.ndarray | None, np.ndarray]:
         code, noise, images = jax.device_get(run(view, arrays, key))
@@ -225,7 +234,7 @@ def _reconstructor(algorithm: Algorithm) -> Callable[..., Any] | None:
         if "log_variance" in code:
             return mean + np.exp(code["log_variance"] / 2) * noise, images
         # A flow's posterior shows its mean alone; a deterministic code is all there is.
-        return (None if algorithm.log_likelihood is not None else mean), images
+        return (mean if algorithm.point_codes else None), images
 
     return again
 
@@ -240,7 +249,7 @@ def _points(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1)
 
 
-def _some(split: Any, most: int) -> dict[str, np.ndarray]:
+def _some(split: data.Split, most: int) -> dict[str, np.ndarray]:
     return dict(split.read(_spread(split.size, most)))
 
 

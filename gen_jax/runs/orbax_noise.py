@@ -1,4 +1,4 @@
-"""Keeps Orbax's own lines and tracebacks off the person's screen: its errors come back as exceptions, told in one line."""
+"""Keeps Orbax's own lines and tracebacks off the person's screen: its errors come back as exceptions, told once."""
 
 import logging
 import sys

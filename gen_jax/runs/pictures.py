@@ -2,36 +2,40 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from gen_jax.core import keys
 from gen_jax.core.types import Algorithm, Array, Weights
-from gen_jax.runs import figures, heldout
+from gen_jax.data.source import Source
+from gen_jax.runs import figures
+from gen_jax.runs.abilities import need_sampler
+from gen_jax.runs.given import in_turn
 
 SAMPLES = 64  # in a grid of images
 POINTS = 2500  # in a scatter: what the protocol for rings and grids of Gaussians counts
 
 
-def sampler(algorithm: Algorithm, source: Any, seed: int) -> Callable[[Weights], Array]:
-    """weights -> samples from the same latents (and labels) each time, compiled once."""
-    assert algorithm.sample is not None
-    draw, count = algorithm.sample, POINTS if source.is_points else SAMPLES
+def sampler(algorithm: Algorithm, source: Source, seed: int) -> Callable[[Weights], Array]:
+    """weights -> samples from the same latents (and labels) each time, compiled once.
+
+    Raises UserError where the model has no sampler "prior".
+    """
+    prior, count = need_sampler(algorithm, "a grid of samples"), POINTS if source.is_points else SAMPLES
     key = keys.named(jax.random.key(seed), "sample grid")
-    labels = heldout.fixed_labels(count, source.classes)
+    given = in_turn(prior.given, source, count)
     # The key is an argument, so that runs of one algorithm share the program whatever their seeds.
-    compiled = jax.jit(draw, static_argnums=2)
-    return lambda weights: compiled(weights, key, count, labels)
+    compiled = jax.jit(prior.draw, static_argnums=2)
+    return lambda weights: compiled(weights, key, count, given)
 
 
-def save_samples(run_dir: Path, step: int, images: np.ndarray, source: Any) -> np.ndarray:
+def save_samples(run_dir: Path, step: int, images: np.ndarray, source: Source) -> np.ndarray:
     """samples/step_*.png of the grid; returns the picture as uint8 [H, W, C]."""
     return save_grid(run_dir / "samples" / f"step_{step:08d}.png", images, source)
 
 
-def save_grid(path: Path, images: np.ndarray, source: Any, columns: int | None = None) -> np.ndarray:
+def save_grid(path: Path, images: np.ndarray, source: Source, columns: int | None = None) -> np.ndarray:
     """A grid of images, or a scatter of points over the real ones, as PNG; returns the picture as uint8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if source.is_points:
@@ -42,7 +46,7 @@ def save_grid(path: Path, images: np.ndarray, source: Any, columns: int | None =
     return picture
 
 
-def save_pairs(path: Path, images: np.ndarray, again: np.ndarray, source: Any) -> None:
+def save_pairs(path: Path, images: np.ndarray, again: np.ndarray, source: Source) -> None:
     """Originals over reconstructions; for points, a scatter of both."""
     if source.is_points:
         figures.scatter(path, again, images)
@@ -50,7 +54,7 @@ def save_pairs(path: Path, images: np.ndarray, again: np.ndarray, source: Any) -
         figures.save_png(path, figures.pairs(images, again))
 
 
-def save_rows(path: Path, images: np.ndarray, names: list[str], source: Any) -> None:
+def save_rows(path: Path, images: np.ndarray, names: list[str], source: Source) -> None:
     """Rows of pictures [R, F, ...] with a name each; for points, a scatter of all."""
     if source.is_points:
         figures.scatter(path, images.reshape(-1, images.shape[-1]), None)

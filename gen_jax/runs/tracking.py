@@ -11,6 +11,9 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, State, weights
+from gen_jax.data.source import Source
+from gen_jax.runs.abilities import need_sampler
+from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation import extractors, scores
 from gen_jax.runs.evaluation.subject import Options, Subject
 
@@ -31,7 +34,7 @@ class Tracker(NamedTuple):
     best: tuple[str, bool] | None
 
 
-def tracker(config: Any, algorithm: Algorithm, source: Any) -> Tracker:
+def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
     """What `--track` of a run's settings asks for; with "" it measures nothing.
 
     Raises UserError for a metric that cannot be tracked, or features that these data cannot have: before anything is
@@ -42,8 +45,7 @@ def tracker(config: Any, algorithm: Algorithm, source: Any) -> Tracker:
         return Tracker(lambda state: {}, None)
     if unknown := [name for name in names if name not in KNOWN]:
         raise UserError(f"--track {unknown[0]}: cannot be tracked; there are {', '.join(KNOWN)}")
-    if algorithm.sample is None:
-        raise UserError(f"--track {config.track} needs a model that can sample, and this one cannot")
+    need_sampler(algorithm, f"--track {config.track}")
     if not 10 <= config.track_samples <= 50_000:
         raise UserError(f"--track-samples {config.track_samples}: 10 to 50000 can be followed; 1000 is usual")
     extractor = extractors.make(config.track_features, source, config)
@@ -56,7 +58,7 @@ def tracker(config: Any, algorithm: Algorithm, source: Any) -> Tracker:
     def measure(state: State) -> dict[str, float]:
         view = weights(state)
         if not held:
-            held.append(Subject(algorithm, view, state.hyper, source, config, options))
+            held.append(Subject(algorithm, view, source, config, options))
             held[0].extractor = extractor
         subject = held[0].at(view)
         reference, fakes = subject.reference(), _finite_fakes(subject)

@@ -15,10 +15,12 @@ from gen_jax.core import parallel
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data import load
+from gen_jax.data.source import Source
 from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings, tracking
+from gen_jax.runs.config import Config
 from gen_jax.runs.diagnosis.monitor import Monitor
-from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.exits import Diverged, Interrupted
+from gen_jax.runs.files import atomic_write_json, atomic_write_text
 
 
 class _Call(NamedTuple):
@@ -42,7 +44,7 @@ PROBE_STEPS = 50  # between two probes, at least: one costs about half a round
 Training = Generator[Request, tuple[State, dict[str, jax.Array]], Path]
 
 
-def train(config: Any, build: Callable[..., Algorithm], script: Path) -> Path:
+def train(config: Config, build: Callable[..., Algorithm], script: Path) -> Path:
     """Train the experiment in its run folder, from where the folder stands; returns the folder.
 
     Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
@@ -63,11 +65,11 @@ def drive(rounds: Training) -> Path:
 
 
 def training(
-    config: Any,
+    config: Config,
     build: Callable[..., Algorithm],
     script: Path,
     signals: "Signals",
-    source: Any = None,
+    source: Source | None = None,
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
     quiet: bool = False,
 ) -> Training:
@@ -79,7 +81,7 @@ def training(
     run_dir = config.run_dir or folder.default_run_dir(script, config)
     continues = folder.check(run_dir, config, script)
     if source is None:
-        source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+        source = load.of(config)
     where = parallel.layout(config.backend, config.devices)
     algorithm = build(config, source)
     feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
@@ -116,11 +118,13 @@ def training(
         manifest.update(run_dir, compile_seconds=seconds)
         watch = _Watch(run_dir, config, algorithm, source, followed.measure)
         diagnosis = Monitor(run_dir, start, quiet)
+        if watch.draw is None and not quiet:
+            print("this model has no sampler 'prior': no sample grids", file=sys.stderr)
 
         # ---- the loop ------------------------------------------------------------------------------------------
         status = "failed"
         try:
-            images = config.batch_size * algorithm.minibatches
+            images = config.batch_size * algorithm.minibatches.get("train", 0)
             with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
                 step, pending = start, None
                 if start == 0:
@@ -141,7 +145,7 @@ def training(
                         measured = watch.evaluate(state)
                         lines.write(step, measured)
                     if _due(step, config.sample_every, config) or step == config.steps:
-                        lines.picture(step, watch.sample(state, step))
+                        watch.show(state, step, lines)
                     if measured or over or _due(step, config.sample_every, config):
                         diagnosis.check()
                     if over or _due(step, config.checkpoint_every, config):
@@ -169,7 +173,7 @@ def training(
 
 
 def compile_steps(
-    algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any, state: State
+    algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Config, state: State
 ) -> tuple[parallel.Steps, float]:
     """The program, compiled ahead: it cannot compile again, and its compile time is known apart from its run time."""
     steps = steps_of(algorithm, batches, where, config)
@@ -178,13 +182,13 @@ def compile_steps(
     return compiled, time.perf_counter() - began
 
 
-def steps_of(algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Any) -> parallel.Steps:
+def steps_of(algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Config) -> parallel.Steps:
     """The program of a run, with the model's probe in it where there is one."""
     probe = parallel.Probe(_probe_every(config), algorithm.probe) if algorithm.probe else None
     return parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed, probe)
 
 
-def _probe_every(config: Any) -> int:
+def _probe_every(config: Config) -> int:
     """Steps between two probes: every logged one, but not so many that they show in the run's time."""
     return -(-PROBE_STEPS // config.log_every) * config.log_every
 
@@ -194,17 +198,17 @@ def hyper_values(algorithm: Algorithm) -> dict[str, jax.Array]:
     return {name: jnp.float32(value) for name, value in algorithm.hyper.items()}
 
 
-def _due(step: int, every: int, config: Any) -> bool:
+def _due(step: int, every: int, config: Config) -> bool:
     return every > 0 and step % every == 0
 
 
-def _until_event(step: int, config: Any) -> int:
+def _until_event(step: int, config: Config) -> int:
     """Steps until the next sample grid, evaluation or checkpoint."""
     events = (config.sample_every, config.evaluate_every, config.checkpoint_every)
     return min([every - step % every for every in events if every > 0], default=config.steps)
 
 
-def _record(call: _Call | None, config: Any, lines: log.Log) -> None:
+def _record(call: _Call | None, config: Config, lines: log.Log) -> None:
     """Write the lines that fall into a call, and raise Diverged where too many steps in a row were not finite."""
     if call is None:
         return
@@ -233,26 +237,33 @@ class _Watch:
     def __init__(
         self,
         run_dir: Path,
-        config: Any,
+        config: Config,
         algorithm: Algorithm,
-        source: Any,
+        source: Source,
         follow: Callable[[State], dict[str, float]],
     ):
         self.run_dir, self.source, self.follow = run_dir, source, follow
-        self.draw = pictures.sampler(algorithm, source, config.seed)
+        self.draw = pictures.sampler(algorithm, source, config.seed) if "prior" in algorithm.samplers else None
         self.measure = heldout.evaluator(algorithm, config.seed) if algorithm.evaluate else None
         self.observe: observe.Observer | None = None
         self.observer = lambda: observe.observer(algorithm, source, config.seed, self.measure)
 
-    def sample(self, state: State, step: int) -> np.ndarray:
+    def sample(self, state: State, step: int) -> np.ndarray | None:
+        """The grid of samples, saved; None where the model has no sampler "prior"."""
+        if self.draw is None:
+            return None
         return pictures.save_samples(self.run_dir, step, np.asarray(self.draw(weights(state))), self.source)
+
+    def show(self, state: State, step: int, lines: log.Log) -> None:
+        if (picture := self.sample(state, step)) is not None:
+            lines.picture(step, picture)
 
     def evaluate(self, state: State) -> dict[str, float]:
         self.observe = self.observe or self.observer()
         seen = self.observe(state) | self.follow(state)
         if self.measure is None:
             return seen
-        values = self.measure(weights(state), state.hyper, self.source.test)
+        values = self.measure(weights(state), self.source.test)
         return {f"held_out/{name}": value for name, value in heldout.means(values).items()} | seen
 
 

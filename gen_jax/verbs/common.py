@@ -2,52 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from gen_jax.runs.opened import Opened
 
 Which = Literal["ema", "raw"]
 
 
-class Opened(NamedTuple):
-    """A run, rebuilt: its configuration, data, algorithm and the state of a checkpoint."""
-
-    path: Path
-    config: Any
-    source: Any
-    algorithm: Any
-    state: Any
-    step: int
-
-
-def open_state(run: Path, step: int | None = None) -> Opened:
-    """Rebuild a run's model from its folder and restore a checkpoint (the newest sound one by default)."""
+def open_state(run: Path, step: int | None = None) -> "Opened":
+    """`runs.opened.open_state`, on a platform that is set up; without JAX until it is called."""
     from gen_jax.core.platform import configure
 
     configure()
-    import jax
+    from gen_jax.runs.opened import open_state as rebuild
 
-    from gen_jax.core import parallel
-    from gen_jax.data import load
-    from gen_jax.runs import checkpoint, folder
-
-    opened = folder.open_run(run)
-    config = opened.config
-    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
-    algorithm = opened.build(config, source)
-    template = jax.eval_shape(algorithm.init, jax.random.key(config.seed))
-    where = parallel.layout("jit", 1)
-    with checkpoint.open_checkpoints(run, writable=False) as checkpoints:
-        state, found = checkpoints.restore(template, step, sharding=where.replicated)
-    return Opened(run, config, source, algorithm, state, found)
-
-
-def need(algorithm: Any, name: str, verb: str) -> Any:
-    """The algorithm's function `name`. Raises UserError where the model cannot do it."""
-    from gen_jax.core.errors import UserError
-
-    function = getattr(algorithm, name)
-    if function is None:
-        raise UserError(f"{verb} needs a model that can {name}, and this one cannot")
-    return function
+    return rebuild(run, step)
 
 
 def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str, Any] | None = None) -> None:

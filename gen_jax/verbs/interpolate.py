@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+from gen_jax.verbs.common import Which, open_state, picture_path, show
 
 
 def interpolate(
@@ -38,18 +38,20 @@ def interpolate(
 
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import heldout, pictures
+    from gen_jax.runs import pictures
+    from gen_jax.runs.abilities import need
+    from gen_jax.runs.given import of_class
 
     prior, decode = need(opened.algorithm, "prior", "interpolate"), need(opened.algorithm, "decode", "interpolate")
     if pairs < 1 or frames < 2:
         raise UserError(f"--pairs {pairs} --frames {frames}: ask for at least 1 pair and 2 frames")
     view = weights_of(opened.state, averaged=weights == "ema")
-    ends = prior(view, jax.random.key(seed), 2 * pairs)
+    given = of_class(label, opened.algorithm.given, opened.source, pairs)
+    both = {name: jnp.concatenate([value, value]) for name, value in given.items()}
+    ends = prior(view, jax.random.key(seed), 2 * pairs, both)
     path_latents = slerp(ends[:pairs], ends[pairs:], jnp.linspace(0.0, 1.0, frames))
-    classes = opened.source.classes
-    rows = heldout.fixed_labels(pairs, classes) if label is None else jnp.full(pairs, label, jnp.int32)
-    labels = None if rows is None else jnp.repeat(rows, frames)
-    images = np.asarray(jax.jit(decode)(view, path_latents.reshape(pairs * frames, *ends.shape[1:]), labels))
+    along = {name: jnp.repeat(value, frames, axis=0) for name, value in given.items()}
+    images = np.asarray(jax.jit(decode)(view, path_latents.reshape(pairs * frames, *ends.shape[1:]), along))
     path = picture_path(run, "interpolations", out)
     pictures.save_grid(path, images, opened.source, columns=frames)
     show(f"{run}", [("pairs", pairs), ("frames", frames), ("step", opened.step), ("picture", path)], json)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+from gen_jax.verbs.common import Which, open_state, picture_path, show
 
 
 def latents(
@@ -42,8 +42,9 @@ def latents(
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
     from gen_jax.runs import figures, pictures
+    from gen_jax.runs.abilities import need
 
-    algorithm, examples = opened.algorithm, getattr(opened.source, split)
+    algorithm, examples = opened.algorithm, opened.source.split(split)
     encode = jax.jit(need(algorithm, "encode", "latents"))
     if frames < 2 or not 0.0 < coverage < 1.0:
         raise UserError(f"--frames {frames} --coverage {coverage}: at least 2 frames, and a coverage between 0 and 1")
@@ -65,7 +66,8 @@ def latents(
     path = picture_path(run, "latents", out)
     figures.classes(path, plane, classes if opened.source.classes else None, names)
     rows.append(("picture", path))
-    if found.shape[1] == 2 and algorithm.decode and opened.source.classes is not None and len(opened.source.shape) == 3:
+    # One manifold needs one decoder: a model that is given something has one for each.
+    if found.shape[1] == 2 and algorithm.decode and not algorithm.given and not opened.source.is_points:
         ends = (1.0 - coverage) / 2.0
         line = jax.scipy.stats.norm.ppf(jnp.linspace(ends, 1.0 - ends, frames))
         grid = jnp.stack(jnp.meshgrid(line, line[::-1]), -1).reshape(-1, 2)  # z1 grows upwards, as in the scatter

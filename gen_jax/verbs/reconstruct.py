@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+from gen_jax.verbs.common import Which, open_state, picture_path, show
 
 
 def reconstruct(
@@ -30,9 +30,11 @@ def reconstruct(
     import numpy as np
 
     from gen_jax.core.errors import UserError
+    from gen_jax.core.types import given_of
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
     from gen_jax.runs import pictures
+    from gen_jax.runs.abilities import need
 
     algorithm, test = opened.algorithm, opened.source.test
     encode, decode = need(algorithm, "encode", "reconstruct"), need(algorithm, "decode", "reconstruct")
@@ -43,7 +45,7 @@ def reconstruct(
 
     @jax.jit
     def function(view, batch):
-        return decode(view, encode(view, batch)["mean"], batch.get("label"))
+        return decode(view, encode(view, batch)["mean"], given_of(batch, opened.algorithm.given))
 
     images, again = np.asarray(batch["x"]), np.asarray(function(view, batch))
     path = picture_path(run, "reconstructions", out)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+from gen_jax.verbs.common import Which, open_state, picture_path, show
 
 
 def sample(
@@ -34,21 +34,19 @@ def sample(
     """
     opened = open_state(run, step)
     import jax
-    import jax.numpy as jnp
     import numpy as np
 
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import heldout, pictures
+    from gen_jax.runs import pictures
+    from gen_jax.runs.abilities import need_sampler
+    from gen_jax.runs.given import of_class
 
     if count < 1:
         raise UserError(f"--count {count}: ask for 1 sample or more")
-    classes = opened.source.classes
-    if label is not None and not 0 <= label < (classes or 0):
-        raise UserError(f"--label {label}: this run's data has {classes or 'no'} classes, counted from 0")
-    draw = need(opened.algorithm, "sample", "sample")
-    given = heldout.fixed_labels(count, classes) if label is None else jnp.full(count, label, jnp.int32)
-    function = jax.jit(draw, static_argnums=2)
+    prior = need_sampler(opened.algorithm, "sample")
+    given = of_class(label, prior.given, opened.source, count)
+    function = jax.jit(prior.draw, static_argnums=2)
     view = weights_of(opened.state, averaged=weights == "ema")
     images = np.asarray(function(view, jax.random.key(seed), count, given))
     path = picture_path(run, "samples", out)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, need, open_state, picture_path, show
+from gen_jax.verbs.common import Which, open_state, picture_path, show
 
 
 def traverse(
@@ -40,9 +40,11 @@ def traverse(
     import numpy as np
 
     from gen_jax.core.errors import UserError
+    from gen_jax.core.types import given_of
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
     from gen_jax.runs import pictures
+    from gen_jax.runs.abilities import need
 
     algorithm, test = opened.algorithm, opened.source.test
     decode = need(algorithm, "decode", "traverse")
@@ -53,12 +55,13 @@ def traverse(
         raise UserError(f"--dimensions {dimensions} --frames {frames}: ask for at least 1 dimension and 2 frames")
     batch = to_batch(test.read(np.arange(min(test.size, 256))))
     start = to_batch(test.read(np.array([example])))
+    given = given_of(start, algorithm.given)
     if algorithm.encode:
         codes = jax.jit(algorithm.encode)(view, batch)
         used = _kl(codes)
         base = algorithm.encode(view, start)["mean"][0]
     else:
-        base = need(algorithm, "prior", "traverse")(view, jax.random.key(example), 1)[0]
+        base = need(algorithm, "prior", "traverse")(view, jax.random.key(example), 1, given)[0]
         used = None
     if base.ndim != 1:
         raise UserError(f"traverse moves the entries of a latent vector, and this model's latents are {base.shape}")
@@ -67,9 +70,8 @@ def traverse(
     values = jnp.linspace(-extent, extent, frames)
     latents = jnp.tile(base, (count, frames, 1))
     latents = latents.at[jnp.arange(count)[:, None], jnp.arange(frames)[None], jnp.asarray(order)[:, None]].set(values)
-    label = start.get("label")
-    labels = None if label is None else jnp.full(count * frames, label[0])
-    images = np.asarray(jax.jit(decode)(view, latents.reshape(count * frames, -1), labels))
+    along = {name: jnp.repeat(value, count * frames, axis=0) for name, value in given.items()}
+    images = np.asarray(jax.jit(decode)(view, latents.reshape(count * frames, -1), along))
     path = picture_path(run, "traversal", out)
     names = [f"z{d}" if used is None else f"z{d}  {used[d]:.2f} nats" for d in order]
     pictures.save_rows(path, images.reshape(count, frames, *images.shape[1:]), names, opened.source)

@@ -93,9 +93,7 @@ def test_stacked_keeps_the_layout_of_each_image():
 
 def test_stacked_of_unlabelled_or_unfit_sources():
     base = constant_images()
-    unlabelled = source.from_arrays(
-        "plain", {"x": base.train.arrays["x"]}, {"x": base.test.arrays["x"]}, None
-    )
+    unlabelled = source.from_arrays("plain", {"x": base.train.arrays["x"]}, {"x": base.test.arrays["x"]}, None)
     data = stacked.stacked(unlabelled, train=5, test=4)
     assert data.classes is None
     assert set(data.train.read(np.arange(5))) == {"x"}

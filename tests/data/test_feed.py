@@ -29,8 +29,14 @@ def points() -> source.Source:
 
 
 def resident_round(data, step):
-    arrays = feed.resident(data)
+    arrays = feed.resident(data.train)
     return jax.jit(lambda seed, step: feed.fetch(arrays, seed, step, M, B))(SEED, step)
+
+
+def rounds_of(split, start, stop, **options):
+    """One stream's rounds, as they are streamed."""
+    for found in feed.stream({"train": (split, M)}, SEED, start, stop, B, **options):
+        yield found["train"]
 
 
 @pytest.mark.parametrize("make", [images, points])
@@ -38,7 +44,7 @@ def resident_round(data, step):
 @pytest.mark.parametrize("threads", [0, 1, 4])
 def test_streamed_is_resident_bit_for_bit(make, start, threads):
     data = make()
-    streamed = list(feed.stream(data.train, SEED, start, start + 6, M, B, threads=threads, prefetch=3))
+    streamed = list(rounds_of(data.train, start, start + 6, threads=threads, prefetch=3))
     assert len(streamed) == 6
     for step, raw in zip(range(start, start + 6), streamed, strict=True):
         batch, expected = jax.jit(feed.to_batch)(raw), resident_round(data, step)
@@ -64,14 +70,14 @@ def test_batches_are_what_the_contract_says():
 
 def test_resuming_a_stream_continues_it():
     data = images()
-    whole = list(feed.stream(data.train, SEED, 0, 9, M, B))
-    parts = [*feed.stream(data.train, SEED, 0, 4, M, B), *feed.stream(data.train, SEED, 4, 9, M, B)]
+    whole = list(rounds_of(data.train, 0, 9))
+    parts = [*rounds_of(data.train, 0, 4), *rounds_of(data.train, 4, 9)]
     for a, b in zip(whole, parts, strict=True):
         assert np.array_equal(a["x"], b["x"])
 
 
 def test_shards_hold_the_rows_of_the_whole_batch():
-    arrays = feed.resident(images())
+    arrays = feed.resident(images().train)
     expected = feed.fetch(arrays, SEED, 5, M, B)
 
     def shard(arrays, _):
@@ -99,27 +105,37 @@ def test_shards_hold_the_rows_of_the_whole_batch():
 def test_a_process_may_stream_its_own_rows():
     data = images()
     rows = np.array([4, 5, 6, 7])
-    for mine, whole in zip(
-        feed.stream(data.train, SEED, 3, 5, M, B, rows=rows), feed.stream(data.train, SEED, 3, 5, M, B), strict=True
-    ):
+    for mine, whole in zip(rounds_of(data.train, 3, 5, rows=rows), rounds_of(data.train, 3, 5), strict=True):
         assert np.array_equal(mine["x"], whole["x"][:, rows])
 
 
-def test_grouped_stacks_rounds():
+def test_streams_of_a_round_are_drawn_side_by_side():
     data = images()
-    rounds = list(feed.stream(data.train, SEED, 0, 5, M, B))
-    groups = list(feed.grouped(iter(rounds), 2))
-    assert [len(g["label"]) for g in groups] == [2, 2, 1]
-    assert groups[0]["x"].shape == (2, M, B, 4, 5, 3)
-    assert groups[0]["x"].dtype == np.uint8
-    flat = np.concatenate([g["label"] for g in groups])
-    assert np.array_equal(flat, np.stack([r["label"] for r in rounds]))
+    drawn = {"train": (data.train, M), "test": (data.test, 1)}
+    for step, both in enumerate(feed.stream(drawn, SEED, 0, 4, B)):
+        assert set(both) == {"train", "test"}
+        for name, (split, minibatches) in drawn.items():
+            arrays = feed.resident(split)
+            expected = feed.fetch(arrays, SEED, step, minibatches, B, name)
+            assert both[name]["x"].shape == (minibatches, B, 4, 5, 3)
+            assert np.array_equal(jax.jit(feed.to_batch)(both[name])["x"], expected["x"])
+            assert np.array_equal(both[name]["label"], expected["label"])
+
+
+def test_a_further_stream_does_not_move_the_first():
+    """Every stream has an order of its own, so that adding one changes nothing of the others."""
+    data = images()
+    alone = rounds_of(data.train, 0, 3)
+    beside = feed.stream({"other": (data.train, M), "train": (data.train, M)}, SEED, 0, 3, B)
+    for mine, both in zip(alone, beside, strict=True):
+        assert np.array_equal(mine["label"], both["train"]["label"])
+        assert not np.array_equal(both["other"]["label"], both["train"]["label"])
 
 
 def test_a_lazy_source_can_be_made_resident():
     data = images()
     lazy = source.Source("lazy", data.shape, N, "", source.lazy(N, data.train.read, data.shape, labels=True), data.test)
-    assert np.array_equal(feed.resident(lazy)["x"], data.train.arrays["x"])
+    assert np.array_equal(feed.resident(lazy.train)["x"], data.train.arrays["x"])
 
 
 def test_errors_in_reading_reach_the_reader():
@@ -128,11 +144,11 @@ def test_errors_in_reading_reach_the_reader():
 
     broken = source.lazy(N, read, (4, 5, 3), labels=False)
     with pytest.raises(UserError, match=r"a\.png cannot be read"):
-        list(feed.stream(broken, SEED, 0, 3, M, B))
+        list(rounds_of(broken, 0, 3))
 
 
 def test_a_stream_may_be_left_early():
-    reader = feed.stream(images().train, SEED, 0, 2**31 - 1, M, B)
+    reader = rounds_of(images().train, 0, 2**31 - 1)
     assert len(list(itertools.islice(reader, 2))) == 2
 
 

@@ -104,3 +104,32 @@ def test_batches_are_uniform_within_an_epoch():
 def test_sizes_outside_the_arithmetic_are_refused(n, batch):
     with pytest.raises(ValueError, match="must be in"):
         order.indices(0, 0, 1, batch, n, rows=np.arange(1))
+
+
+STREAMS = ("train", "labelled", "pairs", "test", "few labels")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 2**31 - 1, 2**32 - 1])
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_seed_of_a_stream_is_the_same_in_numpy_and_jax(seed, stream):
+    on_host = order.seed_of(seed, stream)
+    traced = jax.jit(lambda seed: order.seed_of(seed, stream, jnp))(jnp.uint32(seed))
+    assert np.uint32(on_host) == np.asarray(traced).astype(np.uint32)
+    assert np.shape(on_host) == traced.shape == ()
+
+
+def test_train_has_the_seed_of_the_run_itself():
+    assert order.seed_of(123, "train") == 123
+    traced = jnp.uint32(5)
+    assert order.seed_of(traced, "train", jnp) is traced
+
+
+def test_streams_have_orders_of_their_own():
+    """Two streams of one seed, and one stream of two seeds, agree no more than chance."""
+    n = 1000
+    seeds = {(seed, name): order.seed_of(seed, name) for seed in (0, 1, 2) for name in STREAMS}
+    assert len({int(value) for value in seeds.values()}) == len(seeds)
+    orders = [order.indices(seed, 0, 1, n, n)[0] for seed in seeds.values()]
+    for i, a in enumerate(orders):
+        for b in orders[:i]:
+            assert (a == b).mean() < 0.02

@@ -1,0 +1,41 @@
+"""What pictures of a conditional model are given: classes in turn, or what held-out examples have."""
+
+from collections.abc import Iterable
+
+import jax.numpy as jnp
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Array
+from gen_jax.data.feed import to_batch
+from gen_jax.data.source import Source
+
+
+def in_turn(names: Iterable[str], source: Source, count: int) -> dict[str, Array]:
+    """`count` values of each name: labels 0, 1, 2, … repeating; of anything else, those of the test split in order.
+
+    Raises UserError where the data have no such entry.
+    """
+    names = tuple(names)
+    rows = np.arange(count) % source.test.size
+    found = dict(to_batch(source.test.read(rows))) if set(names) - {"label"} else {}
+    if source.classes is not None:
+        found["label"] = jnp.arange(count, dtype=jnp.int32) % source.classes
+    if missing := [name for name in names if name not in found]:
+        raise UserError(f"this model is given {', '.join(missing)}, which {source.name} does not have")
+    return {name: found[name] for name in names}
+
+
+def of_class(label: int | None, names: Iterable[str], source: Source, count: int) -> dict[str, Array]:
+    """`in_turn`, but for the class that a person asked for with --label.
+
+    Raises UserError for a class that the data do not have, and for a model that is not given labels.
+    """
+    names = tuple(names)
+    if label is None:
+        return in_turn(names, source, count)
+    if not 0 <= label < (source.classes or 0):
+        raise UserError(f"--label {label}: this run's data has {source.classes or 'no'} classes, counted from 0")
+    if "label" not in names:
+        raise UserError(f"--label {label}: this model is not told labels; leave --label out")
+    return {**in_turn(names, source, count), "label": jnp.full(count, label, jnp.int32)}

@@ -22,7 +22,7 @@ from gen_jax.core import parallel
 from gen_jax.core.platform import configure
 from gen_jax.runs import feeding
 from gen_jax.runs.train import compile_steps
-from gen_jax.studies import ablation, execute, plan, study
+from gen_jax.studies import ablation, plan, program, study
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "gan.py"
 GRID = {"loss": ["non_saturating", "hinge"], "hyper.lr_discriminator": [1e-4, 2e-4, 4e-4]}
@@ -40,7 +40,7 @@ def stepper(steps: int) -> Callable[[], float]:
     """A function that runs the steps of one run, without its files, and says how many seconds they took."""
     config_type, build = study.load_script(SCRIPT)
     config = plan.replace(config_type(), {"data": "digits", "steps": steps})
-    source = execute.source_of(config, {})
+    source = program.source_of(config, {})
     algorithm, where = build(config, source), parallel.layout("jit", 1)
     batches = feeding.make(source, config, algorithm.minibatches, where, 0)
     init = jax.jit(algorithm.init)
@@ -79,7 +79,7 @@ def main(config: Config) -> None:
                 alone.append(once())
             started += 1
 
-    execute.compile_steps = timed
+    program.compile_steps = timed
     with tempfile.TemporaryDirectory() as folder:
         asked = ablation.Ablation(
             experiment=SCRIPT,

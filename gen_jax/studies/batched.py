@@ -14,10 +14,11 @@ import jax
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.runs import feeding
+from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.train import Request, Signals, hyper_values, steps_of
-from gen_jax.studies import execute
-from gen_jax.studies.study import Study, record_failure
+from gen_jax.studies.program import Program, Task, out_of_memory, start, stop_if_asked, timed
+from gen_jax.studies.study import Study, record_failure, status
 
 SHARE = 0.8  # of the device's memory that a batch may take: the rest is for sampling, evaluation and the allocator
 GIB = 2**30
@@ -25,8 +26,8 @@ GIB = 2**30
 
 def run_batched(
     study: Study,
-    program: execute.Program,
-    tasks: Sequence[execute.Task],
+    program: Program,
+    tasks: Sequence[Task],
     signals: Signals,
     memory_gib: float | None,
     ended: dict[str, int],
@@ -47,9 +48,9 @@ def run_batched(
         try:
             _wave(study, program, wave, signals, ended)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if not execute.out_of_memory(error):
+            if not out_of_memory(error):
                 raise
-            unfinished = [task for task in wave if execute.status(study, *task) == "open"]
+            unfinished = [task for task in wave if status(study, *task) == "open"]
             if len(wave) == 1:
                 record_failure(study, *wave[0], "out of memory", str(error).splitlines()[0] if str(error) else "")
                 ended["failed"] += 1
@@ -57,10 +58,10 @@ def run_batched(
             size = max(1, len(wave) // 2)
             say(f"out of memory: on with {size} at once")
             left = unfinished + left
-        execute.stop_if_asked(study, signals)
+        stop_if_asked(study, signals)
 
 
-def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task], signals: Signals, ended) -> None:
+def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signals, ended) -> None:
     """These runs together, to their end."""
     loops: dict[int, Any] = {}
     asked: dict[int, Request] = {}
@@ -89,7 +90,7 @@ def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task],
 
     try:
         for number, (arm, seed) in enumerate(tasks):
-            loops[number] = execute.start(study, program, arm, seed, signals, same)
+            loops[number] = start(study, program, arm, seed, signals, same)
             advance(number, None)
         while asked:
             # Runs of one wave stand at the same step, unless they were killed at different ones.
@@ -108,14 +109,14 @@ def _wave(study: Study, program: execute.Program, tasks: Sequence[execute.Task],
         raise interrupted[0]
 
 
-def _together(program: execute.Program, requests: Sequence[Request]) -> Any:
+def _together(program: Program, requests: Sequence[Request]) -> Any:
     """Run the calls of several runs as one: their (state, metrics)."""
     states, data = tuple(r.state for r in requests), tuple(r.data for r in requests)
     compiled = _compiled(program, requests[0].run, states, data, requests[0].count)
     return compiled(states, data, requests[0].count)
 
 
-def _compiled(program: execute.Program, steps: Any, states: Any, data: Any, count: Any) -> Any:
+def _compiled(program: Program, steps: Any, states: Any, data: Any, count: Any) -> Any:
     key = ("batched", len(states))
     if key not in program.compiled:
 
@@ -131,9 +132,7 @@ def _compiled(program: execute.Program, steps: Any, states: Any, data: Any, coun
             after, metrics = jax.vmap(steps, in_axes=(0, axes, None))(stacked, given, count)
             return tuple(jax.tree.map(lambda leaf, i=i: leaf[i], (after, metrics)) for i in range(len(states)))
 
-        program.compiled[key] = execute.timed(
-            lambda: jax.jit(together, donate_argnums=0).lower(states, data, count).compile()
-        )
+        program.compiled[key] = timed(lambda: jax.jit(together, donate_argnums=0).lower(states, data, count).compile())
     return program.compiled[key][0]
 
 
@@ -151,7 +150,7 @@ def memory_limit(memory_gib: float | None) -> float:
     return SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
 
 
-def memory_of(program: execute.Program, config: Any, size: int) -> float:
+def memory_of(program: Program, config: Config, size: int) -> float:
     """Bytes that `size` runs at once need by the compiler's account: states, what it works with, and the data."""
     where = parallel.layout("jit" if config.backend == "auto" else config.backend, 1)
     algorithm = program.algorithm

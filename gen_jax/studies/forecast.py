@@ -18,9 +18,10 @@ import numpy as np
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
+from gen_jax.data import feed
 from gen_jax.runs import feeding
 from gen_jax.runs.files import read_json
-from gen_jax.studies import execute, plan, study
+from gen_jax.studies import execute, plan, program, study
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study
 
@@ -40,11 +41,11 @@ class Part(NamedTuple):
 
 def forecast(arms: Sequence[Arm], build: Callable[..., Any], mode: execute.Mode) -> list[Part]:
     """A part a structure. Raises UserError, naming the arm, where one cannot be built or fed."""
-    sources: dict[Any, Any] = {}
+    sources: program.Sources = {}
     parts = []
     for group in plan.groups(arms):
         config = group[0].config
-        source = execute.source_of(config, sources)
+        source = program.source_of(config, sources)
         try:
             for arm in group:
                 algorithm = build(arm.config, source)
@@ -57,9 +58,10 @@ def forecast(arms: Sequence[Arm], build: Callable[..., Any], mode: execute.Mode)
         except UserError as error:
             raise UserError(f"arm {arm.name}: {error}") from None
         state = jax.eval_shape(algorithm.init, jax.random.key(0))
-        cost = jax.jit(algorithm.update).lower(state, execute.batch_shapes(algorithm, source, config)).cost_analysis()
+        cost = jax.jit(algorithm.update).lower(state, program.batch_shapes(algorithm, source, config)).cost_analysis()
         size = sum(_bytes(leaf) for leaf in jax.tree.leaves(state))
-        resident = source.train.nbytes if source.train.nbytes <= config.resident_gib * GIB else 0
+        fits = feed.fits(source, int(config.resident_gib * GIB), algorithm.minibatches)
+        resident = sum(source.split(stream).nbytes for stream in algorithm.minibatches) if fits else 0
         how = execute.mode_for(mode, config)
         flops = float((cost or {}).get("flops", 0.0))
         parts.append(Part(group[0].structure, group, how, size, resident, flops))

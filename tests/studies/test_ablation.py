@@ -13,7 +13,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.runs import checkpoint, log
 from gen_jax.runs.train import train
-from gen_jax.studies import ablation, execute, plan, study
+from gen_jax.studies import ablation, batched, execute, plan, program, study
 from gen_jax.studies.ablation import Ablation
 
 ROOT = Path(__file__).parents[2]
@@ -268,13 +268,11 @@ def test_batched_runs_agree_with_runs_alone(finished, tmp_path, compilations):
     arms = opened.arms[:2]
     other = opened._replace(folder=tmp_path / "study")
     other.folder.mkdir()
-    source = execute.source_of(opened.base, {})
+    source = program.source_of(opened.base, {})
     algorithm = opened.build(arms[0].config, source)
-    program = execute.Program(algorithm, source, "", {}, {})
-    from gen_jax.studies import batched
-
+    shared = program.Program(algorithm, source, "", {}, {})
     config = other.config(arms[0], 0)
-    two, three = (batched.memory_of(program, config, size) for size in (2, 3))
+    two, three = (batched.memory_of(shared, config, size) for size in (2, 3))
     assert two < three
     limit = (two + three) / 2 / batched.GIB
     tally = execute.execute(other, arms, "batched", limit, said.append)
@@ -304,8 +302,6 @@ def test_a_batch_goes_on_without_the_run_that_diverged(tmp_path):
 
 @pytest.mark.science
 def test_memory_that_runs_out_in_a_batch_halves_it(tmp_path, monkeypatch):
-    from gen_jax.studies import batched
-
     real = batched._together
 
     def small(program, requests):

@@ -146,7 +146,7 @@ def main() -> None:
         start_up_seconds=start_up,
         parameters=count_parameters(model.state.params),
         flops=counted,
-        examples=model.config.batch_size * model.algorithm.minibatches,
+        examples=model.config.batch_size * sum(model.algorithm.minibatches.values()),
         matmul=rate,
         versions={name: __import__(name).__version__ for name in ("jax", "jaxlib")},
         device=jax.devices()[0].device_kind,

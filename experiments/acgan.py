@@ -6,28 +6,24 @@
 The generator is told the label; the discriminator, which is not, has to find it out of real and fake images.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
-from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan, need_labels
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_checks import need_labels
 from gen_jax.models.gan_heads import acgan_head
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.nets.heads import WithHead
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     classification: float = 1.0
     """weight of the class beside real or fake"""
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +33,21 @@ class Config(experiment.Config):
     """channels of the widest image's layer; deeper layers double it"""
     dropout: float = 0.5
     """in the discriminator (the paper's)"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    classes, dtype = need_labels(data.classes, "acgan", data.name), jnp.dtype(config.precision)
-    discriminator = dcgan.Discriminator(width=config.width, dropout=config.dropout, dtype=dtype)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, classes=classes, dtype=dtype),
-        WithHead(discriminator, classes, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    classes = need_labels(data.classes, "acgan", data.name)
+    discriminator = dcgan.Discriminator(width=config.width, dropout=config.dropout, dtype=config.dtype)
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, classes=classes, dtype=config.dtype),
+        WithHead(discriminator, classes, dtype=config.dtype),
         loss=adversarial.non_saturating,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=classes,
-        auxiliary=acgan_head(),
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        given=LABEL,
+        terms=(acgan_head(),),
+        hyper=config.hyper,
     )
 
 

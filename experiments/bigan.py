@@ -3,23 +3,14 @@
 python experiments/bigan.py
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
 from gen_jax.models.bigan import bigan
 from gen_jax.nets import dcgan, joint
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +20,18 @@ class Config(experiment.Config):
     latent_size: int = 50
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: gan.Hyper = gan.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
     return bigan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        joint.ConvDiscriminator(width=config.width, dtype=dtype),
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        dcgan.Encoder(config.latent_size, width=config.width, dtype=config.dtype),
+        joint.ConvDiscriminator(width=config.width, dtype=config.dtype),
         shape=data.shape,
         latent_size=config.latent_size,
         stochastic=config.stochastic,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

@@ -10,24 +10,21 @@
 The published networks want an accelerator. Their averages start after 1,000 rounds; here, with the first.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import biggan
 from gen_jax.objectives.adversarial import Loss
 
 
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     b1: float = 0.0
-    b2: float = 0.999
     ema_decay: float = 0.999
 
 
@@ -48,26 +45,25 @@ class Config(experiment.Config):
     """after which block of the generator, with --hierarchical; the discriminator's is after its first"""
     n_critic: int = 4
     """discriminator steps a round"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     if data.classes is None:
         raise UserError(f"BigGAN is class-conditional and {data.name} has no labels; experiments/sngan.py needs none")
     common = (data.shape, data.classes, config.width, config.critic_width)
-    dtype = jnp.dtype(config.precision)
     if config.hierarchical:
-        networks = biggan.hierarchical(*common, config.shared, (config.attention, 1), dtype=dtype)
+        networks = biggan.hierarchical(*common, config.shared, (config.attention, 1), dtype=config.dtype)
     else:
-        networks = biggan.plain(*common, dtype=dtype)
-    return gan(
+        networks = biggan.plain(*common, dtype=config.dtype)
+    return gan.gan(
         *networks,
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=data.classes,
-        n_critic=config.n_critic,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        given=LABEL,
+        turns=gan.Turns(n_critic=config.n_critic),
+        hyper=config.hyper,
     )
 
 

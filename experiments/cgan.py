@@ -8,23 +8,20 @@ recognisable digits of the label asked for after about 1,500 steps; after 6,000 
 label asked for in 98 % of 1,000 samples (`--steps 6000`, then `python -m gen_jax evaluate RUN --metrics cas`).
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
-from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan, need_labels
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_checks import need_labels
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives.adversarial import Loss
 
 
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     ema_decay: float = 0.999
 
 
@@ -34,19 +31,19 @@ class Config(experiment.Config):
     latent_size: int = 100
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    classes, dtype = need_labels(data.classes, "cgan", data.name), jnp.dtype(config.precision)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, classes=classes, dtype=dtype),
-        dcgan.Discriminator(width=config.width, classes=classes, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    classes = need_labels(data.classes, "cgan", data.name)
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, classes=classes, dtype=config.dtype),
+        dcgan.Discriminator(width=config.width, classes=classes, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=classes,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        given=LABEL,
+        hyper=config.hyper,
     )
 
 

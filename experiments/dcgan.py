@@ -8,27 +8,17 @@
 Expect recognisable digits after about 1,000 steps.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal
-
-import jax.numpy as jnp
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan, need_whole_packs
-from gen_jax.models.gan_parts import sequence
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_checks import need_whole_packs
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives.adversarial import Loss, smoothed
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,41 +53,35 @@ class Config(experiment.Config):
     """weight of the R1 penalty; use it with --no-batch-norm"""
     batch_norm: bool = True
     """in the discriminator"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: gan.Hyper = gan.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
     need_whole_packs(config.packing, config.batch_size, config.devices or 1)
     extra = {"clip_norm": config.clip_norm, "r1_gamma": config.r1_gamma, "instance_noise": config.instance_noise}
-    augments, controllers = [], []
-    if config.instance_noise:
-        augments.append(gan_terms.instance_noise(horizon=config.noise_steps))
-    if config.augment == "diffaugment":
-        augments.append(gan_terms.diff_augment())
-    if config.augment == "ada":
-        augment, controller = gan_terms.adaptive_augment()
-        augments.append(augment)
-        controllers.append(controller)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
+    augmentations = {"none": (), "diffaugment": (gan_terms.diff_augment(),), "ada": (gan_terms.adaptive_augment(),)}
+    terms = [gan_terms.instance_noise(horizon=config.noise_steps)] if config.instance_noise else []
+    terms += augmentations[config.augment]
+    if config.r1_gamma:
+        terms.append(gan_terms.r1())
+    if config.packing > 1:
+        terms.append(gan_terms.packed(config.packing))
+    if config.top_k:
+        terms.append(gan_terms.top_k(config.top_k, config.packing))
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
         dcgan.Discriminator(
             width=config.width,
             norm=dcgan.batch_norm if config.batch_norm else None,
             dropout=config.dropout,
             stddev_group=config.minibatch_stddev,
-            dtype=dtype,
+            dtype=config.dtype,
         ),
         loss=smoothed(config.loss.value, 1 - config.label_smoothing) if config.label_smoothing else config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        n_critic=config.n_critic,
-        share_fakes=config.share_fakes,
-        packing=config.packing,
-        adapt=gan_terms.top_k(config.top_k, config.packing) if config.top_k else None,
-        augment=sequence(*augments) if augments else None,
-        penalties=(gan_terms.r1(),) if config.r1_gamma else (),
-        controllers=tuple(controllers),
+        latents=normal_latents(config.latent_size),
+        terms=terms,
+        turns=gan.Turns(n_critic=config.n_critic, share_fakes=config.share_fakes),
         hyper=asdict(config.hyper) | {name: value for name, value in extra.items() if value},
     )
 

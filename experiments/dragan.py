@@ -6,26 +6,20 @@ lambda 10, one discriminator step a round; no BatchNorm in the discriminator, wh
 Expect recognisable digits after about 1,000 steps.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     dragan: float = 10.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +27,18 @@ class Config(experiment.Config):
     latent_size: int = 100
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        dcgan.Discriminator(width=config.width, norm=None, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        dcgan.Discriminator(width=config.width, norm=None, dtype=config.dtype),
         loss=adversarial.non_saturating,
         shape=data.shape,
-        latent_size=config.latent_size,
-        penalties=(gan_terms.dragan(),),
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        terms=(gan_terms.dragan(),),
+        hyper=config.hyper,
     )
 
 

@@ -5,24 +5,15 @@ python experiments/gan.py --loss minimax      # the paper's equation 1, which sa
 python experiments/gan.py --data ring8        # eight Gaussians on a ring: watch it drop modes
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +23,18 @@ class Config(experiment.Config):
     width: int = 512
     depth: int = 3
     """hidden layers in each player"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: gan.Hyper = gan.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    widths, dtype = (config.width,) * config.depth, jnp.dtype(config.precision)
-    return gan(
-        mlp.Generator(data.shape, widths=widths, dtype=dtype),
-        mlp.Discriminator(widths=widths, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    widths = (config.width,) * config.depth
+    return gan.gan(
+        mlp.Generator(data.shape, widths=widths, dtype=config.dtype),
+        mlp.Discriminator(widths=widths, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        hyper=config.hyper,
     )
 
 

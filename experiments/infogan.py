@@ -8,30 +8,25 @@ Latents are noise, one code of ten categories and two continuous ones. On digits
 `auxiliary/*` is minus the bound on the mutual information, nats.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import asdict, dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
 from gen_jax.models.gan_heads import Codes, infogan_head
 from gen_jax.nets import dcgan
 from gen_jax.nets.heads import WithHead
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 1e-3
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
     information: float = 1.0
     """weight of the mutual information"""
     continuous: float = 0.1
     """weight of the continuous codes in it"""
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +39,23 @@ class Config(experiment.Config):
     """continuous codes"""
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
     codes = Codes(config.noise, config.categories, config.groups, config.continuous)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        WithHead(dcgan.Discriminator(width=config.width, dtype=dtype), codes.outputs, hidden=128, dtype=dtype),
+    hyper = asdict(config.hyper)
+    if not codes.continuous:
+        del hyper["continuous"]
+    discriminator = dcgan.Discriminator(width=config.width, dtype=config.dtype)
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        WithHead(discriminator, codes.outputs, hidden=128, dtype=config.dtype),
         loss=adversarial.non_saturating,
         shape=data.shape,
-        latent_size=codes.size,
-        latents=codes.draw,
-        auxiliary=infogan_head(codes),
-        hyper=asdict(config.hyper),
+        latents=codes.latents,
+        terms=(infogan_head(codes),),
+        hyper=hyper,
     )
 
 

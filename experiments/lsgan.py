@@ -6,24 +6,15 @@
 Expect recognisable digits after about 1,000 steps, like a DCGAN's; the losses stay bounded where D wins.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives import adversarial
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +22,17 @@ class Config(experiment.Config):
     latent_size: int = 100
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: gan.Hyper = gan.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        dcgan.Discriminator(width=config.width, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        dcgan.Discriminator(width=config.width, dtype=config.dtype),
         loss=adversarial.least_squares,
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        hyper=config.hyper,
     )
 
 

@@ -12,29 +12,26 @@ The authors report FID 1.96 for the second (networks of 20.8 M and 21.3 M parame
 follow schedules too (half-life 0 to 5 M images, p 0 to .55) that this script does not have. It wants an accelerator.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
-import jax.numpy as jnp
 import optax
 
 from gen_jax import experiment
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import r3gan
 from gen_jax.objectives.adversarial import Loss
 
 
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     b1: float = 0.0
     b2: float = 0.99
     gamma: float = 1.0
     """of R1 and R2: the loss has gamma / 2 times each"""
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +48,7 @@ class Config(experiment.Config):
     """use the labels"""
     horizon: int | None = None
     """rounds of the schedules of gamma, learning rate and beta 2; by default they are constant"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
 def falling(horizon: int | None, end: float):
@@ -71,25 +68,28 @@ def adam(rate: str, horizon: int | None):
     return optimizer
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     if config.conditional and data.classes is None:
         raise UserError(f"{data.name} has no labels: leave out --conditional")
-    classes, dtype = data.classes if config.conditional else None, jnp.dtype(config.precision)
+    classes = data.classes if config.conditional else None
     stages = r3gan.stages_of(config.widths, config.group, config.blocks)
-    return gan(
-        r3gan.Generator(data.shape, stages, classes, dtype=dtype),
-        r3gan.Discriminator(stages, classes, dtype=dtype),
+    hyper = asdict(config.hyper)
+    if config.horizon:
+        del hyper["b2"]  # it follows the published schedule
+    return gan.gan(
+        r3gan.Generator(data.shape, stages, classes, dtype=config.dtype),
+        r3gan.Discriminator(stages, classes, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=classes,
-        fresh_reals=True,
-        penalties=(gan_terms.scheduled(gan_terms.r1_and_r2(), falling(config.horizon, 0.1)),),
+        latents=normal_latents(config.latent_size),
+        given=LABEL if config.conditional else {},
+        turns=gan.Turns(fresh_reals=True),
+        terms=(gan_terms.scheduled(gan_terms.r1_and_r2(), falling(config.horizon, 0.1)),),
         optimizers={
             "generator": adam("lr_generator", config.horizon),
             "discriminator": adam("lr_discriminator", config.horizon),
         },
-        hyper=asdict(config.hyper),
+        hyper=hyper,
     )
 
 

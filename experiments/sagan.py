@@ -9,14 +9,14 @@
 The published networks want an accelerator.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import sngan
 from gen_jax.objectives.adversarial import Loss
 
@@ -45,22 +45,22 @@ class Config(experiment.Config):
     """use the labels, by conditional batch normalisation and projection"""
     n_critic: int = 1
     """discriminator steps a round"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     if config.conditional and data.classes is None:
         raise UserError(f"{data.name} has no labels: add --no-conditional")
-    classes, dtype = data.classes if config.conditional else None, jnp.dtype(config.precision)
-    return gan(
-        sngan.Generator(data.shape, config.width, classes, config.attention, spectral=True, dtype=dtype),
-        sngan.Discriminator(config.critic_width, classes, config.critic_attention, dtype=dtype),
+    classes = data.classes if config.conditional else None
+    return gan.gan(
+        sngan.Generator(data.shape, config.width, classes, config.attention, spectral=True, dtype=config.dtype),
+        sngan.Discriminator(config.critic_width, classes, config.critic_attention, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=classes,
-        n_critic=config.n_critic,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        given=LABEL if config.conditional else {},
+        turns=gan.Turns(n_critic=config.n_critic),
+        hyper=config.hyper,
     )
 
 

@@ -7,15 +7,16 @@
 Mimicry reports FID 16.8 on CIFAR-10 for the second. The published networks want an accelerator.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
-import jax.numpy as jnp
 import optax
 
 from gen_jax import experiment
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import sngan
 from gen_jax.objectives.adversarial import Loss
 
@@ -42,13 +43,13 @@ class Config(experiment.Config):
     """discriminator steps a round"""
     decay_steps: int = 0
     """rounds over which both learning rates fall linearly to 0, as published; 0: constant"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     if config.conditional and data.classes is None:
         raise UserError(f"{data.name} has no labels: leave out --conditional")
-    classes, dtype = data.classes if config.conditional else None, jnp.dtype(config.precision)
+    classes = data.classes if config.conditional else None
 
     def adam(rate: str, steps: int):
         def make(hyper):
@@ -57,19 +58,19 @@ def build(config: Config, data) -> Algorithm:
 
         return make
 
-    return gan(
-        sngan.Generator(data.shape, config.width, classes, dtype=dtype),
-        sngan.Discriminator(config.critic_width, classes, dtype=dtype),
+    return gan.gan(
+        sngan.Generator(data.shape, config.width, classes, dtype=config.dtype),
+        sngan.Discriminator(config.critic_width, classes, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=classes,
-        n_critic=config.n_critic,
+        latents=normal_latents(config.latent_size),
+        given=LABEL if config.conditional else {},
+        turns=gan.Turns(n_critic=config.n_critic),
         optimizers={
             "generator": adam("lr_generator", 1),
             "discriminator": adam("lr_discriminator", config.n_critic),
         },
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

@@ -6,16 +6,17 @@ The paper's algorithm 1: RMSprop at 5e-5, weights in [-.01, .01], five critic st
 estimates the distance, and falls as samples improve. Slower than wgan_gp: 2,000 rounds give rough digits.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
-import jax.numpy as jnp
 import optax
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
-from gen_jax.objectives import adversarial, weights
+from gen_jax.objectives import adversarial
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Config(experiment.Config):
     """channels of the widest image's layer; deeper layers double it"""
     n_critic: int = 5
     """critic steps a round"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
 def rmsprop(learning_rate: str):
@@ -42,18 +43,17 @@ def rmsprop(learning_rate: str):
     return lambda hyper: optax.rmsprop(hyper[learning_rate], decay=0.99, eps=1e-8)
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        dcgan.Discriminator(width=config.width, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        dcgan.Discriminator(width=config.width, dtype=config.dtype),
         loss=adversarial.wasserstein,
         shape=data.shape,
-        latent_size=config.latent_size,
-        n_critic=config.n_critic,
-        project=lambda params, hyper: weights.clip(params, hyper["clip"]),
+        latents=normal_latents(config.latent_size),
+        turns=gan.Turns(n_critic=config.n_critic),
+        terms=(gan_terms.weight_clipping("clip"),),
         optimizers={"generator": rmsprop("lr_generator"), "discriminator": rmsprop("lr_discriminator")},
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

@@ -6,27 +6,25 @@
 The paper's algorithm 1: five critic steps a round, lambda 10, Adam 1e-4 (0, .9), no BatchNorm in the critic.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.nets.layers import LayerNorm
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 1e-4
     lr_discriminator: float = 1e-4
     b1: float = 0.0
     b2: float = 0.9
     gradient_penalty: float = 10.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +38,19 @@ class Config(experiment.Config):
     """LayerNorm in the critic, which BatchNorm's dependence between examples rules out"""
     one_sided: bool = False
     """charge only slopes above 1"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return gan(
-        dcgan.Generator(data.shape, width=config.width, dtype=dtype),
-        dcgan.Discriminator(width=config.width, norm=LayerNorm if config.layer_norm else None, dtype=dtype),
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
+        dcgan.Generator(data.shape, width=config.width, dtype=config.dtype),
+        dcgan.Discriminator(width=config.width, norm=LayerNorm if config.layer_norm else None, dtype=config.dtype),
         loss=adversarial.wasserstein,
         shape=data.shape,
-        latent_size=config.latent_size,
-        n_critic=config.n_critic,
-        penalties=(gan_terms.gradient_penalty(one_sided=config.one_sided),),
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        turns=gan.Turns(n_critic=config.n_critic),
+        terms=(gan_terms.gradient_penalty(one_sided=config.one_sided),),
+        hyper=config.hyper,
     )
 
 

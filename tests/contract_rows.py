@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import optax
 from contract_rows_gan import ROWS as GAN_ROWS
 from contract_rows_vae import ROWS as VAE_ROWS
 
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.models.gan import Turns, gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.models.vae import vae
 from gen_jax.nets import dcgan, mlp
 from gen_jax.objectives import adversarial, likelihoods
@@ -18,8 +20,19 @@ GAN_HYPER = {"lr_generator": 0.05, "lr_discriminator": 0.05, "b1": 0.5, "b2": 0.
 VAE_HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0, "ema_decay": 0.9}
 
 
+def descent(learning_rate: str) -> Callable:
+    """Plain gradient descent that looks at Adam's betas, too: the rows' hypers are the same under either optimizer."""
+
+    def optimizer(hyper):
+        hyper.get("b1"), hyper.get("b2")
+        return optax.sgd(hyper[learning_rate])
+
+    return optimizer
+
+
 class Row(NamedTuple):
-    """`build(optimizer)` makes the algorithm; `optimizer(learning-rate name)` is Adam or, to compare backends, SGD."""
+    """`build(optimizer)` makes the algorithm; `optimizer(learning-rate name)` is Adam or, to compare backends,
+    `descent`."""
 
     name: str
     build: Callable[[Callable], Algorithm]
@@ -35,7 +48,7 @@ def _gan(optimizer: Callable, **options) -> Algorithm:
     }
     return gan(
         shape=SHAPE,
-        latent_size=4,
+        latents=normal_latents(4),
         optimizers={"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")},
         **chosen,
     )
@@ -63,8 +76,8 @@ ROWS = [
     Row("gan_minimax", lambda o: _gan(o, loss=adversarial.minimax)),
     Row("dcgan", _dcgan),
     Row("dcgan_dropout", lambda o: _dcgan(o, discriminator=dcgan.Discriminator(width=4, dropout=0.3))),
-    Row("dcgan_shared_fakes", lambda o: _dcgan(o, share_fakes=True)),
-    Row("gan_n_critic", lambda o: _gan(o, n_critic=3)),
+    Row("dcgan_shared_fakes", lambda o: _dcgan(o, turns=Turns(share_fakes=True))),
+    Row("gan_n_critic", lambda o: _gan(o, turns=Turns(n_critic=3))),
     Row("vae", _vae),
     Row("vae_conv", lambda o: _vae(o, encoder=dcgan.Encoder(3, width=4), decoder=dcgan.Decoder(SHAPE, width=4))),
     Row("vae_gaussian", lambda o: _vae(o, likelihood=likelihoods.gaussian(0.5), binarization=Binarization.NONE)),

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from gen_jax.core.types import Algorithm
+from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.models.gan import Turns, gan
 from gen_jax.models.gan_heads import Codes, acgan_head, infogan_head
-from gen_jax.models.gan_parts import Penalty, Unroll, sequence, uniform_latents
+from gen_jax.models.gan_parts import Latents, normal_latents, uniform_latents
 from gen_jax.nets import biggan, dcgan, mlp, r3gan, sngan
 from gen_jax.nets.heads import Reconstructs, WithHead
 from gen_jax.nets.layers import LayerNorm
@@ -18,7 +18,7 @@ HYPER = {"lr_generator": 0.05, "lr_discriminator": 0.05, "b1": 0.5, "b2": 0.999}
 CODES = Codes(noise=2, categories=3, groups=2, continuous=2)
 
 
-def row(*, latent_size: int = 4, **options) -> Callable[[Callable], Algorithm]:
+def row(*, latents: Latents = normal_latents(4), **options) -> Callable[[Callable], Algorithm]:
     """`build(optimizer)` of a GAN on 8×8 images; hyper beside the learning rates and betas comes in as `more`."""
     more = options.pop("more", {})
     chosen = {
@@ -31,7 +31,7 @@ def row(*, latent_size: int = 4, **options) -> Callable[[Callable], Algorithm]:
 
     def build(optimizer: Callable) -> Algorithm:
         optimizers = {"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")}
-        return gan(shape=SHAPE, latent_size=latent_size, optimizers=optimizers, **chosen)
+        return gan(shape=SHAPE, latents=latents, optimizers=optimizers, **chosen)
 
     return build
 
@@ -45,9 +45,6 @@ def _shaken(images, key):
     return instance_noise(images, key, 0.2)
 
 
-_lecam, _averages = gan_terms.lecam()
-_, _ada_controller = gan_terms.adaptive_augment(speed=500)
-_began, _balance = gan_terms.began_balance()
 _big = biggan.plain(SHAPE, CLASSES, width=4)
 _stages = r3gan.stages_of((4, 4), group=2, blocks=1)
 
@@ -56,8 +53,8 @@ ROWS = [
         "wgan_clipped_n_critic",
         row(
             loss=adversarial.wasserstein,
-            n_critic=2,
-            project=lambda params, hyper: weights.clip(params, hyper["clip"]),
+            turns=Turns(n_critic=2),
+            terms=(gan_terms.weight_clipping(),),
             more={"clip": 0.1},
         ),
     ),
@@ -66,66 +63,64 @@ ROWS = [
         row(
             discriminator=dcgan.Discriminator(width=2, norm=LayerNorm),
             loss=adversarial.wasserstein,
-            penalties=(gan_terms.gradient_penalty(),),
+            terms=(gan_terms.gradient_penalty(),),
             more={"gradient_penalty": 10.0},
         ),
     ),
-    ("dragan_uniform", row(penalties=(gan_terms.dragan(),), latents=uniform_latents(4), more={"dragan": 1.0})),
+    ("dragan_uniform", row(terms=(gan_terms.dragan(),), latents=uniform_latents(4), more={"dragan": 1.0})),
     (
         "lsgan_r1_lazy",
-        row(loss=adversarial.least_squares, penalties=(gan_terms.r1(interval=2),), more={"r1_gamma": 1.0}),
+        row(loss=adversarial.least_squares, terms=(gan_terms.r1(interval=2),), more={"r1_gamma": 1.0}),
     ),
     (
         "rpgan_r1_r2_fresh_reals",
         row(
             loss=adversarial.relativistic,
-            fresh_reals=True,
-            penalties=(gan_terms.r1_and_r2(),),
+            turns=Turns(fresh_reals=True),
+            terms=(gan_terms.r1_and_r2(),),
             more={"gamma": 0.1, "ema_decay": 0.9},
         ),
     ),
     (
         "ragan_clip_norm_shared",
-        row(loss=adversarial.relativistic_average, share_fakes=True, more={"clip_norm": 0.1}),
+        row(loss=adversarial.relativistic_average, turns=Turns(share_fakes=True), more={"clip_norm": 0.1}),
     ),
-    ("pacgan_smoothed", row(loss=adversarial.smoothed(adversarial.non_saturating, 0.9), packing=2)),
-    ("unrolled", row(unroll=Unroll(2))),
+    ("pacgan_smoothed", row(loss=adversarial.smoothed(adversarial.non_saturating, 0.9), terms=(gan_terms.packed(2),))),
+    ("unrolled", row(terms=(gan_terms.unrolled(2),))),
     (
         "diffaugment_spectral_hinge",
         row(
             discriminator=mlp.Discriminator(widths=(8,), spectral=True),
             loss=adversarial.hinge,
-            augment=gan_terms.diff_augment(),
+            terms=(gan_terms.diff_augment(),),
         ),
     ),
-    ("ada", row(augment=_noise_by_ada, controllers=(_ada_controller,))),
-    ("lecam", row(loss=adversarial.hinge, penalties=(_lecam,), controllers=(_averages,), more={"lecam": 0.3})),
+    ("ada", row(terms=(gan_terms.adaptive_augment(speed=500)._replace(augment=_noise_by_ada),))),
+    ("lecam", row(loss=adversarial.hinge, terms=(gan_terms.lecam(),), more={"lecam": 0.3})),
     (
         "began",
         row(
             discriminator=Reconstructs(mlp.Encoder(3, widths=(8,)), mlp.Generator(SHAPE, widths=(8,))),
             loss=adversarial.wasserstein,
-            adapt=_began,
-            controllers=(_balance,),
+            terms=(gan_terms.began_balance(),),
             more={"gamma": 0.5, "balance_rate": 0.1},
         ),
     ),
     (
         "top_k_instance_noise",
         row(
-            adapt=gan_terms.top_k(interval=1, decay=0.8),
-            augment=sequence(gan_terms.instance_noise(horizon=4)),
+            terms=(gan_terms.top_k(interval=1, decay=0.8), gan_terms.instance_noise(horizon=4)),
             more={"instance_noise": 0.3},
         ),
     ),
     (
         "consistency_orthogonal",
         row(
-            penalties=(
+            terms=(
                 gan_terms.consistency(_shaken),
-                Penalty("orthogonal", lambda v: weights.orthogonal(v.params["discriminator"])),
+                gan_terms.penalty("orthogonal", lambda v: weights.orthogonal(v.params["discriminator"])),
+                gan_terms.generator_penalty("l2", lambda v: weights.l2(v.params["generator"])),
             ),
-            generator_penalties=(Penalty("l2", lambda v: weights.l2(v.params["generator"])),),
             more={"consistency": 10.0, "orthogonal": 1e-4, "l2": 1e-4},
         ),
     ),
@@ -134,7 +129,7 @@ ROWS = [
         row(
             generator=mlp.Generator(SHAPE, widths=(8,), classes=CLASSES),
             discriminator=mlp.Discriminator(widths=(8,), classes=CLASSES),
-            classes=CLASSES,
+            given=LABEL,
         ),
     ),
     (
@@ -142,8 +137,8 @@ ROWS = [
         row(
             generator=mlp.Generator(SHAPE, widths=(8,), classes=CLASSES),
             discriminator=WithHead(mlp.Discriminator(widths=(8,)), CLASSES),
-            classes=CLASSES,
-            auxiliary=acgan_head(),
+            given=LABEL,
+            terms=(acgan_head(),),
             more={"classification": 1.0},
         ),
     ),
@@ -151,9 +146,8 @@ ROWS = [
         "infogan",
         row(
             discriminator=WithHead(mlp.Discriminator(widths=(8,)), CODES.outputs, hidden=4),
-            latent_size=CODES.size,
-            latents=CODES.draw,
-            auxiliary=infogan_head(CODES),
+            latents=CODES.latents,
+            terms=(infogan_head(CODES),),
             more={"information": 1.0, "continuous": 0.1},
         ),
     ),
@@ -168,18 +162,18 @@ ROWS = [
             generator=sngan.Generator(SHAPE, 8, CLASSES, attention=1, spectral=True),
             discriminator=sngan.Discriminator(8, CLASSES, attention=1),
             loss=adversarial.hinge,
-            classes=CLASSES,
+            given=LABEL,
         ),
     ),
-    ("biggan", row(generator=_big[0], discriminator=_big[1], loss=adversarial.hinge, classes=CLASSES)),
+    ("biggan", row(generator=_big[0], discriminator=_big[1], loss=adversarial.hinge, given=LABEL)),
     (
         "r3gan",
         row(
             generator=r3gan.Generator(SHAPE, _stages),
             discriminator=r3gan.Discriminator(_stages),
             loss=adversarial.relativistic,
-            fresh_reals=True,
-            penalties=(gan_terms.scheduled(gan_terms.r1_and_r2(), lambda step: 1.0 / (1.0 + step)),),
+            turns=Turns(fresh_reals=True),
+            terms=(gan_terms.scheduled(gan_terms.r1_and_r2(), lambda step: 1.0 / (1.0 + step)),),
             more={"gamma": 0.1},
         ),
     ),

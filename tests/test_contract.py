@@ -9,12 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from contract_rows import ROWS, SHAPE, Row
+from contract_rows import ROWS, SHAPE, Row, descent
 
-from gen_jax.core import parallel
-from gen_jax.core.players import adam, sgd
+from gen_jax.core import axis, parallel
+from gen_jax.core.errors import UserError
+from gen_jax.core.players import adam
+from gen_jax.core.types import given_of, weights
 
 BATCH, STEPS = 16, 5
+MIXES = {"minibatch_stddev"}  # discriminators that judge an example beside its neighbours, by design
+READS_LABELS: set[str] = set()  # models that learn from labels they are not given when asked for anything
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.name)
@@ -35,18 +39,19 @@ def _hundreds_of_programs_run_for_five_steps():
 
 
 def resident(minibatches):
-    """A data set on the device, and a fetch of this instance's rows of a step's batch."""
+    """A data set on the device, and a fetch of this instance's rows of a round's batches."""
     generator = np.random.default_rng(0)
     data = {"x": generator.uniform(-1, 1, (64, *SHAPE)).astype(np.float32), "label": np.arange(64) % 10}
     data = {"x": jnp.asarray(data["x"]), "label": jnp.asarray(data["label"], jnp.int32)}
 
     def fetch(data, step, position):
-        from gen_jax.core import axis
-
         local = BATCH // (jax.lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1)
-        offsets = jnp.arange(minibatches, dtype=jnp.int32)[:, None] * BATCH + axis.rows(local)[None]
-        index = (step * 7 + offsets) % 64
-        return {name: leaf[index] for name, leaf in data.items()}
+
+        def stream(count):
+            offsets = jnp.arange(count, dtype=jnp.int32)[:, None] * BATCH + axis.rows(local)[None]
+            return {name: leaf[(step * 7 + offsets) % 64] for name, leaf in data.items()}
+
+        return {name: stream(count) for name, count in minibatches.items()}
 
     return data, fetch
 
@@ -71,7 +76,7 @@ def compiled(name: str, backend: str, devices: int, optimizer):
     return run, parallel.place(data, where), where
 
 
-def train(row: Row, backend: str, devices: int, optimizer=sgd, steps=STEPS, state=None):
+def train(row: Row, backend: str, devices: int, optimizer=descent, steps=STEPS, state=None):
     run, data, where = compiled(row.name, backend, devices, optimizer)
     state = fresh(started(row.name, optimizer)[1]) if state is None else state
     return run(parallel.place(state, where), data, parallel.place_count(steps, where))
@@ -80,7 +85,7 @@ def train(row: Row, backend: str, devices: int, optimizer=sgd, steps=STEPS, stat
 @cache
 def one_by_one(name: str):
     """The reference: the bare update, jitted, a step at a time on one device."""
-    algorithm, state = started(name, sgd)
+    algorithm, state = started(name, descent)
     data, fetch = resident(algorithm.minibatches)
     update, metrics = jax.jit(algorithm.update), []
     for step in range(STEPS):
@@ -110,7 +115,7 @@ def test_every_backend_makes_the_same_update(row, backend, devices):
 
 
 def test_the_collectives_agree_without_devices(row):
-    algorithm, state = started(row.name, sgd)
+    algorithm, state = started(row.name, descent)
     data, fetch = resident(algorithm.minibatches)
 
     def update(state, step, _shard):
@@ -150,7 +155,7 @@ def test_one_compilation_and_no_host_transfer(row):
 
 def test_seeds_batch_by_vmap(row):
     """Two seeds in one vmapped program equal the two alone."""
-    algorithm, _ = started(row.name, sgd)
+    algorithm, _ = started(row.name, descent)
     data, fetch = resident(algorithm.minibatches)
     keys = jnp.stack([jax.random.key(seed) for seed in (0, 1)])
     batch = fetch(data, 0, 0)
@@ -163,36 +168,99 @@ def test_seeds_batch_by_vmap(row):
             np.testing.assert_allclose(other[number], mine, rtol=1e-4, atol=1e-6)
 
 
-def test_what_a_model_offers_works(row):
-    """Samples, latents, encodings and held-out values have the promised shapes and are finite."""
-    from gen_jax.core.types import weights
+def offered(algorithm, view, batch, key):
+    """What a model makes of a batch, an example at a time, by name: one program (compiling each takes several times
+    longer)."""
 
-    algorithm, state = started(row.name, sgd)
-    data, _ = resident(1)
-    batch, view = {name: leaf[:6] for name, leaf in data.items()}, weights(state)
-
-    @jax.jit  # one program: operation by operation, compiling takes several times longer
-    def all_of_it(batch, view, key):
-        label, found = batch["label"], {"images": algorithm.sample(view, key, 6, batch["label"])}
-        if algorithm.prior and algorithm.decode:
-            found["decoded"] = algorithm.decode(view, algorithm.prior(view, key, 6), label)
+    @jax.jit
+    def all_of_it(view, batch, key):
+        found = {}
         if algorithm.evaluate:
-            found["held_out"] = algorithm.evaluate(view, state.hyper, batch, key)
+            found["evaluate"] = algorithm.evaluate(view, batch, key)
         if algorithm.encode:
-            found["mean"] = algorithm.encode(view, batch)["mean"]
+            found["encode"] = algorithm.encode(view, batch)
         if algorithm.score:
             found["score"] = algorithm.score(view, batch, key)
-        if algorithm.log_likelihood:
-            found["log_likelihood"] = algorithm.log_likelihood(view, batch, key, 4)
+        if algorithm.likelihood:
+            found["likelihood"] = algorithm.likelihood(view, batch, key, 4)
         if algorithm.classify:
-            found["classes"] = algorithm.classify(view, batch)
+            found["classify"] = algorithm.classify(view, batch)
         return found
 
-    found = all_of_it(batch, view, jax.random.key(1))
-    assert found["images"].shape == (6, *SHAPE)
-    np.testing.assert_allclose(found.get("decoded", found["images"]), found["images"], rtol=1e-5, atol=1e-6)
-    held_out = found.get("held_out", {})
-    assert all(value.shape == (6,) for value in held_out.values())
-    assert algorithm.best is None or algorithm.best in held_out
-    assert all(found[name].shape == (6,) for name in ("score", "log_likelihood") if name in found)
-    assert all(bool(jnp.isfinite(value).all()) for value in jax.tree.leaves(found))
+    return all_of_it(view, batch, key)
+
+
+def of_first(found):
+    return jax.tree.map(lambda leaf: np.asarray(leaf[0]), found)
+
+
+def test_what_a_model_offers_works(row):
+    """Samples, latents, encodings and held-out values have the promised shapes and are finite."""
+    algorithm, state = started(row.name, descent)
+    data, _ = resident({})
+    batch, view, key = {name: leaf[:6] for name, leaf in data.items()}, weights(state), jax.random.key(1)
+    given = given_of(batch, algorithm.given)
+    draw = jax.jit(lambda draw: draw(view, key, 6, given), static_argnums=0)
+    drawn = {name: draw(sampler.draw) for name, sampler in algorithm.samplers.items()}
+    assert "prior" in drawn
+    assert all(set(sampler.given) <= set(given) for sampler in algorithm.samplers.values())
+    assert all(images.shape == (6, *SHAPE) for images in drawn.values())
+    if algorithm.prior and algorithm.decode:
+        decoded = jax.jit(lambda: algorithm.decode(view, algorithm.prior(view, key, 6, given), given))()
+        np.testing.assert_allclose(decoded, drawn["prior"], rtol=1e-5, atol=1e-6)
+    assert algorithm.normal_prior == ("truncated" in drawn)
+    found = offered(algorithm, view, batch, key)
+    assert all(leaf.shape[0] == 6 for leaf in jax.tree.leaves(found))
+    assert all(value.shape == (6,) for value in found.get("evaluate", {}).values())
+    assert algorithm.best is None or algorithm.best in found["evaluate"]
+    assert set(found.get("likelihood", ())) in (set(), {"value", "standard_error", "effective_samples"})
+    assert all(value.shape == (6,) for value in found.get("likelihood", {}).values())
+    assert "score" not in found or found["score"].shape == (6,)
+    for leaf in jax.tree.leaves((drawn, found)):
+        assert bool(jnp.isfinite(leaf).all())
+
+
+def test_what_a_model_is_given_is_asked_for_in_one_line(row):
+    algorithm, state = started(row.name, descent)
+    if not algorithm.given:
+        return
+    with pytest.raises(UserError, match=algorithm.given[0]) as caught:
+        jax.eval_shape(lambda: algorithm.samplers["prior"].draw(weights(state), jax.random.key(0), 2, {}))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_output_of_an_example_is_its_own(row):
+    """Neighbours permuted, replaced or absent change nothing; nor does NaN in what the model must not read."""
+    algorithm, state = started(row.name, descent)
+    if row.name in MIXES:
+        return
+    data, _ = resident({})
+    batch, view, key = {name: leaf[:6] for name, leaf in data.items()}, weights(state), jax.random.key(1)
+    found = of_first(offered(algorithm, view, batch, key))
+    order = jnp.asarray([0, 3, 5, 1, 2, 4])
+    others = {
+        "permuted": {name: leaf[order] for name, leaf in batch.items()},
+        "replaced": {name: jnp.concatenate([leaf[:1], data[name][20:25]]) for name, leaf in batch.items()},
+        "absent": {name: leaf[:1] for name, leaf in batch.items()},
+    }
+    if "label" not in algorithm.given:
+        others["unread"] = {**batch, "label": jnp.full(6, jnp.nan)}
+    for what, batch in others.items():
+        again = of_first(offered(algorithm, view, batch, key))
+        for (path, leaf), other in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(again), strict=True):
+            np.testing.assert_allclose(
+                other, leaf, rtol=1e-4, atol=1e-5, err_msg=f"{what}: {jax.tree_util.keystr(path)}"
+            )
+
+
+def test_training_reads_no_label_that_it_is_not_given(row):
+    algorithm, state = started(row.name, descent)
+    if "label" in algorithm.given or row.name in READS_LABELS:
+        return
+    data, fetch = resident(algorithm.minibatches)
+    batches = fetch(data, 0, 0)
+    blind = {name: {**batch, "label": jnp.full(batch["label"].shape, jnp.nan)} for name, batch in batches.items()}
+    update = jax.jit(algorithm.update)
+    (one, _), (other, _) = update(state, batches), update(state, blind)
+    for leaf, again in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
+        np.testing.assert_array_equal(leaf, again)

@@ -6,11 +6,13 @@ Without clipping or a penalty the critic's loss has no minimum, so its slope gro
 "exploding gradients" must fire. Health: `experiments/wgan_gp.py`.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives import adversarial
 
@@ -30,18 +32,18 @@ class Config(experiment.Config):
     log_every: int = 10
     evaluate_every: int = 100
     width: int = 64
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width,) * 3
-    return gan(
+    return gan.gan(
         mlp.Generator(data.shape, widths=widths),
         mlp.Discriminator(widths=widths),
         loss=adversarial.wasserstein,
         shape=data.shape,
-        latent_size=16,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(16),
+        hyper=config.hyper,
     )
 
 

@@ -6,22 +6,21 @@ It runs to whatever D calls most real at the moment, with all of its latents. Th
 Health: `experiments/dcgan.py`.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 2e-3
     lr_discriminator: float = 1e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +30,18 @@ class Config(experiment.Config):
     log_every: int = 10
     evaluate_every: int = 100
     width: int = 64
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width,) * 2
-    return gan(
+    return gan.gan(
         mlp.Generator(data.shape, widths=widths),
         mlp.Discriminator(widths=widths),
         loss=adversarial.non_saturating,
         shape=data.shape,
-        latent_size=16,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(16),
+        hyper=config.hyper,
     )
 
 

@@ -7,21 +7,22 @@ generator's weights lies nearer to it than any of them. The rule "oscillation" m
 `--hyper.b1 0`, or a penalty that makes the game converge.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
-from gen_jax.objectives import adversarial, weights
+from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 4e-3
     lr_discriminator: float = 4e-3
     b1: float = 0.9
-    b2: float = 0.999
     clip: float = 0.3
     ema_decay: float = 0.998
 
@@ -33,18 +34,18 @@ class Config(experiment.Config):
     log_every: int = 20
     evaluate_every: int = 250
     width: int = 32
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    return gan(
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
         mlp.Generator(data.shape, widths=()),  # linear: what it can match, mean and covariance, it matches exactly
         mlp.Discriminator(widths=(config.width,) * 2),
         loss=adversarial.wasserstein,
         shape=data.shape,
-        latent_size=2,
-        project=lambda params, hyper: weights.clip(params, hyper["clip"]),
-        hyper=asdict(config.hyper),
+        latents=normal_latents(2),
+        terms=(gan_terms.weight_clipping("clip"),),
+        hyper=config.hyper,
     )
 
 

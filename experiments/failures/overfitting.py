@@ -6,22 +6,21 @@ It learns them by heart, and calls held-out digits fake. The rule "overfitting o
 `experiments/dcgan.py --augment ada --r1-gamma 1 --no-batch-norm`.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives import adversarial
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 1e-3
     lr_discriminator: float = 1e-3
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +30,18 @@ class Config(experiment.Config):
     log_every: int = 20
     evaluate_every: int = 200
     width: int = 256
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width,) * 2
-    return gan(
+    return gan.gan(
         mlp.Generator(data.shape, widths=widths),
         mlp.Discriminator(widths=widths),
         loss=adversarial.non_saturating,
         shape=data.shape,
-        latent_size=64,
-        hyper=asdict(config.hyper),
+        latents=normal_latents(64),
+        hyper=config.hyper,
     )
 
 

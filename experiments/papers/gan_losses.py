@@ -10,32 +10,24 @@ of 64, one discriminator step each; FD-LeNet (features of a LeNet trained on the
 test images, averaged weights. The eighth loss is the hinge, which they did not have.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from gen_jax import experiment
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.nets.heads import Reconstructs
 from gen_jax.nets.layers import BatchNorm
-from gen_jax.objectives import adversarial, weights
+from gen_jax.objectives import adversarial
 from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 Game = Literal["minimax", "non_saturating", "least_squares", "hinge", "wgan", "wgan_gp", "dragan", "began"]
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,33 +37,31 @@ class Config(experiment.Config):
     game: Game = "non_saturating"
     latent_size: int = 64
     width: int = 256
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: gan.Hyper = gan.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    widths, hyper = (config.width,) * 2, asdict(config.hyper)
+def build(config: Config, data: Source) -> Algorithm:
+    widths, hyper, terms = (config.width,) * 2, asdict(config.hyper), ()
     plain: dict[str, adversarial.AdversarialLoss] = {loss.name: loss.value for loss in adversarial.Loss}
     critic: Any = mlp.Discriminator(widths)
-    extra: dict[str, Any] = {}
     if config.game == "wgan":
-        extra, hyper = {"project": lambda params, hyper: weights.clip(params, hyper["clip"])}, hyper | {"clip": 0.05}
+        terms, hyper = (gan_terms.weight_clipping("clip"),), hyper | {"clip": 0.05}
     elif config.game == "wgan_gp":
-        extra, hyper = {"penalties": (gan_terms.gradient_penalty(),)}, hyper | {"gradient_penalty": 10.0}
+        terms, hyper = (gan_terms.gradient_penalty(),), hyper | {"gradient_penalty": 10.0}
     elif config.game == "dragan":
-        extra, hyper = {"penalties": (gan_terms.dragan(),)}, hyper | {"dragan": 10.0}
+        terms, hyper = (gan_terms.dragan(),), hyper | {"dragan": 10.0}
     elif config.game == "began":
-        adapt, controller = gan_terms.began_balance()
-        extra, hyper = {"adapt": adapt, "controllers": (controller,)}, hyper | {"gamma": 0.5, "balance_rate": 0.001}
+        terms, hyper = (gan_terms.began_balance(),), hyper | {"gamma": 0.5, "balance_rate": 0.001}
         critic = Reconstructs(mlp.Encoder(config.latent_size, widths[:1]), mlp.Generator(data.shape, widths[:1]))
     ordinary = adversarial.non_saturating if config.game == "dragan" else adversarial.wasserstein
-    return gan(
+    return gan.gan(
         mlp.Generator(data.shape, widths, norm=BatchNorm),
         critic,
         loss=plain.get(config.game, ordinary),
         shape=data.shape,
-        latent_size=config.latent_size,
+        latents=normal_latents(config.latent_size),
+        terms=terms,
         hyper=hyper,
-        **extra,
     )
 
 

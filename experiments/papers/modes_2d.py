@@ -36,13 +36,13 @@ from gen_jax.data.load import load
 from gen_jax.data.source import Source
 from gen_jax.metrics.modes import ModeReport, mixture_modes
 from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
-from gen_jax.models.gan_parts import Unroll
+from gen_jax.models.gan import Turns, gan
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.nets.layers import BatchNorm, normal_init
 from gen_jax.objectives import adversarial
-from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.exits import exit_with
+from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies.statistics import mean, t_interval
 
 POINTS = (2,)
@@ -65,8 +65,8 @@ def pacgan(packing: int) -> Algorithm:
         mlp.Discriminator((200,) * 3, maxout_pieces=5, kernel_init=normal_init()),
         loss=adversarial.non_saturating,
         shape=POINTS,
-        latent_size=2,
-        packing=packing,
+        latents=normal_latents(2),
+        terms=(gan_terms.packed(packing),),
         hyper={"lr_generator": 1e-4, "lr_discriminator": 1e-4, "b1": 0.8, "b2": 0.999},
     )
 
@@ -78,8 +78,8 @@ def unrolled(steps: int) -> Algorithm:
         mlp.Discriminator((128, 128), activation=nn.tanh, kernel_init=nn.initializers.orthogonal(1.4)),
         loss=adversarial.non_saturating,
         shape=POINTS,
-        latent_size=256,
-        unroll=Unroll(5),
+        latents=normal_latents(256),
+        terms=(gan_terms.unrolled(5),),
         hyper={"lr_generator": 1e-3, "lr_discriminator": 1e-4, "b1": 0.5, "b2": 0.999},
     )
 
@@ -91,9 +91,9 @@ def wgan_gp(steps: int) -> Algorithm:
         mlp.Discriminator((128,) * 3),
         loss=adversarial.wasserstein,
         shape=POINTS,
-        latent_size=2,
-        n_critic=5,
-        penalties=(gan_terms.gradient_penalty(),),
+        latents=normal_latents(2),
+        turns=Turns(n_critic=5),
+        terms=(gan_terms.gradient_penalty(),),
         hyper={"lr_generator": 1e-4, "lr_discriminator": 1e-4, "b1": 0.0, "b2": 0.9, "gradient_penalty": 10.0},
     )
 
@@ -110,8 +110,8 @@ def rpgan(steps: int) -> Algorithm:
         mlp.Discriminator((128,) * 3, activation=nn.leaky_relu),
         loss=adversarial.relativistic,
         shape=POINTS,
-        latent_size=8,
-        penalties=(gan_terms.scheduled(gan_terms.r1_and_r2(), gamma),),
+        latents=normal_latents(8),
+        terms=(gan_terms.scheduled(gan_terms.r1_and_r2(), gamma),),
         optimizers={"generator": optimizer, "discriminator": optimizer},
         hyper={"lr": 2e-3, "b1": 0.0, "b2": 0.99, "gamma": 0.1, "ema_decay": 0.999},
     )
@@ -153,14 +153,14 @@ def train(arm: Arm, sources: dict[str, Source], steps: int, seeds: int) -> Itera
     algorithm, where, chunk = arm.build(steps), parallel.layout("jit"), min(steps, 1000)
 
     def fetch(held, step, position):
-        return feed.fetch(held["arrays"], held["seed"], step, algorithm.minibatches, arm.batch_size)
+        count = algorithm.minibatches["train"]
+        return {"train": feed.fetch(held["arrays"], held["seed"], step, count, arm.batch_size)}
 
     rounds = parallel.many_steps(algorithm.update, fetch, where, chunk, streamed=False)
-    assert algorithm.sample is not None
-    init, draw = jax.jit(algorithm.init), jax.jit(algorithm.sample, static_argnums=2)
+    init, draw = jax.jit(algorithm.init), jax.jit(algorithm.samplers["prior"].draw, static_argnums=2)
     for name, source in sources.items():
         assert source.modes is not None
-        arrays = feed.resident(source)
+        arrays = feed.resident(source.train)
         rounds(init(jax.random.key(0)), {"arrays": arrays, "seed": jnp.uint32(0)}, parallel.place_count(0, where))
         for seed in range(seeds):  # the call of no rounds compiles, so that seconds are those of training
             began = time.perf_counter()

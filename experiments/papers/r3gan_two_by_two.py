@@ -9,28 +9,28 @@ Scaled down: stacked:mnist5k at 14×14, perceptrons of two layers of 256 without
 64; modes and KL of 26,000 averaged-weight samples by a LeNet trained on the same digits (each channel by itself).
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gen_jax import experiment
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.data.source import Source
+from gen_jax.models import gan, gan_terms
+from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
 from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 
-@dataclass(frozen=True)
-class Hyper:
+@dataclass(frozen=True, kw_only=True)
+class Hyper(gan.Hyper):
     lr_generator: float = 5e-4
     lr_discriminator: float = 5e-4
     b1: float = 0.0
     b2: float = 0.99
     gamma: float = 1.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +44,18 @@ class Config(experiment.Config):
     """penalise the slope at fakes, too"""
     latent_size: int = 64
     width: int = 256
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    return gan(
+def build(config: Config, data: Source) -> Algorithm:
+    return gan.gan(
         mlp.Generator(data.shape, (config.width,) * 2),
         mlp.Discriminator((config.width,) * 2),
         loss=config.loss.value,
         shape=data.shape,
-        latent_size=config.latent_size,
-        penalties=(gan_terms.r1_and_r2("gamma") if config.r2 else gan_terms.r1("gamma"),),
-        hyper=asdict(config.hyper),
+        latents=normal_latents(config.latent_size),
+        terms=(gan_terms.r1_and_r2("gamma") if config.r2 else gan_terms.r1("gamma"),),
+        hyper=config.hyper,
     )
 
 

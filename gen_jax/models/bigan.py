@@ -5,7 +5,6 @@ encoder is a function, ALI's (`stochastic`) a reparameterised Gaussian.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -15,9 +14,9 @@ from flax import linen as nn
 from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import Call, Player, adam, caller
+from gen_jax.core.players import Call, adam, caller
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
-from gen_jax.models.gan import Hyper
+from gen_jax.models import hypers
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.models.vae_parts import check_latent_size
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
@@ -31,7 +30,7 @@ def bigan(
     *,
     shape: tuple[int, ...],
     latent_size: int,
-    hyper: Mapping[str, float] | Hyper,
+    hyper: Any,
     loss: AdversarialLoss = non_saturating,
     stochastic: bool = False,
     optimizers: Mapping[str, Callable] | None = None,
@@ -39,23 +38,23 @@ def bigan(
     """A BiGAN, or with `stochastic` ALI, as an `Algorithm`.
 
     generator: latents [B, d] -> images. encoder: images -> (mean, log_variance), [B, d] each. discriminator: (images,
-    latents) -> logits [B], larger for (x, E(x)). hyper: lr_generator (of generator and encoder), lr_discriminator, b1,
-    b2; `ema_decay` averages generator and encoder, `clip_norm` bounds each player's gradient norm. Generator and encoder
-    minimise the discriminator's loss with the two kinds exchanged, so neither side of the game saturates.
+    latents) -> logits [B], larger for (x, E(x)). hyper: a mapping or a dataclass such as `gan.Hyper`: lr_generator (of
+    generator and encoder), lr_discriminator, b1, b2; `ema_decay` averages generator and encoder, `clip_norm` bounds
+    each player's gradient norm. Generator and encoder minimise the discriminator's loss with the two kinds exchanged,
+    so neither side of the game saturates.
     """
     check_latent_size(latent_size)
-    values = dict(hyper) if isinstance(hyper, Mapping) else asdict(hyper)
+    values = hypers.values_of(hyper)
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
-    average = "ema_decay" if "ema_decay" in values else None
-    clip = "clip_norm" if "clip_norm" in values else None
     image_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
     code_example = jax.ShapeDtypeStruct((2, latent_size), jnp.float32)
     players = {
-        "generator": Player(generator, (code_example,), chosen["generator"], ema=average, clip=clip),
-        "encoder": Player(encoder, (image_example,), chosen["generator"], ema=average, clip=clip),
-        "discriminator": Player(discriminator, (image_example, code_example), chosen["discriminator"], clip=clip),
+        "generator": hypers.player(generator, (code_example,), chosen["generator"], values),
+        "encoder": hypers.player(encoder, (image_example,), chosen["generator"], values),
+        "discriminator": hypers.player(
+            discriminator, (image_example, code_example), chosen["discriminator"], values, average=False
+        ),
     }
-
     call = caller(players)
 
     def code_of(params: Players, stats: Players, image: Array, key: Array) -> tuple[Array, Tree]:

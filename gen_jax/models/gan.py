@@ -5,9 +5,9 @@ an `AdversarialLoss`; what else published GANs differ in comes as terms (`gan_te
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +18,9 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase, SharedForward
 from gen_jax.core.players import Player, adam, caller
 from gen_jax.core.types import Algorithm
-from gen_jax.models import gan_abilities, gan_game
+from gen_jax.models import gan_abilities, gan_game, hypers
+from gen_jax.models.conditions import examples_of
 from gen_jax.models.gan_parts import Latents, Parts, Term, chain
-from gen_jax.models.samplers import examples_of
 from gen_jax.objectives.adversarial import AdversarialLoss
 
 
@@ -52,7 +52,7 @@ def gan(
     loss: AdversarialLoss,
     shape: tuple[int, ...],
     latents: Latents,
-    hyper: Mapping[str, float] | Hyper,
+    hyper: Any,
     given: Mapping[str, jax.ShapeDtypeStruct] = {},
     terms: Sequence[Term] = (),
     turns: Turns = Turns(),
@@ -62,14 +62,14 @@ def gan(
 
     generator: (latents [B, latents.size], *given) -> x [B, *shape]. discriminator: (x, *given) -> logits [B]; under a
     head (logits, extra); under packing it sees several examples' channels joined.
-    hyper: what the optimizers read (Adam by default: lr_generator, lr_discriminator, b1, b2) and every weight that a
-    term names; with `ema_decay`, samples come from the generator's average; with `clip_norm`, each player's gradient
-    has at most that global norm.
+    hyper: a mapping or a dataclass such as `Hyper`: what the optimizers read (Adam by default: lr_generator,
+    lr_discriminator, b1, b2) and every weight that a term names; with `ema_decay`, samples come from the generator's
+    average; with `clip_norm`, each player's gradient has at most that global norm.
     given: what both players are told beside, such as `core.types.LABEL`. terms: in order, see `gan_parts.Term`.
     optimizers: in place of Adam, by player: hyper -> optax transformation.
     Raises UserError for combinations that cannot work together.
     """
-    parts, values = chain(terms, given), dict(hyper) if isinstance(hyper, Mapping) else asdict(hyper)
+    parts, values = chain(terms, given), hypers.values_of(hyper)
     _check(turns)
     players = _players(generator, discriminator, shape, latents, given, parts, values, optimizers or {})
     game = gan_game.Game(players, caller(players), loss, latents, tuple(given), parts)
@@ -96,13 +96,11 @@ def _players(
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **optimizers}
     codes = jax.ShapeDtypeStruct((2, latents.size), jnp.float32)
     seen = jax.ShapeDtypeStruct((2, *shape[:-1], shape[-1] * parts.packing), jnp.float32)
-    average = "ema_decay" if "ema_decay" in hyper else None
-    clip = "clip_norm" if "clip_norm" in hyper else None
-    project = parts.projected if parts.projects else None
     told = examples_of(given)
+    critic = hypers.player(discriminator, (seen, *told), chosen["discriminator"], hyper, average=False)
     return {
-        "generator": Player(generator, (codes, *told), chosen["generator"], ema=average, clip=clip),
-        "discriminator": Player(discriminator, (seen, *told), chosen["discriminator"], clip=clip, project=project),
+        "generator": hypers.player(generator, (codes, *told), chosen["generator"], hyper),
+        "discriminator": critic._replace(project=parts.projected if parts.projects else None),
     }
 
 

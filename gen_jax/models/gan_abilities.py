@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from gen_jax.core import keys
 from gen_jax.core.types import Array, Batch, State, Weights
+from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_game import Game
-from gen_jax.models.samplers import latent_samplers, values_of
+from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import statistics
 
 

@@ -11,8 +11,8 @@ from gen_jax.core.compose import descend
 from gen_jax.core.norms import euclidean
 from gen_jax.core.players import Call, Player, apply
 from gen_jax.core.types import Array, Aux, Context, Players, Tree
+from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_parts import Latents, Parts, Penalty, View
-from gen_jax.models.samplers import values_of
 from gen_jax.objectives import statistics
 from gen_jax.objectives.adversarial import AdversarialLoss
 from gen_jax.objectives.packing import pack

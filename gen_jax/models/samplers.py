@@ -1,4 +1,4 @@
-"""The ways of drawing samples that models with latents share, and what a conditional model is given."""
+"""The ways of drawing samples that models with latents share."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -6,7 +6,7 @@ import jax
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Array, GivenShapes, Sampler, Weights
+from gen_jax.core.types import Array, Sampler, Weights
 
 
 def latent_samplers(
@@ -37,18 +37,3 @@ def latent_samplers(
 
     found = {"prior": Sampler(from_prior, names)}
     return found | ({"truncated": Sampler(truncated, names, {"at": 0.7})} if normal_prior else {})
-
-
-def values_of(given: Mapping[str, Array], names: Iterable[str]) -> tuple[Array, ...]:
-    """What a network is called with behind its first input: the values under `names`, in their order.
-
-    Raises UserError where one is missing.
-    """
-    if missing := [name for name in names if name not in given]:
-        raise UserError(f"this model is conditioned on {', '.join(names)}; it was not given {', '.join(missing)}")
-    return tuple(given[name] for name in names)
-
-
-def examples_of(given: GivenShapes) -> tuple[jax.ShapeDtypeStruct, ...]:
-    """Two examples of everything that is given, [2, ...], which networks are made for."""
-    return tuple(jax.ShapeDtypeStruct((2, *one.shape), one.dtype) for one in given.values())

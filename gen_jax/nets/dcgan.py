@@ -127,7 +127,7 @@ class Upsample(nn.Module):
 class Generator(nn.Module):
     """Latents [B, d] (and label [B]) -> images [B, *shape] in [-1, 1]. UserError for a shape it cannot make."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     width: int = 64  # channels before the last layer; doubled at each smaller stage
     depth: int | None = None
     norm: Norm | None = batch_norm
@@ -212,7 +212,7 @@ class Decoder(nn.Module):
     outputs: numbers a pixel, by default as many as the image has channels. UserError for a shape it cannot make.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     outputs: int | None = None
     width: int = 64
     depth: int | None = None

@@ -9,7 +9,7 @@ import pytest
 
 from gen_jax.core.errors import UserError
 from gen_jax.data.source import from_arrays
-from gen_jax.models.gan import need_whole_packs
+from gen_jax.models.gan_checks import need_whole_packs
 from gen_jax.runs import feeding
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
+from gen_jax.core.errors import UserError
 from gen_jax.core.players import sgd
+from gen_jax.core.types import Weights
 from gen_jax.models import gan_terms
-from gen_jax.models.gan import gan
+from gen_jax.models.gan import Hyper, Turns, gan
 from gen_jax.models.gan_heads import Codes, acgan_head, infogan_head
-from gen_jax.models.gan_parts import Unroll, sequence
+from gen_jax.models.gan_parts import Latents, Term, normal_latents
 from gen_jax.nets import mlp
 from gen_jax.nets.heads import Reconstructs, WithHead
 from gen_jax.objectives import adversarial
@@ -35,7 +37,12 @@ class Linear(nn.Module):
 
 def play(rounds=1, images=None, key=0, **options):
     """(state after `rounds`, metrics of the last one)."""
-    chosen = {"loss": adversarial.wasserstein, "generator": Point(), "discriminator": Linear(), "latent_size": 1}
+    chosen = {
+        "loss": adversarial.wasserstein,
+        "generator": Point(),
+        "discriminator": Linear(),
+        "latents": normal_latents(1),
+    }
     algorithm = gan(
         shape=(1,) if images is None else images.shape[2:],
         optimizers={"generator": sgd("lr_generator"), "discriminator": sgd("lr_discriminator")},
@@ -44,9 +51,10 @@ def play(rounds=1, images=None, key=0, **options):
     )
     state, metrics = algorithm.init(jax.random.key(key)), {}
     for _ in range(rounds):
-        image = jnp.full((algorithm.minibatches, BATCH, 1), X) if images is None else images
-        label = jnp.broadcast_to(jnp.arange(BATCH) % 4, (algorithm.minibatches, BATCH))
-        state, metrics = jax.jit(algorithm.update)(state, {"x": image, "label": label})
+        count = algorithm.minibatches["train"]
+        x = jnp.full((count, BATCH, 1), X) if images is None else images
+        label = jnp.broadcast_to(jnp.arange(BATCH) % 4, (count, BATCH))
+        state, metrics = jax.jit(algorithm.update)(state, {"train": {"x": x, "label": label}})
     return state, metrics
 
 
@@ -69,17 +77,17 @@ def test_one_round_by_hand():
 
 
 def test_n_critic_steps_then_clipping():
-    state, _ = play(n_critic=3)
+    state, _ = play(turns=Turns(3))
     assert w(state) == pytest.approx(W - 3 * RATE * (THETA - X))
-    clipped, _ = play(n_critic=3, project=lambda p, h: jax.tree.map(lambda x: jnp.clip(x, -h["c"], h["c"]), p),
-                      more={"c": 0.25})  # fmt: skip
+    box = Term(project=lambda p, h: jax.tree.map(lambda x: jnp.clip(x, -h["c"], h["c"]), p))
+    clipped, _ = play(turns=Turns(3), terms=(box,), more={"c": 0.25})
     assert w(clipped) == 0.25
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_unrolling_differentiates_through_the_discriminators_steps(steps):
     """Ahead, w_k = w - k rate (theta - x), so dL_G/dtheta = -w_k - theta dw_k/dtheta = -w + k rate (2 theta - x)."""
-    state, metrics = play(unroll=Unroll(steps))
+    state, metrics = play(terms=(gan_terms.unrolled(steps),))
     after = W - RATE * (THETA - X)
     ahead = after - steps * RATE * (THETA - X)
     assert w(state) == pytest.approx(after)  # looking ahead moves nothing
@@ -99,9 +107,9 @@ def test_unrolling_through_adam_survives_weights_without_a_gradient():
 
     optimizers = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator")}
     hyper = {"lr_generator": RATE, "lr_discriminator": RATE, "b1": 0.5, "b2": 0.9}
-    algorithm = gan(Point(), Half(), loss=adversarial.wasserstein, shape=(1,), latent_size=1, unroll=Unroll(3),
-                    optimizers=optimizers, hyper=hyper)  # fmt: skip
-    batch = {"x": jnp.full((1, BATCH, 1), X)}
+    algorithm = gan(Point(), Half(), loss=adversarial.wasserstein, shape=(1,), latents=normal_latents(1),
+                    terms=(gan_terms.unrolled(3),), optimizers=optimizers, hyper=hyper)  # fmt: skip
+    batch = {"train": {"x": jnp.full((1, BATCH, 1), X)}}
     state, metrics = jax.jit(algorithm.update)(algorithm.init(jax.random.key(0)), batch)
     assert int(metrics["nonfinite/total"]) == 0
     assert theta(state) != THETA
@@ -116,13 +124,12 @@ def test_unrolling_through_adam_survives_weights_without_a_gradient():
         (gan_terms.gradient_penalty(one_sided=True), "gradient_penalty", 0.0),
         (gan_terms.dragan(), "dragan", (W - 1) ** 2),
         (gan_terms.consistency(lambda images, key: images + 1.0), "consistency", 2 * W**2),
-        (gan_terms.lecam()[0], "lecam", (W * X) ** 2 + (W * THETA) ** 2),
+        (gan_terms.lecam(), "lecam", (W * X) ** 2 + (W * THETA) ** 2),
     ],
 )
 def test_penalties_of_the_linear_critic(penalty, name, value):
     """Value, and that the discriminator alone pays hyper times its slope (values are in W^2 or (W - 1)^2 here)."""
-    controllers = (gan_terms.lecam()[1],) if name == "lecam" else ()
-    state, metrics = play(penalties=(penalty,), controllers=controllers, more={name: 0.7})
+    state, metrics = play(terms=(penalty,), more={name: 0.7})
     assert float(metrics[f"penalty/{name}"]) == pytest.approx(value, abs=1e-6)
     slope = 2 * value / (W - 1 if name in ("gradient_penalty", "dragan") else W)
     assert w(state) == pytest.approx(W - RATE * (THETA - X + 0.7 * slope), rel=1e-5)
@@ -131,7 +138,7 @@ def test_penalties_of_the_linear_critic(penalty, name, value):
 def test_lazy_r1_charges_as_much_in_fewer_rounds():
     values = []
     for rounds in (1, 2, 3):
-        _, metrics = play(rounds, penalties=(gan_terms.r1(interval=2),), more={"r1_gamma": 0.0})
+        _, metrics = play(rounds, terms=(gan_terms.r1(interval=2),), more={"r1_gamma": 0.0})
         values.append(float(metrics["penalty/r1_gamma"]))
     assert values[0] == pytest.approx(2 * W**2 / 2)
     assert values[1] == 0
@@ -142,24 +149,23 @@ def test_a_scheduled_penalty_follows_the_rounds():
     term = gan_terms.scheduled(gan_terms.r1(), lambda step: 1.0 / (1.0 + step))
     options = {"more": {"r1_gamma": 0.0}}
     for rounds, factor in ((1, 1.0), (2, 0.5)):
-        _, metrics = play(rounds, penalties=(term,), **options)
-        _, plain = play(rounds, penalties=(gan_terms.r1(),), **options)
+        _, metrics = play(rounds, terms=(term,), **options)
+        _, plain = play(rounds, terms=(gan_terms.r1(),), **options)
         assert float(metrics["penalty/r1_gamma"]) == pytest.approx(factor * float(plain["penalty/r1_gamma"]))
 
 
 def test_lecam_keeps_averages_of_the_logits():
-    penalty, controller = gan_terms.lecam(decay=0.9)
-    state, metrics = play(penalties=(penalty,), controllers=(controller,), more={"lecam": 0.0})
+    state, metrics = play(terms=(gan_terms.lecam(decay=0.9),), more={"lecam": 0.0})
     assert float(state.aux["lecam"]["ema_real"]) == pytest.approx(0.1 * W * X)
     assert float(metrics["aux/lecam/ema_fake"]) == pytest.approx(0.1 * W * THETA)
 
 
 def test_ada_follows_the_sign_of_the_real_logits():
     """All real logits are positive (r_t = 1 > .6): after four steps p rises by 4 batches in `speed` images."""
-    _, controller = gan_terms.adaptive_augment(speed=1000)
-    state, metrics = play(3, controllers=(controller,))
+    controller = gan_terms.adaptive_augment(speed=1000)._replace(augment=None)
+    state, metrics = play(3, terms=(controller,))
     assert float(metrics["aux/ada/p"]) == 0
-    state, metrics = play(4, controllers=(controller,))
+    state, metrics = play(4, terms=(controller,))
     assert float(state.aux["ada"]["p"]) == pytest.approx(4 * BATCH / 1000)
 
 
@@ -171,10 +177,10 @@ def test_instance_noise_falls_linearly_to_nothing():
         def __call__(self, x, label=None, *, train):
             return self.param("w", lambda key: jnp.float32(0.0)) + jnp.std(x) * jnp.ones(x.shape[0])
 
-    noise = sequence(gan_terms.instance_noise(horizon=4))
+    noise = gan_terms.instance_noise(horizon=4)
     seen = []
     for rounds in (1, 3, 5):
-        options = {"discriminator": Spread(), "augment": noise, "more": {"instance_noise": 0.5, "lr_discriminator": 0}}
+        options = {"discriminator": Spread(), "terms": (noise,), "more": {"instance_noise": 0.5, "lr_discriminator": 0}}
         images = jnp.full((1, BATCH, 4000), X)
         seen.append(float(play(rounds, images, generator=mlp.Generator((4000,), (2,)), **options)[1]["logits/real"]))
     np.testing.assert_allclose(seen, [0.5, 0.25, 0.0], rtol=0.02, atol=1e-6)
@@ -195,22 +201,21 @@ def test_top_k_shrinks_by_the_schedule():
         _, metrics = play(
             rounds,
             generator=Identity(),
-            latents=latents,
-            adapt=gan_terms.top_k(interval=1, decay=0.5, fraction=0.25),
+            latents=Latents(1, latents),
+            terms=(gan_terms.top_k(interval=1, decay=0.5, fraction=0.25),),
             more={"lr_generator": 0.0, "lr_discriminator": 0.0},
         )
         assert float(metrics["loss/generator"]) == pytest.approx(-W * np.arange(BATCH)[-best:].mean())
 
 
 def test_began_balances_by_the_reconstruction_losses():
-    adapt, controller = gan_terms.began_balance()
     networks = {
         "generator": mlp.Generator((6,), (4,)),
         "discriminator": Reconstructs(mlp.Encoder(2, widths=(4,)), mlp.Generator((6,), (4,))),
     }
     images = jax.random.normal(jax.random.key(3), (1, BATCH, 6))
     state, metrics = play(
-        1, images, adapt=adapt, controllers=(controller,), more={"gamma": 0.9, "balance_rate": 0.2}, **networks
+        1, images, terms=(gan_terms.began_balance(),), more={"gamma": 0.9, "balance_rate": 0.2}, **networks
     )
     real, fake = -float(metrics["logits/real"]), -float(metrics["logits/fake"])
     assert real > 0
@@ -223,7 +228,7 @@ def test_acgans_head_charges_real_and_fake_to_d_and_fake_to_g():
     """With a head that knows nothing, cross-entropy is log 4 a batch."""
     nothing = nn.initializers.zeros_init()
     head = WithHead(mlp.Discriminator(widths=(4,)), 4, kernel_init=nothing)
-    _, metrics = play(discriminator=head, auxiliary=acgan_head(), more={"classification": 1.0, "lr_discriminator": 0.0})
+    _, metrics = play(discriminator=head, terms=(acgan_head(),), more={"classification": 1.0, "lr_discriminator": 0.0})
     assert float(metrics["auxiliary/discriminator"]) == pytest.approx(2 * math.log(4))
     assert float(metrics["auxiliary/generator"]) == pytest.approx(math.log(4))
 
@@ -238,9 +243,8 @@ def test_infogans_bound_is_the_codes_own_spread_where_nothing_is_recovered():
     head = WithHead(mlp.Discriminator(widths=(4,)), codes.outputs, kernel_init=nn.initializers.zeros_init())
     _, metrics = play(
         discriminator=head,
-        latent_size=codes.size,
-        latents=lambda key, count: codes.draw(key, count).at[:, 13:].set(0.5),
-        auxiliary=infogan_head(codes),
+        latents=Latents(codes.size, lambda key, count: codes.draw(key, count).at[:, 13:].set(0.5)),
+        terms=(infogan_head(codes),),
         more={"information": 1.0, "continuous": 0.1, "lr_discriminator": 0.0},
     )
     bound = 2 * (math.log(2) - 0.5 * math.log(2 * math.pi) - 0.5 * 0.5**2)
@@ -250,16 +254,74 @@ def test_infogans_bound_is_the_codes_own_spread_where_nothing_is_recovered():
 
 def test_packing_shows_the_discriminator_consecutive_points_together():
     """Packs of 2 make the linear critic's logit w (x_1 + x_2)."""
-    _, metrics = play(packing=2)
+    _, metrics = play(terms=(gan_terms.packed(2),))
     assert float(metrics["logits/real"]) == pytest.approx(2 * W * X)
     assert float(metrics["logits/fake"]) == pytest.approx(2 * W * THETA)
 
 
 def test_the_generator_pays_its_own_penalties():
-    from gen_jax.models.gan_parts import Penalty
-
-    own = Penalty("own", lambda v: v.params["generator"]["theta"] ** 2)
-    state, _ = play(generator_penalties=(own,), more={"own": 0.7})
+    own = gan_terms.generator_penalty("own", lambda v: v.params["generator"]["theta"] ** 2)
+    state, _ = play(terms=(own,), more={"own": 0.7})
     after = W - RATE * (THETA - X)
     assert w(state) == pytest.approx(after)
     assert theta(state) == pytest.approx(THETA - RATE * (-after + 0.7 * 2 * THETA))
+
+
+def test_looking_ahead_clips_and_projects_as_the_discriminators_own_steps_do():
+    """The slope of w, theta - x = -1.5, is clipped to 0.2 and w boxed below .33: ahead of .32 it is .33, not .34."""
+    box = Term(project=lambda p, h: jax.tree.map(lambda x: jnp.minimum(x, h["box"]), p))
+    terms, more = (gan_terms.unrolled(1),), {"clip_norm": 0.2}
+    state, metrics = play(terms=terms, more=more)
+    after = W + RATE * 0.2
+    assert w(state) == pytest.approx(after)
+    assert float(metrics["loss/generator"]) == pytest.approx(-(after + RATE * 0.2) * THETA)
+    state, metrics = play(terms=(*terms, box), more=more | {"box": 0.33})
+    assert w(state) == pytest.approx(after)
+    assert float(metrics["loss/generator"]) == pytest.approx(-0.33 * THETA)
+
+
+def test_projections_chain_in_order():
+    double, cap = (
+        Term(project=lambda p, h: jax.tree.map(lambda x: 2 * x, p)),
+        Term(project=lambda p, h: jax.tree.map(lambda x: jnp.minimum(x, 0.5), p)),
+    )
+    after = W - RATE * (THETA - X)
+    assert w(play(terms=(double, cap))[0]) == pytest.approx(0.5)
+    assert w(play(terms=(cap, double))[0]) == pytest.approx(2 * after)
+
+
+def test_a_loss_of_the_whole_batch_has_no_held_out_value_of_an_example():
+    def held_out(loss):
+        algorithm = gan(Point(), Linear(), loss=loss, shape=(1,), latents=normal_latents(1), hyper=Hyper())
+        state = algorithm.init(jax.random.key(0))
+        assert algorithm.evaluate is not None
+        view = (state.params, state.stats)
+        return algorithm.evaluate(Weights(*view), {"x": jnp.asarray([[1.0], [2.0]])}, jax.random.key(1))
+
+    found = held_out(adversarial.relativistic)
+    expected = np.log1p(np.exp(W * (THETA - np.array([1.0, 2.0]))))
+    np.testing.assert_allclose(found["loss/discriminator"], expected, rtol=1e-6)
+    assert set(held_out(adversarial.relativistic_average)) == {
+        "logits/real", "logits/fake", "accuracy/real", "accuracy/fake"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ((acgan_head(), infogan_head(Codes())), "a second head"),
+        ((gan_terms.packed(2), gan_terms.packed(4)), "packing"),
+        ((gan_terms.lecam(), gan_terms.lecam("other")), "a controller"),
+        ((gan_terms.r1("gamma"), gan_terms.r1_and_r2("gamma")), "a penalty"),
+        ((gan_terms.packed(2), gan_terms.diff_augment()), "augmentations"),
+        ((gan_terms.packed(2), acgan_head()), "a second head"),
+    ],
+)
+def test_terms_that_cannot_stand_together(terms, words):
+    with pytest.raises(UserError, match=words):
+        play(terms=terms)
+
+
+def test_a_weight_that_no_term_reads_is_refused():
+    with pytest.raises(UserError, match="hyper r1_gama"):
+        play(more={"r1_gama": 1.0})

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +11,11 @@ from gen_jax.core import keys
 from gen_jax.core.types import Algorithm, Sampler, Weights
 from gen_jax.data import source
 from gen_jax.models.samplers import latent_samplers
+from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.subject import Options, Subject
 
 SIDE, LATENT = 12, 3
-CONFIG = SimpleNamespace(data="npz:made", data_dir=None, image_size=None, channels=None, seed=0)
+CONFIG = Config(data="npz:made")
 
 
 def images(count, seed, labels=None):

@@ -75,7 +75,7 @@ def source_of(config: Config, sources: Sources) -> Source:
     """The data of these settings, loaded once and put on the device once."""
     key = (config.data, config.data_dir, config.image_size, config.channels, config.backend, config.devices)
     if key not in sources:
-        found = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+        found = load.of(config)
         if feed.fits(found, int(config.resident_gib * 2**30)):
             arrays = feed.resident(found.train, parallel.layout(config.backend, config.devices).replicated)
             found = dataclasses.replace(found, train=dataclasses.replace(found.train, arrays=arrays))

@@ -29,7 +29,7 @@ def reproduce(
     from gen_jax.core.errors import UserError
     from gen_jax.core.platform import configure
     from gen_jax.runs import folder, log
-    from gen_jax.studies.reproduce import reproduce as again
+    from gen_jax.runs.reproduce import reproduce as again
 
     configure(folder.read_config(run).get("deterministic", False))  # before the script makes an array
     if metric is not None and metric not in (known := log.read_metrics(run)):

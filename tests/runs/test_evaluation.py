@@ -1,8 +1,8 @@
 """The protocol: what is measured agrees with the measures themselves, stamps tell runs apart, nothing is done twice."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -133,9 +133,7 @@ def test_a_code_that_is_the_factors_is_disentangled(tmp_path):
         digits = [batch["label"] // 4, batch["label"] // 2 % 2, batch["label"] % 2]
         return {"mean": jnp.stack(digits, axis=1).astype(jnp.float32)}
 
-    one = subject(
-        vae()._replace(encode=encode), data, config=SimpleNamespace(**{**vars(CONFIG), "data": "stacked:made"})
-    )
+    one = subject(vae()._replace(encode=encode), data, config=dataclasses.replace(CONFIG, data="stacked:made"))
     found = values(run(one, "disentanglement", tmp_path / "e.json"))
     assert found["MIG"] == pytest.approx(1, abs=0.02)
     assert found["modularity"] == pytest.approx(1, abs=0.02)
@@ -333,7 +331,7 @@ def test_defaults_suit_the_model_and_its_data():
     assert protocol.default(subject()) == ["held_out", "fd", "precision", "recall", "density", "coverage"]
     assert protocol.default(subject(vae()))[-1] == "latents"
     assert protocol.default(subject(data=toy.ring8(), features="auto")) == ["held_out", "modes"]
-    stacked = SimpleNamespace(**{**vars(CONFIG), "data": "stacked:mnist5k"})
+    stacked = dataclasses.replace(CONFIG, data="stacked:mnist5k")
     assert "modes" in protocol.default(subject(config=stacked))
 
 

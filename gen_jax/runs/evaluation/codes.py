@@ -22,7 +22,7 @@ LATENT_EXAMPLES, FACTOR_EXAMPLES = 5_000, 10_000
 ACTIVE = 0.01  # Burda et al. 2016
 
 
-def _encoded(subject: Subject, rows: np.ndarray, split: Split) -> dict[str, np.ndarray]:
+def encoded(subject: Subject, rows: np.ndarray, split: Split) -> dict[str, np.ndarray]:
     """Posterior means (and log-variances) of examples, [N, d]."""
     encode = jax.jit(subject.need("encode", "latents"))
     parts = []
@@ -45,7 +45,7 @@ def _latent_stamp(subject: Subject) -> dict[str, Any]:
 
 def _latents(subject: Subject) -> list[Value]:
     rows = sources.evenly(subject.split.size, LATENT_EXAMPLES)
-    found = _encoded(subject, rows, subject.split)
+    found = encoded(subject, rows, subject.split)
     means = found["mean"].astype(np.float64)
     activity = latents.active_units(means, ACTIVE)
     of = f"of {means.shape[1]}"
@@ -114,7 +114,7 @@ def _disentanglement(subject: Subject) -> list[Value]:
         split = source.split(name)
         # Drawn at random: the order of drawn data is a regular grid of factors, and so are its even steps.
         rows = np.random.default_rng(seed).permutation(split.size)[:count]
-        sets.append((_encoded(subject, rows, split)["mean"], factors_of(subject, name, rows)))
+        sets.append((encoded(subject, rows, split)["mean"], factors_of(subject, name, rows)))
     (codes, factors), (test_codes, test_factors) = sets
     values = [Value("MIG", disentanglement.mutual_information_gap(codes, factors))]
     if factors.shape[1] > 1:

@@ -1,5 +1,6 @@
 """From what a person writes after `--features` to an extractor. The only place where features are chosen by name."""
 
+import dataclasses
 from pathlib import Path
 
 from gen_jax.core.errors import UserError
@@ -72,9 +73,7 @@ def lenet_of(source: Source, spec: str) -> Extractor:
 
 def base_of(config: Config) -> Source:
     """The grey images that a run's stacked data are made of."""
-    return load.load(
-        config.data.removeprefix(STACKED), config.data_dir and str(config.data_dir), config.image_size, None
-    )
+    return load.of(dataclasses.replace(config, data=config.data.removeprefix(STACKED), channels=None))
 
 
 def _lenet(spec: str, source: Source, config: Config) -> Extractor:
@@ -84,7 +83,7 @@ def _lenet(spec: str, source: Source, config: Config) -> Extractor:
         return features.by_channel(lenet_of(base, base.name), source.shape[-1])
     if spec == config.data:
         return lenet_of(source, spec)
-    other = load.load(spec, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    other = load.of(dataclasses.replace(config, data=spec))
     if other.shape != source.shape:
         raise UserError(
             f"--features lenet:{spec} sees images of shape {other.shape}, and {source.name} has {source.shape}; "

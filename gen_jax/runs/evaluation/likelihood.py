@@ -90,7 +90,8 @@ def _nll(subject: Subject) -> list[Value]:
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:
-    return {"median": float(np.median(values)), "smallest": float(values.min()), "largest": float(values.max())}
+    of = {"mean": np.mean, "median": np.median, "smallest": np.min, "largest": np.max}
+    return {name: float(function(values)) for name, function in of.items()}
 
 
 def _check_bits(subject: Subject) -> None:

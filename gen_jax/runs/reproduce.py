@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
-from gen_jax.data import load
 from gen_jax.runs import checkpoint, folder, log, manifest, state_arrays
 from gen_jax.runs.files import read_json
+from gen_jax.runs.opened import open_state
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.train import Signals, drive, training
 
@@ -64,17 +62,18 @@ def _again(opened: folder.Run, step: int, scratch: Path) -> Verdict:
     config = dataclasses.replace(before, run_dir=scratch, steps=step, checkpoint_every=0)
     with Signals() as signals:
         drive(training(config, opened.build, run / "experiment.py", signals, quiet=True))
-    first, second = _state(opened, run, step), _state(opened, scratch, step)
+    first = open_state(run, step)
+    second = open_state(scratch, step, first.source)
     stream, again = _stream(run, step), _stream(scratch, step)
     return Verdict(
         step,
-        checkpoint.digest(first) == checkpoint.digest(second),
+        checkpoint.digest(first.state) == checkpoint.digest(second.state),
         # A run that was killed lacks the lines that a run writes at its end, which the new one has.
         _aligned(stream, again) == (again if _complete(run) else _aligned(again, stream)),
         deviations(stream, again),
         _finals(stream, again),
         places(read_json(run / manifest.FILE) or {}, read_json(scratch / manifest.FILE) or {}),
-        differing_leaves(first, second),
+        differing_leaves(first.state, second.state),
     )
 
 
@@ -134,14 +133,6 @@ def differing_leaves(first: State, second: State) -> list[str]:
                 apart = np.abs(a.astype(np.float64) - b.astype(np.float64)).max()
                 found.append(f"{name}: up to {apart:.3g} apart")
     return sorted(found, key=lambda line: not line.startswith("hyper/"))
-
-
-def _state(opened: folder.Run, run: Path, step: int) -> State:
-    config = opened.config
-    source = load.load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
-    template = jax.eval_shape(opened.build(config, source).init, jax.random.key(config.seed))
-    with checkpoint.open_checkpoints(run, writable=False) as there:
-        return there.restore(template, step, sharding=parallel.layout("jit", 1).replicated)[0]
 
 
 def _stream(run: Path, step: int) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs import reproduce
 from gen_jax.runs.train import train
-from gen_jax.studies import plan, reproduce, study
+from gen_jax.studies import plan, study
 from gen_jax.verbs.reproduce import reproduce as verb
 
 ROOT = Path(__file__).parents[2]

@@ -25,8 +25,10 @@ from gen_jax.core import parallel
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
 from gen_jax.data import load
+from gen_jax.data.source import Source
 from gen_jax.objectives import statistics
 from gen_jax.runs import feeding, heldout, observe, train
+from gen_jax.runs.config import Config
 
 ROOT = Path(__file__).parents[1]
 EVALUATE_EVERY = 500
@@ -102,7 +104,7 @@ def measure(experiment: str, changes: dict[str, Any], settings: Settings) -> lis
     ]
 
 
-def caller(algorithm: Algorithm, source: Any, config: Any) -> Callable[[], None]:
+def caller(algorithm: Algorithm, source: Source, config: Config) -> Callable[[], None]:
     """A function that runs `steps_per_call` rounds, compiled and warm; the state goes on from call to call."""
     where = parallel.layout("jit", 1)
     batches = feeding.make(source, config, algorithm.minibatches, where, 0)
@@ -118,7 +120,7 @@ def caller(algorithm: Algorithm, source: Any, config: Any) -> Callable[[], None]
     return call
 
 
-def observing(algorithm: Algorithm, source: Any) -> float:
+def observing(algorithm: Algorithm, source: Source) -> float:
     """Seconds of one look at the samples, as evaluation steps take it, once everything is compiled."""
     state = jax.jit(algorithm.init)(jax.random.key(0))
     look = observe.observer(algorithm, source, 0, heldout.evaluator(algorithm, 0))

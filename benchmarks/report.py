@@ -22,7 +22,8 @@ A **race** sets an experiment of this project, with its own `build` and in the p
 same model in PyTorch (`benchmarks/peers`): the same layers (parameters are counted and must agree), batch and
 arithmetic, channels-last, fused Adam, one fake batch where ours shares one. The sides are processes that take turns
 on the same cores, the others asleep; figures are medians over the repeats. A turn lasts about 8 s, one round at
-least, so that several share what a call of our program costs besides (memory is new to each call): training shares it among 50.
+least, so that several share what a call of our program costs besides (memory is new to each call): training shares it
+among 50.
 *Ratio* is our time over the better of PyTorch's (eager or `torch.compile`): under 1 is faster than PyTorch. A *round*
 is what the model calls a step: all discriminator steps and one generator step. *GFLOP/s* are the model's own matrix
 products and convolutions, counted from the program before lowering; *of matmul rate* divides by a large matrix

@@ -29,7 +29,7 @@ def measure(spec: dict) -> dict:
 
     gan = ours.build("dcgan", {"share_fakes": True})
     now = weights(gan.state)
-    sample = jax.jit(gan.algorithm.sample, static_argnums=2)
+    sample = jax.jit(gan.algorithm.samplers["prior"].draw, static_argnums=2)
     key = keys.named(jax.random.key(0), "benchmark")
     add("DCGAN 28×28, width 64: samples", SAMPLES, lambda: jax.block_until_ready(sample(now, key, SAMPLES)))
     images = np.asarray(sample(now, key, SAMPLES))
@@ -52,6 +52,6 @@ def measure(spec: dict) -> dict:
         model = ours.build(experiment, chosen)
         look = heldout.evaluator(model.algorithm, 0)
         state, test = model.state, model.source.test
-        add(name, test.size, lambda look=look, state=state, test=test: look(weights(state), state.hyper, test))
+        add(name, test.size, lambda look=look, state=state, test=test: look(weights(state), test))
     columns = ["work", "images", "seconds", "images/s"]
     return {"columns": columns, "rows": rows, "notes": ["Programs compiled before; medians."]}

@@ -148,7 +148,7 @@ def test_donating_right_after_an_asynchronous_save(tmp_path):
 
 def test_training_goes_on_before_anything_is_written(tmp_path, monkeypatch):
     gate, true = threading.Event(), state_arrays.digest_of
-    monkeypatch.setattr(leaves, "digest_of", lambda *a: gate.wait(60) and true(*a))
+    monkeypatch.setattr(state_arrays, "digest_of", lambda *a: gate.wait(60) and true(*a))
     with open_checkpoints(tmp_path) as checkpoints:
         state = at(3)
         checkpoints.save(state, 3)
@@ -166,7 +166,7 @@ def test_a_failure_before_writing_is_told_by_the_next_save(tmp_path, monkeypatch
 
     with open_checkpoints(tmp_path) as checkpoints:
         with monkeypatch.context() as broken:
-            broken.setattr(leaves, "digest_of", full)
+            broken.setattr(state_arrays, "digest_of", full)
             checkpoints.save(at(1), 1)
             with pytest.raises(UserError, match="no space left to write a checkpoint"):
                 checkpoints.save(at(2), 2)

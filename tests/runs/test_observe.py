@@ -50,7 +50,7 @@ def test_pooling_keeps_small_images_and_averages_large_ones():
 def source():
     def split(count):
         return {
-            "image": RNG.integers(0, 256, (count, *SHAPE)).astype(np.uint8),
+            "x": RNG.integers(0, 256, (count, *SHAPE)).astype(np.uint8),
             "label": (np.arange(count) % 10).astype(np.int32),
         }
 

@@ -34,6 +34,7 @@ from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import feed
 from gen_jax.data.load import load
 from gen_jax.data.source import Source
+from gen_jax.metrics.intervals import mean, t_interval
 from gen_jax.metrics.modes import ModeReport, mixture_modes
 from gen_jax.models import gan_terms
 from gen_jax.models.gan import Turns, gan
@@ -43,7 +44,6 @@ from gen_jax.nets.layers import BatchNorm, normal_init
 from gen_jax.objectives import adversarial
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.studies.statistics import mean, t_interval
 
 POINTS = (2,)
 SAMPLES = 2500
@@ -175,7 +175,7 @@ def train(arm: Arm, sources: dict[str, Source], steps: int, seeds: int) -> Itera
 
 def interval(values: list[float], digits: int) -> str:
     """mean ± half of the 95 % t interval over seeds."""
-    low, high = t_interval(values)
+    low, high = t_interval(values).ends
     return (
         f"{mean(values):.{digits}f} ± {(high - low) / 2:.{digits}f}" if len(values) > 1 else f"{values[0]:.{digits}f}"
     )

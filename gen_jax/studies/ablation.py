@@ -126,7 +126,8 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found = []
     for row in rows:
         plain = row._asdict() | {"metric": row.metric.name, "highest": row.metric.highest}
+        plain |= {"t": row.t.ends, "bootstrap": row.bootstrap.ends}
         if row.difference is not None:
-            plain["difference"] = row.difference._asdict()
+            plain["difference"] = row.difference._asdict() | {"interval": row.difference.interval.ends}
         found.append(plain)
     return found

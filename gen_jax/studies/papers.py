@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gen_jax.metrics import intervals
 from gen_jax.runs import folder
 from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
-from gen_jax.studies import ablation, statistics
+from gen_jax.studies import ablation
 from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.measures import Trained, open_trained
 from gen_jax.studies.study import open_study
@@ -134,9 +135,9 @@ def training_seconds(run: Path) -> float:
 
 def spread(values: Sequence[float], digits: int) -> str:
     """mean ± half of the 95 % t interval over seeds."""
-    low, high = statistics.t_interval(values)
-    half = f" ± {(high - low) / 2:.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.{digits}f}{half}"
+    found = intervals.t_interval(values)
+    half = f" ± {(found.high - found.low) / 2:.{digits}f}" if len(values) > 1 else ""
+    return f"{found.value:.{digits}f}{half}"
 
 
 def judge(values: Values, column: str, lower: str, higher: str) -> tuple[str, str]:
@@ -145,8 +146,8 @@ def judge(values: Values, column: str, lower: str, higher: str) -> tuple[str, st
     Decided by the 95 % interval of the paired difference over training seeds.
     """
     first, second = (values.get(arm, {}).get(column, {}) for arm in (lower, higher))
-    found = statistics.paired(first, second)
-    low, high = found.interval
+    found = intervals.paired(first, second)
+    low, high = found.interval.ends
     word = "held" if high < 0 else "reversed" if low > 0 else "not decided"
     return word, f"difference {number(found.mean, True)}, 95 % [{number(low)}, {number(high)}], {found.pairs} seeds"
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.metrics import intervals
+from gen_jax.metrics.intervals import Difference, Interval
 from gen_jax.runs import folder, log, tracking
 from gen_jax.runs.settings import flatten
-from gen_jax.studies import statistics
 from gen_jax.studies.plan import label
-from gen_jax.studies.statistics import Difference, Interval
 
 # Which way is better where the request does not say: these, and lower for all others.
 HIGHER = ("accuracy", "elbo", "bound", "log_likelihood", "precision", "recall", "density", "coverage", "modes", "mig")
@@ -62,11 +62,11 @@ def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], leve
     for metric in metrics:
         finals = {name: final(runs, metric) for name, runs in curves.items()}
         differences = {
-            group.name: statistics.paired(finals[group.name], finals[baseline], level)
+            group.name: intervals.paired(finals[group.name], finals[baseline], level)
             for group in groups
             if group.name != baseline
         }
-        corrected = dict(zip(differences, statistics.holm([d.p for d in differences.values()]), strict=True))
+        corrected = dict(zip(differences, intervals.holm([d.p for d in differences.values()]), strict=True))
         for group in groups:
             values = list(finals[group.name].values())
             found.append(
@@ -75,10 +75,10 @@ def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], leve
                     group.name,
                     len(values),
                     len(group.failed),
-                    statistics.mean(values),
-                    statistics.t_interval(values, level),
-                    statistics.bootstrap_interval(values, level),
-                    statistics.mean(list(best(curves[group.name], metric).values())),
+                    intervals.mean(values),
+                    intervals.t_interval(values, level),
+                    intervals.bootstrap_interval(values, level, "percentile"),
+                    intervals.mean(list(best(curves[group.name], metric).values())),
                     differences.get(group.name),
                     corrected.get(group.name, math.nan),
                 )
@@ -142,10 +142,9 @@ def bands(groups: Sequence[Group], metric: str) -> dict[str, tuple[np.ndarray, n
             continue
         common = sorted(set.intersection(*(set(one.steps.tolist()) for one in series)))
         values = np.array([[one.values[one.steps.tolist().index(step)] for step in common] for one in series])
-        intervals = np.array([statistics.t_interval(column[np.isfinite(column)]) for column in values.T])
-        mean = np.array([statistics.mean(column[np.isfinite(column)].tolist()) for column in values.T])
+        bands = np.array([intervals.t_interval(column[np.isfinite(column)]) for column in values.T])
         if common:
-            found[group.name] = (np.array(common), mean, intervals[:, 0], intervals[:, 1])
+            found[group.name] = (np.array(common), bands[:, 0], bands[:, 1], bands[:, 2])
     return found
 
 

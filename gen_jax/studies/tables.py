@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gen_jax.metrics.intervals import Interval
 from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies.results import Row
-from gen_jax.studies.statistics import Interval
 
 MISSING = "–"
 
@@ -148,8 +148,8 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer.writerow(header)
     for row in rows:
         other = row.difference
-        values = [row.final, *row.t, *row.bootstrap, row.best]
-        values += [math.nan] * 3 if other is None else [other.mean, *other.interval]
+        values = [row.final, *row.t.ends, *row.bootstrap.ends, row.best]
+        values += [math.nan] * 3 if other is None else [other.mean, *other.interval.ends]
         cells = [f"{value:.10g}" if math.isfinite(value) else "" for value in values]
         tests = ["", "", ""] if other is None else [str(other.pairs), *(_plain(p) for p in (other.p, row.p_holm))]
         better = "highest" if row.metric.highest else "lowest"

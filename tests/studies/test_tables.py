@@ -44,10 +44,10 @@ def test_cells_are_scipys(groups):
     row = rows["a_b"]
     assert row.final == pytest.approx(np.mean(first))
     assert row.best == pytest.approx(np.mean([1.5, 3.4, 2.0]))  # seed 2 was better before its end
-    np.testing.assert_allclose(row.t, stats.t.interval(0.95, 2, np.mean(first), stats.sem(first)))
+    np.testing.assert_allclose(row.t.ends, stats.t.interval(0.95, 2, np.mean(first), stats.sem(first)))
     test = stats.ttest_rel(first, base)
     assert row.difference.mean == pytest.approx(np.mean(first) - np.mean(base))
-    np.testing.assert_allclose(row.difference.interval, test.confidence_interval(0.95))
+    np.testing.assert_allclose(row.difference.interval.ends, test.confidence_interval(0.95))
     assert row.difference.p == pytest.approx(test.pvalue)
     assert row.p_holm == pytest.approx(2 * test.pvalue)  # the smaller of two
     assert rows["base"].difference is None

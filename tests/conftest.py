@@ -15,7 +15,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 # foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
 WHOLE_TABLE = {"gan", "dcgan", "dcgan_dropout", "dcgan_shared_fakes", "gan_n_critic", "vae", "vae_conv", "vae_gaussian"}
 WITH_ALL = {"sngan", "sagan_projection", "biggan", "r3gan"}  # networks that take long to compile and have own tests
-BY_DEFAULT = ("test_what_a_model_offers_works",)
+BY_DEFAULT = (
+    "test_what_a_model_offers_works",
+    "test_what_a_model_is_given_is_asked_for_in_one_line",
+    "test_an_output_of_an_example_is_its_own",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -17,8 +17,8 @@ from gen_jax.core.phases import Phase
 from gen_jax.core.players import Call, adam, caller
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
 from gen_jax.models import hypers
+from gen_jax.models.codes import check_latent_size
 from gen_jax.models.samplers import latent_samplers
-from gen_jax.models.vae_parts import check_latent_size
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
 from gen_jax.objectives.divergences import normal_sample
 

@@ -7,9 +7,11 @@ import pytest
 from flax import linen as nn
 
 from gen_jax.core import keys
-from gen_jax.core.phases import compose
+from gen_jax.core.compose import compose
+from gen_jax.core.errors import UserError
+from gen_jax.core.phases import Phase, SharedForward
 from gen_jax.core.players import Player, sgd
-from gen_jax.core.types import Aux, Phase, SharedForward, weights
+from gen_jax.core.types import Aux, weights
 
 
 class Scalar(nn.Module):
@@ -31,7 +33,8 @@ def value(state, name):
 
 
 def batch(*images):
-    return {"x": jnp.asarray(images, jnp.float32)}
+    """A round that draws these minibatches of "train"."""
+    return {"train": {"x": jnp.asarray(images, jnp.float32)}}
 
 
 def test_each_phase_moves_its_own_players_and_sees_its_predecessors():
@@ -53,7 +56,7 @@ def test_repeats_take_consecutive_minibatches_and_fresh_phases_their_own():
 
     phases = [Phase(("a",), pull("a"), repeats=2), Phase(("b",), pull("b")), Phase(("c",), pull("c"), fresh=True)]
     algorithm = compose({n: player(0.0) for n in "abc"}, phases, {"lr": 1.0})
-    assert algorithm.minibatches == 3
+    assert algorithm.minibatches == {"train": 3}
     state, _ = algorithm.update(algorithm.init(jax.random.key(0)), batch([1.0], [10.0], [100.0]))
     assert [value(state, n) for n in "abc"] == [-11.0, -1.0, -100.0]
 
@@ -162,7 +165,7 @@ def test_hyper_batches_by_vmap():
 
 def test_equal_seeds_give_a_player_equal_weights_whatever_plays_beside_it():
     def nothing(params, context):
-        return 0.0 * params["a"]["kernel"].sum(), Aux()
+        return 0.0 * sum(own["kernel"].sum() for own in params.values()), Aux()
 
     class Dense(nn.Module):
         @nn.compact
@@ -171,7 +174,7 @@ def test_equal_seeds_give_a_player_equal_weights_whatever_plays_beside_it():
 
     dense = Player(Dense(), (jax.ShapeDtypeStruct((2, 3), jnp.float32),), sgd("lr"))
     alone = compose({"a": dense}, [Phase(("a",), nothing)], {"lr": 1.0}).init(jax.random.key(0))
-    beside = compose({"b": dense, "a": dense}, [Phase(("a",), nothing)], {"lr": 1.0}).init(jax.random.key(0))
+    beside = compose({"b": dense, "a": dense}, [Phase(("a", "b"), nothing)], {"lr": 1.0}).init(jax.random.key(0))
     np.testing.assert_array_equal(alone.params["a"]["kernel"], beside.params["a"]["kernel"])
     assert not np.array_equal(beside.params["a"]["kernel"], beside.params["b"]["kernel"])
 
@@ -182,9 +185,36 @@ def test_what_cannot_be_composed_is_refused():
 
     with pytest.raises(ValueError, match=r"unknown players \['b'\]"):
         compose({"a": player(0.0)}, [Phase(("b",), nothing)], {"lr": 1.0})
+    with pytest.raises(ValueError, match="no phase moves b; the phases move a"):
+        compose({"a": player(0.0), "b": player(0.0)}, [Phase(("a",), nothing)], {"lr": 1.0})
     with pytest.raises(ValueError, match="shared forward"):
         shared = SharedForward(("a",), lambda params, context: (0.0, {}))
         compose({"a": player(0.0)}, [Phase(("a",), nothing, repeats=2)], {"lr": 1.0}, shared=shared)
+
+
+def test_a_player_without_parameters_need_not_move():
+    class Nothing(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return x
+
+    def nothing(params, context):
+        return params["a"]["w"], Aux()
+
+    still = Player(Nothing(), (jax.ShapeDtypeStruct((), jnp.float32),), sgd("lr"))
+    compose({"a": player(0.0), "b": still}, [Phase(("a",), nothing)], {"lr": 1.0})
+
+
+def test_a_hyper_that_nothing_reads_is_refused_as_the_round_is_traced():
+    def slope(params, context):
+        return params["a"]["w"] * context.hyper["beta"], Aux()
+
+    hyper = {"lr": 1.0, "beta": 2.0}
+    sound = compose({"a": player(0.0)}, [Phase(("a",), slope)], hyper)
+    sound.update(sound.init(jax.random.key(0)), batch([0.0]))
+    wrong = compose({"a": player(0.0)}, [Phase(("a",), slope)], hyper | {"bata": 1.0, "decay": 0.9})
+    with pytest.raises(UserError, match="hyper bata, decay: nothing in this model reads them; it reads beta, lr"):
+        jax.eval_shape(wrong.update, wrong.init(jax.random.key(0)), batch([0.0]))
 
 
 def test_named_keys_and_rows_are_stable():

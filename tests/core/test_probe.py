@@ -4,11 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from contract_rows import ROWS, SHAPE
+from contract_rows import ROWS, SHAPE, descent
 
 from gen_jax.core import axis, parallel
 from gen_jax.core.parallel import PROBED, Probe
-from gen_jax.core.players import sgd
 
 BATCH, ROUNDS, EVERY = 8, 5, 2
 ROW = {row.name: row for row in ROWS}
@@ -17,7 +16,7 @@ ROW = {row.name: row for row in ROWS}
 def fetch(data, step, position):
     local = BATCH // (jax.lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1)
     index = (step * 3 + axis.rows(local)) % 16
-    return {name: leaf[index][None] for name, leaf in data.items()}
+    return {"train": {name: leaf[index][None] for name, leaf in data.items()}}
 
 
 def data():
@@ -28,7 +27,7 @@ def data():
 @pytest.fixture(scope="module", params=["dcgan", "vae"])
 def probed(request):
     """(algorithm, metrics of `ROUNDS` rounds on a backend)."""
-    algorithm = ROW[request.param].build(sgd)
+    algorithm = ROW[request.param].build(descent)
     jax.config.update("jax_disable_most_optimizations", True)
 
     def run(backend, devices):
@@ -73,7 +72,9 @@ def test_a_probe_stays_a_branch_when_seeds_train_as_one():
     jax.tree_util.register_pytree_node(
         State, lambda s: ((s["step"], s["key"]), None), lambda _, c: State(step=c[0], key=c[1])
     )
-    steps = parallel.many_steps(update, lambda d, s, p: {"x": d}, parallel.layout("jit"), 4, False, Probe(4, look))
+    steps = parallel.many_steps(
+        update, lambda d, s, p: {"train": {"x": d}}, parallel.layout("jit"), 4, False, Probe(4, look)
+    )
     both = State(step=jnp.zeros(2, jnp.int32), key=jax.random.split(jax.random.key(0), 2))
     _, metrics = jax.jit(jax.vmap(steps, in_axes=(0, None, None)))(both, jnp.zeros((1, 1)), 4)
     np.testing.assert_array_equal(metrics[PROBED + "seen"][:, 3], [4.0, 4.0])

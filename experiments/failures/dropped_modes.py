@@ -38,7 +38,7 @@ def build(config: Config, data: Source) -> Algorithm:
     return gan.gan(
         mlp.Generator(data.shape, widths=widths),
         mlp.Discriminator(widths=widths),
-        loss=adversarial.non_saturating,
+        loss=adversarial.non_saturating,  # broken: nothing here asks for all the modes
         shape=data.shape,
         latents=normal_latents(2),
         hyper=config.hyper,

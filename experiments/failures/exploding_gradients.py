@@ -40,7 +40,7 @@ def build(config: Config, data: Source) -> Algorithm:
     return gan.gan(
         mlp.Generator(data.shape, widths=widths),
         mlp.Discriminator(widths=widths),
-        loss=adversarial.wasserstein,
+        loss=adversarial.wasserstein,  # broken: no penalty and no clipping
         shape=data.shape,
         latents=normal_latents(16),
         hyper=config.hyper,

@@ -19,7 +19,7 @@ from gen_jax.objectives import adversarial
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(gan.Hyper):
-    lr_generator: float = 2e-3
+    lr_generator: float = 2e-3  # broken: twenty times the discriminator's
     lr_discriminator: float = 1e-4
 
 

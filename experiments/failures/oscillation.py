@@ -22,7 +22,7 @@ from gen_jax.objectives import adversarial
 class Hyper(gan.Hyper):
     lr_generator: float = 4e-3
     lr_discriminator: float = 4e-3
-    b1: float = 0.9
+    b1: float = 0.9  # broken: the momentum of supervised learning
     clip: float = 0.3
     ema_decay: float = 0.998
 

@@ -25,7 +25,7 @@ class Hyper(gan.Hyper):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    data: str = "npz:runs/failures/digits-64.npz"
+    data: str = "npz:runs/failures/digits-64.npz"  # broken: 64 images
     steps: int = 2000
     log_every: int = 20
     evaluate_every: int = 200

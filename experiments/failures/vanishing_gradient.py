@@ -29,7 +29,7 @@ class Config(experiment.Config):
     steps: int = 600
     log_every: int = 10
     evaluate_every: int = 100
-    n_critic: int = 5
+    n_critic: int = 5  # broken, with the loss below: the discriminator is soon sure
     width: int = 64
     hyper: Hyper = Hyper()
 

@@ -37,6 +37,16 @@ def check(data: source.Source, batch_size: int, minibatches: Mapping[str, int], 
         )
 
 
+def shapes(data: source.Source, batch_size: int, minibatches: Mapping[str, int]) -> Round:
+    """One round's batches as shapes, without reading more than one example of each stream."""
+
+    def of(stream: str, count: int) -> dict[str, jax.ShapeDtypeStruct]:
+        example = jax.eval_shape(feed.to_batch, data.split(stream).read(np.arange(1)))
+        return {name: jax.ShapeDtypeStruct((count, batch_size, *a.shape[1:]), a.dtype) for name, a in example.items()}
+
+    return {stream: of(stream, count) for stream, count in minibatches.items()}  # pyright: ignore
+
+
 def make(
     data: source.Source, config: Config, minibatches: Mapping[str, int], where: parallel.Layout, start: int
 ) -> Feed:

@@ -90,6 +90,8 @@ def training(
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
     template = jax.eval_shape(algorithm.init, key)
+    if not continues and prepare is None:  # a round that cannot be traced, or a hyper that nothing reads
+        jax.eval_shape(algorithm.update, template, feeding.shapes(source, config.batch_size, algorithm.minibatches))
     run_dir.mkdir(parents=True, exist_ok=True)
     best, lower = (f"held_out/{algorithm.best}", False) if algorithm.best else followed.best or (None, False)
     with (

@@ -27,8 +27,9 @@ from gen_jax.core.types import Algorithm
 from gen_jax.data import load
 from gen_jax.data.source import Source
 from gen_jax.objectives import statistics
-from gen_jax.runs import feeding, heldout, observe, train
+from gen_jax.runs import feeding, train
 from gen_jax.runs.config import Config
+from gen_jax.runs.watching import heldout, observe
 
 ROOT = Path(__file__).parents[1]
 EVALUATE_EVERY = 500

@@ -9,7 +9,7 @@ from benchmarks import ours, protocol
 from gen_jax.core import keys
 from gen_jax.core.types import weights
 from gen_jax.metrics import frechet, lenet
-from gen_jax.runs import heldout
+from gen_jax.runs.watching import heldout
 
 TITLE = "Evaluation throughput"
 SAMPLES = 1000

@@ -14,7 +14,8 @@ import jax
 
 from benchmarks import ours, protocol
 from gen_jax.core.types import weights
-from gen_jax.runs import checkpoint, pictures, settings, train
+from gen_jax.runs import checkpoint, settings, train
+from gen_jax.runs.watching import pictures
 from gen_jax.studies.study import load_script
 
 TITLE = "Time outside the compiled program"

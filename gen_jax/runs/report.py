@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import diagnosis, figures, log, manifest, tracking
+from gen_jax.runs import diagnosis, figures, log, manifest
 from gen_jax.runs.files import atomic_write_text, read_json
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
+from gen_jax.runs.watching import tracking
 
 STRIP = 9  # pictures in the strip over training
 THUMBNAIL = 300  # pixels

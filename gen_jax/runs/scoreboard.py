@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from gen_jax.runs import tracking
+from gen_jax.runs.watching import tracking
 
 MODEL = ("step", "weights", "model")  # what a table is of
 FEATURES = (  # what is known of an extractor by its name, and stands once beside it

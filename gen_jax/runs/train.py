@@ -16,11 +16,12 @@ from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data import load
 from gen_jax.data.source import Source
-from gen_jax.runs import checkpoint, feeding, folder, heldout, log, manifest, observe, pictures, settings, tracking
+from gen_jax.runs import checkpoint, feeding, folder, log, manifest, settings
 from gen_jax.runs.config import Config
-from gen_jax.runs.diagnosis.monitor import Monitor
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.runs.watching import heldout, observe, pictures, tracking
+from gen_jax.runs.watching.monitor import Monitor
 
 
 class _Call(NamedTuple):

@@ -15,8 +15,9 @@ import numpy as np
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import intervals
 from gen_jax.metrics.intervals import Difference, Interval
-from gen_jax.runs import folder, log, tracking
+from gen_jax.runs import folder, log
 from gen_jax.runs.settings import flatten
+from gen_jax.runs.watching import tracking
 from gen_jax.studies.plan import label
 
 # Which way is better where the request does not say: these, and lower for all others.

@@ -14,8 +14,8 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     """
     from gen_jax.core.errors import UserError
     from gen_jax.runs import diagnosis, folder, log
-    from gen_jax.runs.diagnosis.monitor import FILE
     from gen_jax.runs.files import atomic_write_json
+    from gen_jax.runs.watching.monitor import FILE
 
     folder.read_config(run)
     metrics = log.read_metrics(run)

@@ -38,9 +38,9 @@ def interpolate(
 
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import pictures
     from gen_jax.runs.abilities import need
     from gen_jax.runs.given import of_class
+    from gen_jax.runs.watching import pictures
 
     prior, decode = need(opened.algorithm, "prior", "interpolate"), need(opened.algorithm, "decode", "interpolate")
     if pairs < 1 or frames < 2:

@@ -41,8 +41,9 @@ def latents(
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
-    from gen_jax.runs import figures, pictures
+    from gen_jax.runs import figures
     from gen_jax.runs.abilities import need
+    from gen_jax.runs.watching import pictures
 
     algorithm, examples = opened.algorithm, opened.source.split(split)
     encode = jax.jit(need(algorithm, "encode", "latents"))

@@ -38,9 +38,9 @@ def sample(
 
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import pictures
     from gen_jax.runs.abilities import need_sampler
     from gen_jax.runs.given import of_class
+    from gen_jax.runs.watching import pictures
 
     if count < 1:
         raise UserError(f"--count {count}: ask for 1 sample or more")

@@ -43,8 +43,8 @@ def traverse(
     from gen_jax.core.types import given_of
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
-    from gen_jax.runs import pictures
     from gen_jax.runs.abilities import need
+    from gen_jax.runs.watching import pictures
 
     algorithm, test = opened.algorithm, opened.source.test
     decode = need(algorithm, "decode", "traverse")

@@ -11,8 +11,8 @@ import tyro
 
 from gen_jax.runs import diagnosis, log
 from gen_jax.runs.diagnosis import RULES, examine, summary
-from gen_jax.runs.diagnosis.monitor import Monitor
 from gen_jax.runs.log import Series
+from gen_jax.runs.watching.monitor import Monitor
 
 RULE = {rule.name: rule for rule in RULES}
 

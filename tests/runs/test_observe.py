@@ -7,7 +7,7 @@ from contract_rows import ROWS, SHAPE
 
 from gen_jax.core.players import sgd
 from gen_jax.data.source import from_arrays
-from gen_jax.runs import heldout, observe
+from gen_jax.runs.watching import heldout, observe
 
 RNG = np.random.default_rng(0)
 ROW = {row.name: row for row in ROWS}

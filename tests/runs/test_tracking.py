@@ -9,8 +9,9 @@ from evaluation_subjects import CONFIG, gan, made, weights
 
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import frechet
-from gen_jax.runs import scoreboard, tracking
+from gen_jax.runs import scoreboard
 from gen_jax.runs.log import Series
+from gen_jax.runs.watching import tracking
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import numpy as np
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
+from gen_jax.core.types import Array, Batch
 from gen_jax.data import source as sources
-from gen_jax.data.feed import to_batch
-from gen_jax.runs import heldout
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
-from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.evaluation.subject import Subject, in_batches
+from gen_jax.runs.watching import heldout
 
 BATCH = 50  # examples of one compiled call of the likelihood
 HALF_RANGE = 127.5  # grey levels in a unit of [-1, 1]
@@ -63,16 +63,13 @@ def _nll_stamp(subject: Subject) -> dict[str, Any]:
 def _bounds(subject: Subject) -> dict[str, np.ndarray]:
     """log p(x) of every example at k importance samples, with its standard error and effective sample size."""
     if "nll" not in subject.memory:
-        details = subject.need("likelihood", "nll")
-        compiled = jax.jit(details, static_argnums=3)
-        rows, key = _chosen(subject), keys.named(jax.random.key(subject.options.seed), "likelihood")
-        parts = []
-        for number, start in enumerate(range(0, len(rows), BATCH)):
-            wanted = rows[start : start + BATCH]
-            batch = to_batch(subject.split.read(np.resize(wanted, BATCH)))
-            found = compiled(subject.weights, batch, jax.random.fold_in(key, number), subject.options.nll_samples)
-            parts.append({name: np.asarray(value)[: len(wanted)] for name, value in found.items()})
-        subject.memory["nll"] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        compiled = jax.jit(subject.need("likelihood", "nll"), static_argnums=3)
+        key = keys.named(jax.random.key(subject.options.seed), "likelihood")
+
+        def one(batch: Batch, number: int) -> dict[str, Array]:
+            return compiled(subject.weights, batch, jax.random.fold_in(key, number), subject.options.nll_samples)
+
+        subject.memory["nll"] = in_batches(one, subject.split, _chosen(subject), BATCH)
     return subject.memory["nll"]
 
 

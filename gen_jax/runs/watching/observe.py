@@ -30,8 +30,8 @@ from gen_jax.data import source as data
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source
 from gen_jax.metrics.modes import discrete_kl, mixture_modes
-from gen_jax.runs import heldout, pictures
 from gen_jax.runs.given import in_turn
+from gen_jax.runs.watching import heldout, pictures
 
 SAMPLES = 512  # images; points as many as in a picture
 REFERENCE = 4000  # training examples that samples are compared with

@@ -3,13 +3,13 @@
 python experiments/aae.py
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
 from gen_jax.models.aae import aae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan, mlp
 from gen_jax.objectives import likelihoods
 
@@ -36,21 +36,20 @@ class Config(experiment.Config):
     latent_size: int = 8
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return aae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
-        mlp.Discriminator(widths=(config.discriminator_width,) * 2, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
-        latent_size=config.latent_size,
-        stochastic=config.stochastic,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    discriminator = mlp.Discriminator(widths=(config.discriminator_width,) * 2, dtype=dtype)
+    return aae(body, discriminator, stochastic=config.stochastic)
 
 
 if __name__ == "__main__":

@@ -4,29 +4,26 @@ python experiments/beta_vae.py --hyper.beta 4
 python experiments/beta_vae.py --capacity 25      # γ |KL - C|, C from 0 to 25 nats over --capacity-steps
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.hypers import values_of
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import linear_warmup
+from gen_jax.objectives.rate import Rate, linear_warmup
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 4.0
-    """weight of the KL"""
-    gamma: float = 30.0
-    """weight of |KL - C|, where there is a capacity"""
-    ema_decay: float = 0.99
+class Hyper(vae.Hyper):
+    beta: float | None = None
+    """weight of the KL, where there is no capacity; None: 4"""
+    gamma: float | None = None
+    """weight of |KL - C|, where there is a capacity; None: 30"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +35,26 @@ class Config(experiment.Config):
     latent_size: int = 10
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    capacity = None if config.capacity is None else linear_warmup(config.capacity_steps, end=config.capacity)
-    return vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    if config.capacity is None:
+        rate, default = Rate(), {"beta": 4.0}
+    else:
+        rate = Rate(capacity=linear_warmup(config.capacity_steps, end=config.capacity))
+        default = {"gamma": 30.0}
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        capacity=capacity,
-        hyper=asdict(config.hyper),
+        rate=rate,
+        hyper=default | values_of(config.hyper),
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

@@ -6,34 +6,31 @@ python experiments/conv_vae.py --rate free_bits --hyper.free-bits 0.25  # Kingma
 python experiments/conv_vae.py --data tfds:cifar10 --binarization NONE --likelihood mixture
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-import jax.numpy as jnp
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.hypers import values_of
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import discretized, likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import FreeBits, cyclical, linear_warmup
+from gen_jax.objectives.rate import FreeBits, Rate, cyclical, linear_warmup
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    """weight of the KL; 1 is the bound itself"""
-    free_bits: float = 0.1
-    """nats a latent dimension that cost nothing, where rate is free_bits"""
-    gamma: float = 30.0
-    """weight of |KL - capacity|, where rate is capacity"""
-    tolerance: float = 30.0
-    """squared error an image, in units of [-1, 1] pixels, that geco holds to"""
-    ema_decay: float = 0.99
+class Hyper(vae.Hyper):
+    beta: float | None = None
+    """weight of the KL, unless rate is capacity or geco; None: 1, the bound itself"""
+    free_bits: float | None = None
+    """nats a latent dimension that cost nothing, where rate is free_bits; None: 0.1"""
+    gamma: float | None = None
+    """weight of |KL - capacity|, where rate is capacity; None: 30"""
+    tolerance: float | None = None
+    """squared error an image, in units of [-1, 1] pixels, that geco holds to; None: 30"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,31 +45,37 @@ class Config(experiment.Config):
     """steps over which beta or the capacity rises, or the period of the cycle; 0: no warm-up"""
     capacity: float = 25.0
     """nats, at the end of the warm-up"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     makers = {
         "bernoulli": likelihoods.bernoulli,
         "continuous_bernoulli": likelihoods.continuous_bernoulli,
         "mixture": discretized.discretized_logistic_mixture,
     }
-    likelihood, dtype = makers[config.likelihood](), jnp.dtype(config.precision)
+    likelihood, dtype = makers[config.likelihood](), config.dtype
     outputs = likelihood.parameters(data.shape[-1])
-    warm_up = cyclical(config.warm_up) if config.rate == "cyclical" else linear_warmup(config.warm_up)
-    return vae(
+    warm_up = linear_warmup(config.warm_up)
+    rates = {
+        "beta": lambda: Rate(warm_up=warm_up),
+        "cyclical": lambda: Rate(warm_up=cyclical(config.warm_up)),
+        "free_bits": lambda: Rate(warm_up=warm_up, free_bits=FreeBits.PER_DIMENSION),
+        "capacity": lambda: Rate(capacity=linear_warmup(config.warm_up, end=config.capacity)),
+        "geco": lambda: Rate(geco=True),
+    }
+    rate = rates[config.rate]()
+    defaults = {"beta": 1.0, "free_bits": 0.1, "gamma": 30.0, "tolerance": 30.0}
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, outputs=outputs, width=config.width, dtype=dtype),
         likelihood=likelihood,
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        warm_up=warm_up,
-        free_bits=FreeBits.PER_DIMENSION if config.rate == "free_bits" else FreeBits.NONE,
-        capacity=linear_warmup(config.warm_up, end=config.capacity) if config.rate == "capacity" else None,
-        geco=config.rate == "geco",
-        hyper=asdict(config.hyper),
+        rate=rate,
+        hyper={name: defaults[name] for name in rate.reads} | values_of(config.hyper),
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

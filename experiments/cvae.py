@@ -3,26 +3,17 @@
 python experiments/cvae.py      # samples come in columns of equal label
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +22,23 @@ class Config(experiment.Config):
     latent_size: int = 16
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: vae.Hyper = vae.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     if data.classes is None:
         raise UserError(f"{data.name} has no labels to condition on; use labelled data, or experiments/conv_vae.py")
-    return vae(
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, classes=data.classes, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, classes=data.classes, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        classes=data.classes,
-        hyper=asdict(config.hyper),
+        given=LABEL,
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

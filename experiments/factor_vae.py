@@ -3,29 +3,25 @@
 python experiments/factor_vae.py --hyper.total-correlation 10
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import vae
 from gen_jax.models.factor_vae import factor_vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan, mlp
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
+class Hyper(vae.Hyper):
     total_correlation: float = 10.0
     """the paper's gamma"""
     lr_discriminator: float = 1e-4
     b1_discriminator: float = 0.5
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +33,21 @@ class Config(experiment.Config):
     latent_size: int = 10
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return factor_vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
-        mlp.Discriminator(widths=(config.discriminator_width,) * config.discriminator_depth, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    discriminator = mlp.Discriminator(widths=(config.discriminator_width,) * config.discriminator_depth, dtype=dtype)
+    return factor_vae(body, discriminator)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ python experiments/info_vae.py                         # MMD-VAE, λ = 1000 as i
 python experiments/info_vae.py --alpha 0.5 --strength 100
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models import vae_regularizers
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae, vae_regularizers
+from gen_jax.models.hypers import values_of
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
@@ -35,22 +35,21 @@ class Config(experiment.Config):
     latent_size: int = 16
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     weights = {"beta": 1.0 - config.alpha, "mmd": config.alpha + config.strength - 1.0}
-    return vae(
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        regularizers=(vae_regularizers.mmd(),),
-        hyper=asdict(config.hyper) | weights,
+        hyper=values_of(config.hyper) | weights,
     )
+    return vae.vae(body, regularizers=(vae_regularizers.mmd(),))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ python experiments/iwae.py --samples 50 --estimator dreg
 python experiments/iwae.py --bound PIWAE --samples 64 --groups 8
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,22 +18,23 @@ from gen_jax import experiment
 from gen_jax.core.types import Algorithm
 from gen_jax.core.types import Hyper as Values
 from gen_jax.data import source
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
-from gen_jax.objectives.bounds import Bound, Estimator
+from gen_jax.objectives.bounds import Bound, Estimate, Estimator
 from gen_jax.objectives.likelihoods import Binarization
 
 
 @dataclass(frozen=True)
-class Hyper:
+class Hyper(vae.Hyper):
     lr: float = 1e-3
     """of the first stage"""
     b1: float = 0.99
-    b2: float = 0.999
-    beta: float = 1.0
-    elbo_weight: float = 0.5
-    """share of the ELBO in the CIWAE"""
+    ema_decay: float | None = None
+    elbo_weight: float | None = None
+    """share of the ELBO in the CIWAE; None: a half"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,11 @@ class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
     latent_size: int = 50
     width: int = 200
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    epoch, dtype = data.train.size // config.batch_size, jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    epoch, dtype = data.train.size // config.batch_size, config.dtype
     ends = np.cumsum([epoch * 3**stage for stage in range(7)]).tolist()
 
     def adam(hyper: Values) -> optax.GradientTransformation:
@@ -64,20 +65,17 @@ def build(config: Config, data) -> Algorithm:
     bright = np.clip(source.whole(data.train)["x"].mean(axis=0).ravel() / 255.0, 0.001, 0.999)
     logits = jnp.asarray(np.log(bright / (1.0 - bright)), jnp.float32)
     widths = (config.width, config.width)
-    return vae(
+    body = vae_body(
         mlp.Encoder(config.latent_size, widths=widths, dtype=dtype),
         mlp.Decoder(data.shape, widths=widths, bias_init=lambda *_: logits, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        bound=config.bound,
-        estimator=config.estimator,
-        samples=config.samples,
-        groups=config.groups,
+        estimate=Estimate(config.bound, config.estimator, config.samples, config.groups),
         optimizer=adam,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 python experiments/ladder_vae.py                              # 28 pixels: latents at 1, 7, 14 pixels
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import vae
 from gen_jax.models.ladder_vae import ladder_vae
 from gen_jax.nets import ladder
 from gen_jax.objectives import likelihoods
@@ -17,14 +17,10 @@ from gen_jax.objectives.rate import FreeBits, linear_warmup
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
+class Hyper(vae.Hyper):
     free_bits: float = 0.5
     """nats a level that cost nothing (each example)"""
-    clip: float = 200.0
+    clip_norm: float = 200.0
     """largest gradient norm"""
     ema_decay: float = 0.995
 
@@ -40,11 +36,11 @@ class Config(experiment.Config):
     hidden: int = 24
     """of the bottleneck in each block"""
     warm_up: int = 1000
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     size = data.shape[0]
     stages = tuple(zip((1, size // 4, size // 2, size), config.blocks, strict=True))
     decoder = ladder.Decoder(
@@ -64,7 +60,7 @@ def build(config: Config, data) -> Algorithm:
         shape=data.shape,
         free_bits=FreeBits.PER_SAMPLE,
         warm_up=linear_warmup(config.warm_up),
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

@@ -4,12 +4,11 @@ python experiments/rae.py                                   # RAE-GP: gradient p
 python experiments/rae.py --hyper.gradient-penalty 0        # the code's norm alone
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
 from gen_jax.models import vae_regularizers
 from gen_jax.models.autoencoder import autoencoder
 from gen_jax.nets import mlp
@@ -35,11 +34,11 @@ class Config(experiment.Config):
     """Gaussians in the density of codes, as in the paper"""
     latent_size: int = 16
     width: int = 512
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     return autoencoder(
         # No batch normalisation: the gradient penalty needs a decoder that treats examples apart.
         mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
@@ -49,7 +48,7 @@ def build(config: Config, data) -> Algorithm:
         latent_size=config.latent_size,
         regularizers=(vae_regularizers.latent_l2(), vae_regularizers.gradient_penalty()),
         density=priors.gaussian_mixture(config.latent_size, config.components, spread=2.0),
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

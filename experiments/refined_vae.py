@@ -3,27 +3,23 @@
 python experiments/refined_vae.py --hyper.adversarial 10
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import vae
 from gen_jax.models.refined_vae import refined_vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
+class Hyper(vae.Hyper):
     lr_discriminator: float = 2e-4
-    beta: float = 1.0
     adversarial: float = 10.0
     """weight of the game in the decoder's second step"""
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +29,20 @@ class Config(experiment.Config):
     latent_size: int = 16
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return refined_vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
-        dcgan.Discriminator(width=config.width, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    discriminator = dcgan.Discriminator(width=config.width, dtype=dtype)
+    return refined_vae(body, discriminator)
 
 
 if __name__ == "__main__":

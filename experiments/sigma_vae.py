@@ -5,25 +5,16 @@ python experiments/sigma_vae.py --sigma shared        # one σ, learned by gradi
 python experiments/sigma_vae.py --sigma pixel         # one for each pixel, from the decoder
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-import jax.numpy as jnp
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan, scale
 from gen_jax.objectives import likelihoods
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +22,23 @@ class Config(experiment.Config):
     sigma: Literal["optimal", "shared", "pixel"] = "optimal"
     latent_size: int = 16
     width: int = 32
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: vae.Hyper = vae.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype, channels = jnp.dtype(config.precision), data.shape[-1]
+def build(config: Config, data: Source) -> Algorithm:
+    dtype, channels = config.dtype, data.shape[-1]
     optimal = config.sigma == "optimal"
     likelihood = likelihoods.gaussian_optimal() if optimal else likelihoods.gaussian_learned()
     outputs = 2 * channels if config.sigma == "pixel" else channels
     decoder = dcgan.Decoder(data.shape, outputs=outputs, width=config.width, dtype=dtype)
-    return vae(
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         scale.SharedScale(decoder) if config.sigma == "shared" else decoder,
         likelihood=likelihood,
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ python experiments/tc_vae.py --hyper.total-correlation 6
 python experiments/tc_vae.py --hyper.dip 10 --hyper.total-correlation 1     # DIP-VAE (Kumar et al. 2018)
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models import vae_regularizers
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae, vae_regularizers
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.disentangle import Dip
@@ -19,10 +18,7 @@ from gen_jax.objectives.likelihoods import Binarization
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
+class Hyper(vae.Hyper):
     beta: float = 0.0
     """weight of the KL as a whole, beside its parts"""
     mutual_information: float = 1.0
@@ -30,7 +26,6 @@ class Hyper:
     dimension_kl: float = 1.0
     dip: float = 0.0
     """weight of DIP-VAE II's penalty on the covariance of q(z)"""
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +34,21 @@ class Config(experiment.Config):
     latent_size: int = 10
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     parts = vae_regularizers.total_correlation(data.train.size)
-    return vae(
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        regularizers=(*parts, vae_regularizers.dip(Dip.II)),
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    return vae.vae(body, regularizers=(*parts, vae_regularizers.dip(Dip.II)))
 
 
 if __name__ == "__main__":

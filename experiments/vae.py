@@ -4,28 +4,18 @@ python experiments/vae.py                                          # mnist5k, dy
 python experiments/vae.py --likelihood gaussian --binarization NONE --data tfds:cifar10
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Literal
-
-import jax.numpy as jnp
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import linear_warmup
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    """weight of the KL; 1 is the bound itself"""
-    ema_decay: float = 0.99
+from gen_jax.objectives.rate import Rate, linear_warmup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +30,22 @@ class Config(experiment.Config):
     """channels of the widest image's layer; deeper layers double it"""
     warm_up: int = 500
     """steps over which the KL's weight rises from 0 to beta; 0: no warm-up"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: vae.Hyper = vae.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     gaussian = config.likelihood == "gaussian"
-    return vae(
+    body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
-        warm_up=linear_warmup(config.warm_up),
-        hyper=asdict(config.hyper),
+        rate=Rate(warm_up=linear_warmup(config.warm_up)),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

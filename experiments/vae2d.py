@@ -6,27 +6,17 @@
 Two dimensions hold little: expect ones and zeros apart, and fours and nines on top of one another.
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import linear_warmup
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    """weight of the KL; 1 is the bound itself"""
-    ema_decay: float = 0.99
+from gen_jax.objectives.rate import Rate, linear_warmup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +26,21 @@ class Config(experiment.Config):
     width: int = 400
     warm_up: int = 500
     """steps over which the KL's weight rises from 0 to beta; 0: no warm-up"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: vae.Hyper = vae.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         mlp.Encoder(config.latent_size, widths=(config.width,) * 2, dtype=dtype),
         mlp.Decoder(data.shape, widths=(config.width,) * 2, dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=Binarization.DYNAMIC,
         shape=data.shape,
-        latent_size=config.latent_size,
-        warm_up=linear_warmup(config.warm_up),
-        hyper=asdict(config.hyper),
+        rate=Rate(warm_up=linear_warmup(config.warm_up)),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

@@ -4,24 +4,15 @@ python experiments/vae_points.py                   # eight Gaussians on a ring
 python experiments/vae_points.py --data grid25
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
-
-
-@dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +23,19 @@ class Config(experiment.Config):
     """standard deviation of the gaussian likelihood"""
     latent_size: int = 2
     width: int = 128
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: vae.Hyper = vae.Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         mlp.Encoder(config.latent_size, widths=(config.width,) * 3, dtype=dtype),
         mlp.Decoder(data.shape, widths=(config.width,) * 3, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

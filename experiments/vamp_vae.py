@@ -3,26 +3,22 @@
 python experiments/vamp_vae.py
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods, priors
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import linear_warmup
+from gen_jax.objectives.rate import Rate, linear_warmup
 
 
 @dataclass(frozen=True)
-class Hyper:
+class Hyper(vae.Hyper):
     lr: float = 5e-4
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float = 1.0
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +30,22 @@ class Config(experiment.Config):
     width: int = 300
     warm_up: int = 1000
     """steps over which the KL's weight rises"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
-    return vae(
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
+    body = vae_body(
         mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
         mlp.Decoder(data.shape, widths=(config.width, config.width), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
-        latent_size=config.latent_size,
         prior=lambda encode: priors.vamp(encode, data.shape, config.components),
-        warm_up=linear_warmup(config.warm_up),
-        hyper=asdict(config.hyper),
+        rate=Rate(warm_up=linear_warmup(config.warm_up)),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

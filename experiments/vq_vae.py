@@ -3,12 +3,11 @@
 python experiments/vq_vae.py
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
 from gen_jax.models.vq_vae import vq_vae
 from gen_jax.nets import vq
 from gen_jax.objectives import likelihoods
@@ -38,11 +37,11 @@ class Config(experiment.Config):
     """halvings of the image: 28 pixels become a grid of 7 by 7 codes"""
     width: int = 64
     prior_layers: int = 6
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     return vq_vae(
         vq.Encoder(config.code_size, width=config.width, stages=config.stages, dtype=dtype),
         vq.Decoder(data.shape[-1], width=config.width, stages=config.stages, dtype=dtype),
@@ -50,7 +49,7 @@ def build(config: Config, data) -> Algorithm:
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
         codes=config.codes,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

@@ -3,12 +3,11 @@
 python experiments/wae.py --hyper.mmd 100
 """
 
-from dataclasses import asdict, dataclass, field
-
-import jax.numpy as jnp
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
 from gen_jax.models import vae_regularizers
 from gen_jax.models.autoencoder import autoencoder
 from gen_jax.nets import dcgan
@@ -32,11 +31,11 @@ class Config(experiment.Config):
     latent_size: int = 8
     width: int = 32
     """channels of the widest image's layer; deeper layers double it"""
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
-    dtype = jnp.dtype(config.precision)
+def build(config: Config, data: Source) -> Algorithm:
+    dtype = config.dtype
     return autoencoder(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
@@ -44,7 +43,7 @@ def build(config: Config, data) -> Algorithm:
         shape=data.shape,
         latent_size=config.latent_size,
         regularizers=(vae_regularizers.mmd(),),
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
 
 

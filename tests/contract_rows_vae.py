@@ -2,25 +2,26 @@
 
 from collections.abc import Callable
 
-from gen_jax.core.types import Algorithm
+from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.models import vae_regularizers as regularizers
 from gen_jax.models.aae import aae
 from gen_jax.models.autoencoder import autoencoder
 from gen_jax.models.bigan import bigan
 from gen_jax.models.factor_vae import factor_vae
+from gen_jax.models.flow_stacks import autoregressive_stack, inverse_autoregressive_stack
 from gen_jax.models.ladder_vae import ladder_vae
 from gen_jax.models.refined_vae import refined_vae
 from gen_jax.models.two_stage_vae import two_stage_vae
 from gen_jax.models.vae import vae
+from gen_jax.models.vae_body import Body, vae_body
 from gen_jax.models.vae_gan import vae_gan
-from gen_jax.models.vae_parts import autoregressive_stack, inverse_autoregressive_stack
 from gen_jax.models.vq_vae import vq_vae
 from gen_jax.nets import joint, ladder, made, mlp, vq
 from gen_jax.objectives import flows, likelihoods, priors
-from gen_jax.objectives.bounds import Bound, Estimator
+from gen_jax.objectives.bounds import Bound, Estimate, Estimator
 from gen_jax.objectives.disentangle import Dip
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.objectives.rate import FreeBits, cyclical, linear_warmup
+from gen_jax.objectives.rate import FreeBits, Rate, cyclical, linear_warmup
 
 SHAPE, LATENT = (8, 8, 1), 3
 HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0, "ema_decay": 0.9}
@@ -33,13 +34,17 @@ def _networks(classes=None):
 
 def _options(hyper=None, **options) -> dict:
     chosen = {"likelihood": likelihoods.bernoulli(), "binarization": Binarization.DYNAMIC, "shape": SHAPE}
-    return {**chosen, "latent_size": LATENT, "hyper": {**HYPER, **(hyper or {})}, **options}
+    values = {name: value for name, value in {**HYPER, **(hyper or {})}.items() if value is not None}
+    return {**chosen, "hyper": values, **options}
 
 
-def _vae(optimizer: Callable, hyper=None, classes=None, **options) -> Algorithm:
-    if classes:
-        options["classes"] = classes
-    return vae(*_networks(classes), optimizer=optimizer("lr"), **_options(hyper, **options))
+def _body(optimizer: Callable, hyper=None, classes=None, **options) -> Body:
+    given = LABEL if classes else {}
+    return vae_body(*_networks(classes), optimizer=optimizer("lr"), given=given, **_options(hyper, **options))
+
+
+def _vae(optimizer: Callable, hyper=None, classes=None, regularizers=(), **options) -> Algorithm:
+    return vae(_body(optimizer, hyper, classes, **options), regularizers=regularizers)
 
 
 def _flow_prior():
@@ -52,13 +57,8 @@ def _iaf():
 
 
 def _factor_vae(optimizer: Callable) -> Algorithm:
-    return factor_vae(
-        *_networks(),
-        mlp.Discriminator(widths=(8,)),
-        optimizer=optimizer("lr"),
-        discriminator_optimizer=optimizer("lr_discriminator"),
-        **_options({"total_correlation": 2.0, "lr_discriminator": 1e-2}),
-    )
+    body = _body(optimizer, {"total_correlation": 2.0, "lr_discriminator": 1e-2})
+    return factor_vae(body, mlp.Discriminator(widths=(8,)), optimizer=optimizer("lr_discriminator"))
 
 
 def _autoencoder(optimizer: Callable, hyper, terms, density=None) -> Algorithm:
@@ -68,7 +68,8 @@ def _autoencoder(optimizer: Callable, hyper, terms, density=None) -> Algorithm:
         density_optimizer=optimizer("lr_density"),
         regularizers=terms,
         density=density,
-        **_options({"lr_density": 1e-2, **hyper}),
+        latent_size=LATENT,
+        **_options({"lr_density": 1e-2, "beta": None, **hyper}),
     )
 
 
@@ -79,25 +80,23 @@ def _rae(optimizer: Callable) -> Algorithm:
 
 
 def _two_stage(optimizer: Callable) -> Algorithm:
-    return two_stage_vae(
-        *_networks(),
+    first = _body(optimizer, {"lr_second": 1e-3})
+    second = vae_body(
         mlp.Encoder(LATENT, widths=(8,)),
         mlp.Decoder((LATENT,), outputs=2 * LATENT, widths=(8,)),
-        optimizer=optimizer("lr"),
-        second_optimizer=optimizer("lr_second"),
-        **_options({"lr_second": 1e-3}),
+        likelihood=likelihoods.gaussian_learned(),
+        shape=(LATENT,),
+        hyper=first.hyper,
+        optimizer=optimizer("lr_second"),
     )
+    return two_stage_vae(first, second)
 
 
-def _adversarial(model: Callable, hyper, critic=None, **options) -> Callable:
+def _adversarial(model: Callable, hyper, own=None, **options) -> Callable:
     def build(optimizer: Callable) -> Algorithm:
-        return model(
-            *_networks(),
-            critic or mlp.Discriminator(widths=(8,)),
-            optimizer=optimizer("lr"),
-            discriminator_optimizer=optimizer("lr_discriminator"),
-            **_options({"lr_discriminator": 1e-2, **hyper}, **options),
-        )
+        body = _body(optimizer, {"lr_discriminator": 1e-2, "clip_norm": 5.0, **hyper}, **options)
+        critic = mlp.Discriminator(widths=(8,))
+        return model(body, critic, optimizer=optimizer("lr_discriminator"), **(own or {}))
 
     return build
 
@@ -116,9 +115,7 @@ def _bigan(optimizer: Callable, **options) -> Algorithm:
 
 
 def _vq_vae(optimizer: Callable) -> Algorithm:
-    hyper = {"commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0, "lr_prior": 1e-2}
-    options = _options(hyper)
-    del options["latent_size"]
+    hyper = {"commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0, "lr_prior": 1e-2, "beta": None}
     return vq_vae(
         vq.Encoder(2, width=4, blocks=1),
         vq.Decoder(1, width=4, blocks=1),
@@ -126,7 +123,7 @@ def _vq_vae(optimizer: Callable) -> Algorithm:
         codes=6,
         optimizer=optimizer("lr"),
         prior_optimizer=optimizer("lr_prior"),
-        **options,
+        **_options(hyper),
     )
 
 
@@ -134,7 +131,6 @@ def _ladder(optimizer: Callable) -> Algorithm:
     stages = (1, 1), (8, 1)
     decoder = ladder.Decoder(stages, 1, width=4, hidden=4, latents=2)
     options = _options({"free_bits": 0.1}, free_bits=FreeBits.PER_LAYER, latent_shapes=decoder.latent_shapes)
-    del options["latent_size"]
     return ladder_vae(ladder.Encoder(stages, width=4, hidden=4), decoder, optimizer=optimizer("lr"), **options)
 
 
@@ -149,22 +145,23 @@ REGULARIZED = {
 REGULARIZERS = (*regularizers.total_correlation(64), regularizers.dip(Dip.II), regularizers.mmd())
 # Options that do not touch one another share a row: every row is compiled some ten times.
 ROWS = [
-    ("iwae_dreg_mixture", lambda o: _vae(o, bound=Bound.IWAE, estimator=Estimator.DREG, samples=4,
+    ("iwae_dreg_mixture", lambda o: _vae(o, estimate=Estimate(Bound.IWAE, Estimator.DREG, 4),
                                          prior=priors.gaussian_mixture(LATENT, 4))),
-    ("piwae_stl", lambda o: _vae(o, bound=Bound.PIWAE, estimator=Estimator.STL, samples=4, groups=2)),
-    ("cvae_geco", lambda o: _vae(o, {"tolerance": 20.0, "clip": 1.0}, geco=True, classes=10)),
-    ("vae_vamp_cyclical", lambda o: _vae(o, prior=lambda encode: priors.vamp(encode, SHAPE, 4), warm_up=cyclical(4))),
+    ("piwae_stl", lambda o: _vae(o, estimate=Estimate(Bound.PIWAE, Estimator.STL, 4, groups=2))),
+    ("cvae_geco", lambda o: _vae(o, {"tolerance": 20.0, "clip_norm": 1.0, "beta": None}, 10, rate=Rate(geco=True))),
+    ("vae_vamp_cyclical", lambda o: _vae(o, prior=lambda encode: priors.vamp(encode, SHAPE, 4),
+                                         rate=Rate(cyclical(4)))),
     ("vae_flow_prior_free_bits", lambda o: _vae(o, {"free_bits": 0.1}, prior=_flow_prior(),
-                                                free_bits=FreeBits.PER_LAYER)),
-    ("vae_iaf_capacity", lambda o: _vae(o, {"gamma": 10.0}, posterior_flow=_iaf(), samples=2,
-                                        capacity=linear_warmup(10, end=5.0))),
-    ("tc_dip_info_vae", lambda o: _vae(o, REGULARIZED, regularizers=REGULARIZERS, free_bits=FreeBits.PER_DIMENSION)),
+                                                rate=Rate(free_bits=FreeBits.PER_LAYER))),
+    ("vae_iaf_capacity", lambda o: _vae(o, {"gamma": 10.0, "beta": None}, posterior_flow=_iaf(),
+                                        estimate=Estimate(samples=2), rate=Rate(capacity=linear_warmup(10, end=5.0)))),
+    ("tc_dip_info_vae", lambda o: _vae(o, REGULARIZED, regularizers=REGULARIZERS)),
     ("factor_vae", _factor_vae),
     ("rae", _rae),
     ("two_stage_vae", _two_stage),
     ("vq_vae", _vq_vae),
     ("ladder_vae", _ladder),
-    ("aae", _adversarial(aae, {"adversarial": 1.0, "b1_discriminator": 0.5}, stochastic=True)),
+    ("aae", _adversarial(aae, {"adversarial": 1.0, "beta": None}, {"stochastic": True})),
     ("vae_gan", _adversarial(vae_gan, {"similarity": 0.01}, binarization=Binarization.NONE)),
     ("refined_vae", _adversarial(refined_vae, {"adversarial": 1.0})),
     ("ali", lambda o: _bigan(o, stochastic=True)),

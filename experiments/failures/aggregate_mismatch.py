@@ -6,22 +6,20 @@ Reconstructions are good; the prior draws where no code of the data lies. The ru
 prior" must fire. Health: `experiments/vae.py`.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.types import Algorithm
-from gen_jax.models.vae import vae
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
 
 
 @dataclass(frozen=True)
-class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
+class Hyper(vae.Hyper):
     beta: float = 0.0001
-    ema_decay: float = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +31,19 @@ class Config(experiment.Config):
     sigma: float = 0.1
     latent_size: int = 16
     width: int = 128
-    hyper: Hyper = field(default_factory=Hyper)
+    hyper: Hyper = Hyper()
 
 
-def build(config: Config, data) -> Algorithm:
+def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width,) * 2
-    return vae(
-        mlp.Encoder(config.latent_size, widths=widths),
-        mlp.Decoder(data.shape, widths=widths),
+    body = vae_body(
+        mlp.Encoder(config.latent_size, widths=widths, dtype=config.dtype),
+        mlp.Decoder(data.shape, widths=widths, dtype=config.dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
-        latent_size=config.latent_size,
-        hyper=asdict(config.hyper),
+        hyper=config.hyper,
     )
+    return vae.vae(body)
 
 
 if __name__ == "__main__":

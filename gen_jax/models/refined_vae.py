@@ -4,56 +4,54 @@ Three phases: encoder and decoder on the bound; a discriminator of images and sa
 similarity of Larsen et al. 2016 (`vae_gan`) is absent: the likelihood of pixels stays, so bounds stay comparable.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax.core import keys
-from gen_jax.core.phases import compose
-from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Context, Phase, Players
-from gen_jax.models.vae_body import finish, vae_body
+from gen_jax.core.compose import compose
+from gen_jax.core.errors import UserError
+from gen_jax.core.phases import Phase
+from gen_jax.core.players import adam, apply
+from gen_jax.core.types import Algorithm, Array, Aux, Context, Players
+from gen_jax.models import hypers
+from gen_jax.models.vae_body import Body, bound_phase, finish
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
-from gen_jax.objectives.likelihoods import Likelihood
 
 
 def refined_vae(
-    encoder: nn.Module,
-    decoder: nn.Module,
+    body: Body,
     discriminator: nn.Module,
     *,
-    likelihood: Likelihood,
-    shape: tuple[int, ...],
-    latent_size: int,
-    hyper: Mapping[str, float],
     loss: AdversarialLoss = non_saturating,
-    discriminator_optimizer: Callable = adam("lr_discriminator"),
-    **options: Any,
+    optimizer: Callable = adam("lr_discriminator"),
 ) -> Algorithm:
     """A VAE whose decoder takes a second, adversarial step each round, on samples: hyper["adversarial"] times as
     strong. The bound, which trains the encoder, is the VAE's own, and so is everything that `evaluate` says.
 
-    discriminator: images -> logits [B]. hyper: as for `vae`, and adversarial, lr_discriminator. options: those of
-    `vae`.
+    discriminator: x -> logits [B], of the data as they are and of the decoder's means; optimizer: its own. hyper (of
+    the body): as for `vae`, and adversarial, lr_discriminator. Raises UserError for a prior other than N(0, I).
     """
-    body = vae_body(
-        encoder, decoder, likelihood=likelihood, shape=shape, latent_size=latent_size, hyper=hyper, **options
-    )
-    image_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-    players = {**body.players, "discriminator": Player(discriminator, (image_example,), discriminator_optimizer)}
+    model = body.densities
+    if not model.normal_prior:
+        raise UserError("refined_vae judges samples from N(0, I); leave the prior out")
+    hypers.need(body.hyper, ("adversarial",))
+    x_example = jax.ShapeDtypeStruct((2, *model.shape), jnp.float32)
+    critic = hypers.player(discriminator, (x_example,), optimizer, body.hyper, average=False)
+    players = {**body.players, "discriminator": critic}
 
     def play(params: Players, context: Context):
-        key, stats, image, label = context.key, context.stats, context.batch["x"], context.batch.get("label")
-        codes = keys.normal(keys.named(key, "latents"), image.shape[0], latent_size)
-        outputs, decoder_stats = body.outputs(params, stats, codes, label, keys.named(key, "sample"), train=True)
+        """(logits of data [B], logits of samples [B], new statistics)."""
+        key, stats, x = context.key, context.stats, context.batch["x"]
+        codes = keys.normal(keys.named(key, "latents"), x.shape[0], model.latent_size)  # [B, d]
+        own_key = keys.named(key, "sample")
+        outputs, decoder_stats = model.outputs(params, stats, codes, context.batch, own_key, train=True)
         own, judged = params["discriminator"], stats["discriminator"]
-        real, judged = apply(players["discriminator"], own, judged, image, train=True, key=keys.named(key, "real"))
-        fake, judged = apply(
-            players["discriminator"], own, judged, likelihood.mean(outputs), train=True, key=keys.named(key, "fake")
-        )
+        real, judged = apply(critic, own, judged, x, train=True, key=keys.named(key, "real"))
+        samples = model.likelihood.mean(outputs)  # [B, *shape]
+        fake, judged = apply(critic, own, judged, samples, train=True, key=keys.named(key, "fake"))
         return real, fake, {"decoder": decoder_stats, "discriminator": judged}
 
     def discriminator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
@@ -68,8 +66,8 @@ def refined_vae(
         return context.hyper["adversarial"] * value, Aux({"decoder": stats["decoder"]}, {"loss/decoder": value})
 
     phases = (
-        Phase(tuple(body.players), body.objective),
+        bound_phase(body),
         Phase(("discriminator",), discriminator_objective),
         Phase(("decoder",), decoder_objective),
     )
-    return finish(compose(players, phases, hyper, aux=body.aux), body)
+    return finish(compose(players, phases, body.hyper, aux=body.aux), body)._replace(adversarial=True)

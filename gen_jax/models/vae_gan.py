@@ -7,77 +7,73 @@ Three players, three phases of one round (algorithm 1), each on the round's mini
 with L_similarity = ½ |D_l(x) - D_l(x~)|² at hidden layer l.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax.core import keys
-from gen_jax.core.phases import compose
-from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Context, Phase, Players, Tree
-from gen_jax.models.vae_body import finish, vae_body
+from gen_jax.core.compose import compose
+from gen_jax.core.phases import Phase
+from gen_jax.core.players import adam, apply
+from gen_jax.core.types import Algorithm, Array, Aux, Context, Players, Tree
+from gen_jax.models import hypers
+from gen_jax.models.vae_body import Body, check_plain, finish
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
+from gen_jax.objectives.binarize import observed
 from gen_jax.objectives.divergences import kl_standard_normal, normal_sample
-from gen_jax.objectives.likelihoods import Likelihood
 
 
 def vae_gan(
-    encoder: nn.Module,
-    decoder: nn.Module,
+    body: Body,
     discriminator: nn.Module,
     *,
-    likelihood: Likelihood,
-    shape: tuple[int, ...],
-    latent_size: int,
-    hyper: Mapping[str, float],
     layer: int = -1,
     loss: AdversarialLoss = non_saturating,
-    discriminator_optimizer: Callable = adam("lr_discriminator"),
-    **options: Any,
+    optimizer: Callable = adam("lr_discriminator"),
 ) -> Algorithm:
     """A VAE-GAN as an `Algorithm`.
 
-    discriminator: called with features=True, images -> (logits [B], hidden activations, a tuple); `layer` picks one.
-    likelihood turns the decoder's outputs into images (its mean) and is the ruler that `evaluate` measures the bound
-    with; it trains nothing. hyper: lr, b1, b2, beta (of the KL), similarity (γ), lr_discriminator; `ema_decay`
-    averages encoder and decoder. options: further ones of `vae` (optimizer).
+    discriminator: called with features=True, x -> (logits [B], hidden activations, a tuple); `layer` picks one;
+    optimizer: its own. The body's likelihood turns the decoder's outputs into x (its mean) and is the ruler that
+    `evaluate` measures the bound with; it trains nothing. hyper (of the body): lr, b1, b2, beta (of the KL), similarity
+    (γ), lr_discriminator. Raises UserError for a body with a prior, flow, bound or rate of its own.
     """
-    body = vae_body(
-        encoder, decoder, likelihood=likelihood, shape=shape, latent_size=latent_size, hyper=hyper, **options
-    )
-    image_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-    players = {**body.players, "discriminator": Player(discriminator, (image_example,), discriminator_optimizer)}
+    check_plain(body, "vae_gan")
+    hypers.need(body.hyper, ("beta", "similarity"))
+    model = body.densities
+    x_example = jax.ShapeDtypeStruct((2, *model.shape), jnp.float32)
+    critic = hypers.player(discriminator, (x_example,), optimizer, body.hyper, average=False)
+    players = {**body.players, "discriminator": critic}
 
-    def judge(params: Players, stats: Tree, images: Array, key: Array):
+    def judge(params: Players, stats: Tree, x: Array, key: Array):
+        """(logits [B], activations of the layer [B, n], new statistics)."""
         own = params["discriminator"]
-        (logits, hidden), new = apply(players["discriminator"], own, stats, images, train=True, key=key, features=True)
-        return logits, hidden[layer].reshape(images.shape[0], -1), new
+        (logits, hidden), new = apply(critic, own, stats, x, train=True, key=key, features=True)
+        return logits, hidden[layer].reshape(x.shape[0], -1), new
 
     def play(params: Players, context: Context):
         """Everything that the three objectives share: what one needs and another does not, XLA drops."""
-        key, stats, image = context.key, context.stats, context.batch["x"]
-        own = keys.named(key, "encoder")
-        (mean, log_variance), encoder_stats = apply(
-            players["encoder"], params["encoder"], stats["encoder"], image, train=True, key=own
+        key, stats, given = context.key, context.stats, context.batch
+        x = observed(context.batch, key, body.binarization)
+        posterior, encoder_stats = model.posterior(params, stats, x, given, key, train=True)
+        noise = keys.normal(keys.named(key, "posterior"), x.shape[0], model.latent_size)  # [B, d]
+        draws = keys.normal(keys.named(key, "latents"), x.shape[0], model.latent_size)
+        codes = normal_sample(posterior.mean, posterior.log_variance, noise)
+        outputs, decoder_stats = model.outputs(
+            params, stats, codes, given, keys.named(key, "reconstruction"), train=True
         )
-        noise = keys.normal(keys.named(key, "posterior"), image.shape[0], latent_size)
-        draws = keys.normal(keys.named(key, "latents"), image.shape[0], latent_size)
-        outputs, decoder_stats = body.outputs(
-            params, stats, normal_sample(mean, log_variance, noise), None, keys.named(key, "reconstruction"), train=True
-        )
-        again = likelihood.mean(outputs)
-        outputs, decoder_stats = body.outputs(
-            params, {**stats, "decoder": decoder_stats}, draws, None, keys.named(key, "sample"), train=True
+        again = model.likelihood.mean(outputs)  # [B, *shape]
+        outputs, decoder_stats = model.outputs(
+            params, {**stats, "decoder": decoder_stats}, draws, given, keys.named(key, "sample"), train=True
         )
         judged = stats["discriminator"]
-        real, real_features, judged = judge(params, judged, image, keys.named(key, "real"))
+        real, real_features, judged = judge(params, judged, x, keys.named(key, "real"))
         rebuilt, rebuilt_features, judged = judge(params, judged, again, keys.named(key, "rebuilt"))
-        fake, _, judged = judge(params, judged, likelihood.mean(outputs), keys.named(key, "fake"))
+        fake, _, judged = judge(params, judged, model.likelihood.mean(outputs), keys.named(key, "fake"))
         similarity = 0.5 * ((real_features - rebuilt_features) ** 2).sum(axis=-1).mean()
-        kl = kl_standard_normal(mean, log_variance).sum(axis=-1).mean()
+        kl = kl_standard_normal(posterior.mean, posterior.log_variance).sum(axis=-1).mean()
         new = {"encoder": encoder_stats, "decoder": decoder_stats, "discriminator": judged}
         return kl, similarity, (real, rebuilt, fake), new
 
@@ -104,4 +100,4 @@ def vae_gan(
         Phase(("discriminator",), discriminator_objective),
     )
     # The best checkpoint is not the one of the best pixels, which is what this model is meant to leave behind.
-    return finish(compose(players, phases, hyper), body)._replace(best=None)
+    return finish(compose(players, phases, body.hyper), body)._replace(best=None, adversarial=True)

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-from gen_jax.core.types import Array, Batch, State, Weights
+from gen_jax.core.types import Array, Batch, State, Weights, given_of
 from gen_jax.objectives import divergences, statistics
 
 
 def vae_probe(
-    encode: Callable[..., dict[str, Array]], decode: Callable[..., Array], analytic: bool, shape: tuple[int, ...]
+    encode: Callable[..., dict[str, Array]],
+    decode: Callable[..., Array],
+    given: tuple[str, ...],
+    analytic: bool,
+    shape: tuple[int, ...],
 ) -> Callable[[State, Batch, Array], dict[str, Array]]:
     """(state, batch, key) -> activity of the latent units, their KL to N(0, I) where that is the prior (`analytic`),
     and of images how sharp reconstructions of the posterior's mean are. Raw weights."""
@@ -18,7 +22,7 @@ def vae_probe(
         kl = divergences.kl_standard_normal(code["mean"], code["log_variance"]) if analytic else None
         found = statistics.of_latents(code["mean"], kl)
         if len(shape) == 3:
-            again = decode(now, code["mean"], batch.get("label"))
+            again = decode(now, code["mean"], given_of(batch, given))
             found["high_frequency/reconstructions"] = statistics.high_frequency_ratio(again, real)
         return found
 

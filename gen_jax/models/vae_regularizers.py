@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from gen_jax.core import keys
 from gen_jax.core.types import Array
-from gen_jax.models.vae_parts import Codes, Regularizer
+from gen_jax.models.codes import Codes, Regularizer
 from gen_jax.objectives import autoencoder, disentangle, divergences
 from gen_jax.objectives.disentangle import Aggregate, Decomposition, Dip
 

@@ -6,19 +6,25 @@ log p(x|z) + log p(z) at the code of x is a bound on log p(x).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax.core import keys
+from gen_jax.core import players as players_
+from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
-from gen_jax.core.phases import compose
-from gen_jax.core.players import Player, adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Phase, Players, Tree, Weights
-from gen_jax.models.vae_parts import observed
+from gen_jax.core.phases import Phase
+from gen_jax.core.players import Player, adam
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
+from gen_jax.models import hypers
+from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import quantize
-from gen_jax.objectives.likelihoods import Binarization, Likelihood, check
+from gen_jax.objectives.binarize import observed
+from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, sum_event
 from gen_jax.objectives.quantize import Codebook
 
 
@@ -36,6 +42,32 @@ class CodebookState(nn.Module):
         return self.variable("codebook", "book", start).value
 
 
+@dataclass(frozen=True)
+class _Grid:
+    """The four players, and the grid of codes between them."""
+
+    players: Mapping[str, Player]
+    codes: int
+    size: tuple[int, int, int]  # height, width, dimensions of a code
+
+    def call(self, name: str, weights: Weights, value: Array, key: Array | None = None, *, train: bool):
+        return players_.caller(self.players)(name, *weights, value, train=train, key=key)
+
+    def book(self, stats: Players) -> Codebook:
+        return Codebook(**stats["codebook"]["codebook"]["book"])
+
+    def numbers(self, weights: Weights, x: Array) -> Array:
+        """The code of x, int32 [B, h, w]."""
+        latents, _ = self.call("encoder", weights, x, train=False)
+        return quantize.nearest(latents, self.book(weights.stats).embedding)
+
+    def log_prior(self, weights: Weights, numbers: Array, key: Array | None = None, *, train: bool):
+        """(log p of codes [B, h, w], summed: [B]; the prior's statistics)."""
+        logits, new = self.call("prior", weights, numbers, key, train=train)  # [B, h, w, codes]
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits, axis=-1), numbers[..., None], axis=-1)
+        return chosen.sum(axis=(1, 2, 3)), new
+
+
 def vq_vae(
     encoder: nn.Module,
     decoder: nn.Module,
@@ -44,127 +76,134 @@ def vq_vae(
     likelihood: Likelihood,
     shape: tuple[int, ...],
     codes: int,
-    hyper: Mapping[str, float],
+    hyper: Any,
     binarization: Binarization = Binarization.NONE,
     optimizer: Callable = adam("lr"),
     prior_optimizer: Callable = adam("lr_prior"),
 ) -> Algorithm:
     """A VQ-VAE as an `Algorithm`.
 
-    encoder: images -> [B, h, w, d]. decoder: [B, h, w, d] -> likelihood outputs. prior_network: code numbers int32
+    encoder: x -> [B, h, w, d]. decoder: [B, h, w, d] -> likelihood outputs. prior_network: code numbers int32
     [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only.
-    hyper: lr, lr_prior, b1, b2, commitment (0.25), codebook_decay (0.99), revive (latents a batch under which a code
-    restarts; 0: never); `ema_decay` averages the networks. Latents are code vectors laid flat, [B, h·w·d]; `decode`
-    rounds them to the codebook. Raises UserError for fewer than 2 codes.
+    hyper: a mapping or a dataclass: lr, lr_prior, b1, b2, commitment (0.25), codebook_decay (0.99), revive (latents a
+    batch under which a code restarts; 0: never); `ema_decay` averages the networks, `clip_norm` bounds their gradients.
+    Latents are code vectors laid flat, [B, h·w·d]; `decode` rounds them to the codebook. UserError for fewer than 2
+    codes.
     """
     check(likelihood, shape, binarization)
     if codes < 2:
         raise UserError(f"a codebook of {codes} codes says nothing about an image; use 2 or more")
-    average = "ema_decay" if "ema_decay" in hyper else None
-    image_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
-
-    def encoded(image: Array) -> Array:
-        return encoder.init_with_output(jax.random.key(0), image, train=False)[0]
-
-    height, width, dims = jax.eval_shape(encoded, image_example).shape[1:]
-    players = {
-        "encoder": Player(encoder, (image_example,), optimizer, ema=average),
-        "decoder": Player(
-            decoder, (jax.ShapeDtypeStruct((2, height, width, dims), jnp.float32),), optimizer, ema=average
-        ),
-        "codebook": Player(CodebookState(codes, dims), (), optimizer),
-        "prior": Player(
-            prior_network, (jax.ShapeDtypeStruct((2, height, width), jnp.int32),), prior_optimizer, ema=average
-        ),
-    }
-
-    def book_of(stats: Players) -> Codebook:
-        return Codebook(**stats["codebook"]["codebook"]["book"])
-
-    def call(name: str, params: Players, stats: Players, value: Array, key: Array | None, train: bool):
-        own = None if key is None else keys.named(key, name)
-        return apply(players[name], params[name], stats[name], value, train=train, key=own)
-
-    def log_prior(params: Players, stats: Players, numbers: Array, key: Array | None, train: bool):
-        logits, new = call("prior", params, stats, numbers, key, train)
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits, axis=-1), numbers[..., None], axis=-1)
-        return chosen.sum(axis=(1, 2, 3)), new
+    values = hypers.values_of(hyper)
+    hypers.need(values, ("commitment", "codebook_decay", "revive"))
+    grid = _grid(encoder, decoder, prior_network, shape, codes, values, optimizer, prior_optimizer)
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        key, stats, hyper = context.key, context.stats, context.hyper
-        image = observed(context.batch, key, binarization)
-        latents, encoder_stats = call("encoder", params, stats, image, key, train=True)
-        book = book_of(stats)
+        key, weights, hyper = context.key, Weights(params, context.stats), context.hyper
+        x = observed(context.batch, key, binarization)
+        latents, encoder_stats = grid.call("encoder", weights, x, key, train=True)  # [B, h, w, d]
+        book = grid.book(context.stats)
         numbers = quantize.nearest(latents, book.embedding)
         quantized = quantize.lookup(numbers, book.embedding)
         passed = quantize.straight_through(latents, quantized)
-        outputs, decoder_stats = call("decoder", params, stats, passed, key, train=True)
-        reconstruction = likelihood.log_prob(outputs, image).mean()
+        outputs, decoder_stats = grid.call("decoder", weights, passed, key, train=True)
+        reconstruction = sum_event(likelihood.log_prob(outputs, x)).mean()
         # Summed over the code, as the reconstruction is over the image: both are terms of one log-density.
+        height, width, dims = grid.size
         distance = height * width * dims * quantize.commitment(latents, quantized).mean()
         book = quantize.ema_update(book, latents, numbers, hyper["codebook_decay"])
         book = quantize.revive(book, latents, keys.named(key, "codebook"), hyper["revive"])
-        metrics = {
-            "reconstruction": reconstruction,
-            "commitment": distance,
-            "perplexity": quantize.perplexity(numbers, codes),
-        }
+        perplexity = quantize.perplexity(numbers, codes)
+        metrics = {"reconstruction": reconstruction, "commitment": distance, "perplexity": perplexity}
         moved: Tree = {"codebook": {"book": book._asdict()}}
         new = {"encoder": encoder_stats, "decoder": decoder_stats, "codebook": moved}
         return hyper["commitment"] * distance - reconstruction, Aux(new, metrics)
 
-    def numbers_of(weights_params: Players, stats: Players, image: Array) -> Array:
-        latents, _ = call("encoder", weights_params, stats, image, None, train=False)
-        return quantize.nearest(latents, book_of(stats).embedding)
-
     def prior_objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        numbers = numbers_of(params, context.stats, observed(context.batch, context.key, binarization))
-        value, stats = log_prior(params, context.stats, numbers, context.key, train=True)
+        weights = Weights(params, context.stats)
+        numbers = grid.numbers(weights, observed(context.batch, context.key, binarization))
+        value, stats = grid.log_prior(weights, numbers, context.key, train=True)
         return -value.mean(), Aux({"prior": stats}, {"log_prior": value.mean()})
 
-    def prior(weights: Weights, key: Array, count: int) -> Array:
+    phases = Phase(("encoder", "decoder"), objective), Phase(("prior",), prior_objective)
+    return _finish(compose(grid.players, phases, values), grid, likelihood, binarization)
+
+
+def _grid(
+    encoder: nn.Module,
+    decoder: nn.Module,
+    prior_network: nn.Module,
+    shape: tuple[int, ...],
+    codes: int,
+    hyper: Mapping[str, float],
+    optimizer: Callable,
+    prior_optimizer: Callable,
+) -> _Grid:
+    x_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+
+    def encoded(x: Array) -> Array:
+        return encoder.init_with_output(jax.random.key(0), x, train=False)[0]
+
+    height, width, dims = jax.eval_shape(encoded, x_example).shape[1:]
+    latents = jax.ShapeDtypeStruct((2, height, width, dims), jnp.float32)
+    numbers = jax.ShapeDtypeStruct((2, height, width), jnp.int32)
+    players = {
+        "encoder": hypers.player(encoder, (x_example,), optimizer, hyper),
+        "decoder": hypers.player(decoder, (latents,), optimizer, hyper),
+        "codebook": Player(CodebookState(codes, dims), (), optimizer),
+        "prior": hypers.player(prior_network, (numbers,), prior_optimizer, hyper),
+    }
+    return _Grid(players, codes, (height, width, dims))
+
+
+def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarization: Binarization) -> Algorithm:
+    """The algorithm with what a VQ-VAE can do."""
+    height, width, dims = grid.size
+
+    def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         """Codes drawn position by position, [count, h·w·d]."""
-        gumbels = keys.draw(keys.named(key, "latents"), count, lambda k: jax.random.gumbel(k, (height * width, codes)))
+        places = height * width, grid.codes
+        gumbels = keys.draw(keys.named(key, "latents"), count, lambda k: jax.random.gumbel(k, places))
 
         def place(numbers: Array, position: Array):
-            logits, _ = call("prior", weights.params, weights.stats, numbers, None, train=False)
-            logits = logits.reshape(count, -1, codes)[:, position]
+            logits, _ = grid.call("prior", weights, numbers, train=False)
+            logits = logits.reshape(count, -1, grid.codes)[:, position]  # [count, codes]
             chosen = jnp.argmax(logits + gumbels[:, position], axis=-1).astype(jnp.int32)
             return numbers.reshape(count, -1).at[:, position].set(chosen).reshape(numbers.shape), None
 
         numbers, _ = jax.lax.scan(place, jnp.zeros((count, height, width), jnp.int32), jnp.arange(height * width))
-        return quantize.lookup(numbers, book_of(weights.stats).embedding).reshape(count, -1)
+        return quantize.lookup(numbers, grid.book(weights.stats).embedding).reshape(count, -1)
 
-    def decode(weights: Weights, latents: Array, label: Array | None = None) -> Array:
-        embedding = book_of(weights.stats).embedding
+    def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:
+        embedding = grid.book(weights.stats).embedding
         numbers = quantize.nearest(latents.reshape(-1, height, width, dims), embedding)
         quantized = quantize.lookup(numbers, embedding)
-        return likelihood.mean(call("decoder", weights.params, weights.stats, quantized, None, train=False)[0])
-
-    def sample(weights: Weights, key: Array, count: int, label: Array | None = None) -> Array:
-        return decode(weights, prior(weights, key, count))
+        return likelihood.mean(grid.call("decoder", weights, quantized, train=False)[0])
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
-        image = observed(batch, None, binarization)
-        latents, _ = call("encoder", weights.params, weights.stats, image, None, train=False)
+        latents, _ = grid.call("encoder", weights, observed(batch, None, binarization), train=False)
         return {"mean": latents.reshape(latents.shape[0], -1)}
 
-    def evaluate(weights: Weights, hyper: Mapping[str, Array], batch: Batch, key: Array) -> dict[str, Array]:
+    def evaluate(weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:
         """log p(x|z) + log p(z) at the code of x, and its parts ("kl" is -log p(z): q(z|x) is a point), in nats."""
-        image = observed(batch, key, binarization)
-        numbers = numbers_of(weights.params, weights.stats, image)
-        quantized = quantize.lookup(numbers, book_of(weights.stats).embedding)
-        outputs, _ = call("decoder", weights.params, weights.stats, quantized, None, train=False)
-        reconstruction = likelihood.log_prob(outputs, image)
-        log_code, _ = log_prior(weights.params, weights.stats, numbers, None, train=False)
+        x = observed(batch, key, binarization)
+        numbers = grid.numbers(weights, x)
+        quantized = quantize.lookup(numbers, grid.book(weights.stats).embedding)
+        outputs, _ = grid.call("decoder", weights, quantized, train=False)
+        reconstruction = sum_event(likelihood.log_prob(outputs, x))
+        log_code, _ = grid.log_prior(weights, numbers, train=False)
         return {"elbo": reconstruction + log_code, "reconstruction": reconstruction, "kl": -log_code}
 
     def score(weights: Weights, batch: Batch, key: Array) -> Array:
         """Anomaly score: the negative bound."""
-        return -evaluate(weights, {}, batch, key)["elbo"]
+        return -evaluate(weights, batch, key)["elbo"]
 
-    phases = Phase(("encoder", "decoder"), objective), Phase(("prior",), prior_objective)
-    algorithm = compose(players, phases, hyper)
     return algorithm._replace(
-        best="elbo", prior=prior, decode=decode, sample=sample, encode=encode, evaluate=evaluate, score=score
+        samplers=latent_samplers(prior, decode),
+        prior=prior,
+        decode=decode,
+        encode=encode,
+        point_codes=True,
+        evaluate=evaluate,
+        best="elbo",
+        score=score,
     )

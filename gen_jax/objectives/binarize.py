@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gen_jax.core import keys
+from gen_jax.core.types import Batch
 from gen_jax.objectives.likelihoods import Binarization, unit
 
 
@@ -49,3 +50,10 @@ def binarize(image: jax.Array, key: jax.Array, how: Binarization, seed: int = 0)
         Binarization.THRESHOLD: lambda: binarize_threshold(image),
         Binarization.FIXED: lambda: binarize_fixed(image, seed),
     }[how]()
+
+
+def observed(batch: Batch, key: jax.Array | None, how: Binarization) -> jax.Array:
+    """batch["x"] as the model sees it. Without a key (encoding), grey pixels stand for dynamic binarisation's mean."""
+    if key is None:
+        return batch["x"] if how is Binarization.DYNAMIC else binarize(batch["x"], jax.random.key(0), how)
+    return binarize(batch["x"], key, how)

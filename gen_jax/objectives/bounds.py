@@ -45,6 +45,20 @@ class Estimator(Enum):
     DREG = "dreg"  # unbiased for every bound here; of the ELBO it is the STL
 
 
+class Estimate(NamedTuple):
+    """Which bound a model trains on, and how its gradient is estimated."""
+
+    bound: Bound = Bound.ELBO
+    estimator: Estimator = Estimator.REPARAMETERISED
+    samples: int = 1  # k
+    groups: int = 1  # of the samples, for MIWAE and PIWAE
+
+    @property
+    def plain(self) -> bool:
+        """The ELBO of reparameterised samples, whose KL may be taken analytically and steered."""
+        return self.bound is Bound.ELBO and self.estimator is Estimator.REPARAMETERISED
+
+
 class Terms(NamedTuple):
     """The three log-densities of k samples for B examples, each [k, B], in nats."""
 
@@ -89,7 +103,7 @@ def detach(parameters: Any, estimator: Estimator) -> Any:
 
 
 def check(bound: Bound, estimator: Estimator, samples: int, groups: int = 1) -> None:
-    """UserError for a combination that is undefined or is silently another bound."""
+    """UserError for a combination (an `Estimate`'s parts) that is undefined or is silently another bound."""
     if samples < 1 or groups < 1 or samples % groups:
         raise UserError(f"{samples} importance samples cannot be split into {groups} equal groups; choose a divisor")
     if groups > 1 and bound not in (Bound.MIWAE, Bound.PIWAE):
@@ -167,7 +181,7 @@ _send.defvjp(_send_forward, _send_backward)
 
 
 def estimate(
-    terms_of: Callable[[Any, Any], Terms],
+    terms_of: Callable[[Any, Any], Any],
     latents: Any,
     posterior: Any,
     bound: Bound = Bound.ELBO,
@@ -176,8 +190,10 @@ def estimate(
     groups: int = 1,
     weight: float | jax.Array = 0.5,
     beta: float | jax.Array = 1.0,
-) -> tuple[jax.Array, Terms]:
-    """The bound [B] in nats, with the estimator's gradient, and its terms [k, B].
+    has_aux: bool = False,
+) -> tuple[jax.Array, Any]:
+    """The bound [B] in nats, with the estimator's gradient; and what `terms_of` gave: `Terms` [k, B], with
+    `has_aux` a pair of them and anything else.
 
     `latents` is a pytree of reparameterised samples, leaves [k, B, ...]; `posterior` one of q's parameters, leaves
     [B, ...]. `terms_of(latents, posterior)` evaluates the log-densities; it gets the posterior broadcast to
@@ -193,7 +209,8 @@ def estimate(
     samples = leaf.shape[0]
     posterior = jax.tree.map(lambda p: jnp.broadcast_to(p, (samples, *p.shape)), detach(posterior, estimator))
     (latents, posterior), tie = _hook((latents, posterior), jnp.zeros(leaf.shape[:2], leaf.dtype))
-    terms = terms_of(latents, posterior)
+    found = terms_of(latents, posterior)
+    terms: Terms = found[0] if has_aux else found
     log_w = log_weights(terms, beta)
     constants = lax.stop_gradient(_coefficients(log_w, bound, groups, weight))
     # The floor keeps e/a finite where a weight underflows for the decoder but counts for the encoder (PIWAE).
@@ -201,7 +218,7 @@ def estimate(
     encoder = constants.squared if estimator is Estimator.DREG else constants.encoder
     # Value: the bound. Derivative: a on the log-weights and, on the way back through latents and posterior, times e/a.
     surrogate = constants.value + jnp.sum(decoder * (log_w - lax.stop_gradient(log_w)), axis=0)
-    return _send(surrogate, tie, (encoder / decoder).astype(tie.dtype)), terms
+    return _send(surrogate, tie, (encoder / decoder).astype(tie.dtype)), found
 
 
 class LogLikelihood(NamedTuple):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gen_jax.core import keys
-from gen_jax.objectives.likelihoods import HALF_RANGE, Likelihood, sum_event
+from gen_jax.objectives.likelihoods import HALF_RANGE, Likelihood
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 10.0  # PixelCNN++'s floor: far narrower than a level; the top keeps widths above 0
 LEVELS = 256
@@ -60,7 +60,7 @@ def discretized_logistic() -> Likelihood:
         return location, jnp.clip(log_scale, MIN_LOG_SCALE, MAX_LOG_SCALE)
 
     def log_prob(outputs, image):
-        return sum_event(_level_log_prob(image, *split(outputs)))
+        return _level_log_prob(image, *split(outputs))
 
     def sample(outputs, key):
         location, log_scale = split(outputs)
@@ -81,7 +81,8 @@ def discretized_logistic_mixture(components: int = 10) -> Likelihood:
     blue's in red and green (Salimans et al. 2017, eq. 3).
 
     Outputs [..., logits K | locations C K | log-scales C K | couplings C(C-1)/2 K], so P = 10 K for colour and 3 K for
-    grey; the mixture weight is shared by a pixel's channels and couplings pass through tanh. `mean` puts the channels'
+    grey; the mixture weight is shared by a pixel's channels and couplings pass through tanh. A pixel's channels have
+    one probability together: `log_prob` is [B, ..., 1]. `mean` puts the channels'
     means (not their draws) into the coupling: exact for grey, and for colour wherever clipping plays no part.
     """
 
@@ -114,7 +115,7 @@ def discretized_logistic_mixture(components: int = 10) -> Likelihood:
         for c, value in enumerate(values):
             location = shifted(locations, couplings, c, values[:c])
             total = total + _level_log_prob(value, location, log_scales[..., c, :])
-        return sum_event(jax.nn.logsumexp(total, axis=-1))
+        return jax.nn.logsumexp(total, axis=-1, keepdims=True)
 
     def mean(outputs):
         logits, locations, log_scales, couplings = split(outputs)
@@ -154,7 +155,7 @@ def categorical256() -> Likelihood:
     def log_prob(outputs, image):
         log_probs = jax.nn.log_softmax(split(outputs), axis=-1)
         chosen = _to_level(image).astype(jnp.int32)[..., None]
-        return sum_event(jnp.take_along_axis(log_probs, chosen, axis=-1))
+        return jnp.take_along_axis(log_probs, chosen, axis=-1)[..., 0]
 
     def mean(outputs):
         grid = jnp.arange(LEVELS) / HALF_RANGE - 1.0

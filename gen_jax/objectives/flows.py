@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gen_jax.objectives.likelihoods import sum_event
+
 Map = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 Conditioner = Callable[[jax.Array], tuple[jax.Array, jax.Array]]  # x [B, ...] -> (shift, log_scale), each [B, ...]
 
@@ -45,10 +47,6 @@ def chain(flows: Sequence[Flow]) -> Flow:
     return Flow(_over([f.forward for f in flows]), _over([f.inverse for f in reversed(flows)]))
 
 
-def _sum_event(values: jax.Array) -> jax.Array:
-    return jnp.sum(values, axis=tuple(range(1, values.ndim)))
-
-
 def coupling(conditioner: Conditioner, mask: jax.Array | np.ndarray, limit: float = 5.0) -> Flow:
     """Affine coupling (Dinh et al. 2017, eq. 7-9): y = x where `mask` is 1, else y = x e^s + t, (t, s) = f(mask x).
 
@@ -63,11 +61,11 @@ def coupling(conditioner: Conditioner, mask: jax.Array | np.ndarray, limit: floa
 
     def forward(x):
         shift, log_scale = shift_and_scale(x)
-        return x * jnp.exp(log_scale) + shift, _sum_event(jnp.broadcast_to(log_scale, x.shape))
+        return x * jnp.exp(log_scale) + shift, sum_event(jnp.broadcast_to(log_scale, x.shape))
 
     def inverse(y):
         shift, log_scale = shift_and_scale(y)
-        return (y - shift) * jnp.exp(-log_scale), -_sum_event(jnp.broadcast_to(log_scale, y.shape))
+        return (y - shift) * jnp.exp(-log_scale), -sum_event(jnp.broadcast_to(log_scale, y.shape))
 
     return Flow(forward, inverse)
 
@@ -155,4 +153,4 @@ def made_masks(dims: int, hidden: Sequence[int], outputs: int = 2) -> list[np.nd
 def standard_normal_log_prob(flow: Flow, y: jax.Array) -> jax.Array:
     """log-density of y = flow.forward(ε), ε ~ N(0, I): [B, ...] -> [B], nats."""
     noise, log_det = flow.inverse(y)
-    return log_det - 0.5 * _sum_event(noise**2 + math.log(2.0 * math.pi))
+    return log_det - 0.5 * sum_event(noise**2 + math.log(2.0 * math.pi))

@@ -3,7 +3,8 @@
 The likelihoods of 8-bit levels (discretized logistics, 256-way softmax) are in `discretized.py`.
 
 Conventions. An image is [B, ..., C] float in [-1, 1] (from uint8, x = level / 127.5 - 1); a decoder's raw output is
-[B, ..., P] with `P = likelihood.parameters(C)`. `log_prob` sums over everything but the leading axis and is in nats.
+[B, ..., P] with `P = likelihood.parameters(C)`. `log_prob` is in nats, a value an element of the image (of coupled
+channels one a pixel, [B, ..., 1]); `sum_event` makes log p(x|z) of them, or of those that a mask picks.
 A continuous `log_prob` is a density *per unit of that [-1, 1] image*. Published numbers on [0, 1] data are lower by
 log 2 = 0.693 nats a dimension than ours (the same probability, spread over half the length), and `bits_per_dim` adds
 the exact term for 256 levels. For k importance samples, `jax.vmap(likelihood.log_prob, in_axes=(0, None))`.
@@ -29,7 +30,9 @@ class Likelihood(NamedTuple):
 
     name: str
     parameters: Callable[[int], int]  # image channels C -> decoder output channels P
-    log_prob: Callable[[jax.Array, jax.Array], jax.Array]  # (outputs [B, ..., P], image [B, ..., C]) -> [B], nats
+    log_prob: Callable[
+        [jax.Array, jax.Array], jax.Array
+    ]  # (outputs [B, ..., P], image [B, ..., C]) -> [B, ..., C or 1]
     mean: Callable[[jax.Array], jax.Array]  # outputs -> image [B, ..., C]
     sample: Callable[[jax.Array, jax.Array], jax.Array]  # (outputs, key) -> image [B, ..., C], layout-free
     levels: int | None
@@ -47,9 +50,19 @@ def bits_per_dim(log_prob: jax.Array, dims: int, levels: int | None) -> jax.Arra
     return bits if levels is not None else bits + math.log2(HALF_RANGE)
 
 
-def sum_event(values: jax.Array) -> jax.Array:
-    """[B, ...] -> [B]: the sum over everything but the leading axis."""
-    return jnp.sum(values, axis=tuple(range(1, values.ndim)))
+def sum_event(values: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+    """[B, *event] -> [B]: the sum over everything but the leading axis, or over where `mask` is not 0.
+
+    mask: broadcasts to `values`, such as [B, H, W, 1]. What is masked away adds nothing, whatever it is.
+    """
+    chosen = values if mask is None else jnp.where(mask != 0, values, 0.0)
+    # Flat: XLA's CPU vectorises along the innermost axis, and of images that is a channel or a short row.
+    return jnp.sum(chosen.reshape(chosen.shape[0], -1), axis=1)
+
+
+def levels_of(likelihood: Likelihood, how: "Binarization") -> int | None:
+    """`Algorithm.levels`: a Bernoulli of pixels that are not binarised is a cross-entropy, no likelihood."""
+    return 0 if likelihood.name == "bernoulli" and how is Binarization.NONE else likelihood.levels
 
 
 def unit(image: jax.Array) -> jax.Array:
@@ -83,9 +96,8 @@ def bernoulli() -> Likelihood:
     """
 
     def log_prob(outputs, image):
-        # Flat: XLA's CPU vectorises along the innermost axis, and of images that is a channel or a short row.
-        outputs, image = outputs.reshape(outputs.shape[0], -1), image.reshape(image.shape[0], -1)
-        return sum_event(unit(image) * outputs - softplus(outputs))
+        flat, pixels = outputs.reshape(outputs.shape[0], -1), image.reshape(image.shape[0], -1)
+        return (unit(pixels) * flat - softplus(flat)).reshape(outputs.shape)
 
     def sample(outputs, key):
         return jnp.where(_noise(keys.uniform, key, outputs) < jax.nn.sigmoid(outputs), 1.0, -1.0)
@@ -134,7 +146,7 @@ def continuous_bernoulli() -> Likelihood:
     """
 
     def log_prob(outputs, image):
-        return sum_event(unit(image) * outputs - _cb_log_normaliser(outputs) - math.log(2.0))
+        return unit(image) * outputs - _cb_log_normaliser(outputs) - math.log(2.0)
 
     def sample(outputs, key):
         # Inverse CDF of the density e^{s u} with s = -|logit| (never overflows), mirrored for positive logits.
@@ -159,7 +171,7 @@ def gaussian(sigma: float | jax.Array) -> Likelihood:
     """
 
     def log_prob(outputs, image):
-        return sum_event(_normal_log_prob(image, outputs, jnp.log(jnp.asarray(sigma, outputs.dtype))))
+        return _normal_log_prob(image, outputs, jnp.log(jnp.asarray(sigma, outputs.dtype)))
 
     def sample(outputs, key):
         return outputs + sigma * _noise(keys.normal, key, outputs)
@@ -180,7 +192,7 @@ def gaussian_learned(minimum: float = -5.0, maximum: float = 2.0) -> Likelihood:
         return mean, minimum + jax.nn.softplus(bounded - minimum)
 
     def log_prob(outputs, image):
-        return sum_event(_normal_log_prob(image, *split(outputs)))
+        return _normal_log_prob(image, *split(outputs))
 
     def sample(outputs, key):
         mean, log_scale = split(outputs)
@@ -204,7 +216,7 @@ def gaussian_optimal(minimum: float = -6.0) -> Likelihood:
     """
 
     def log_prob(outputs, image):
-        return sum_event(_normal_log_prob(image, outputs, jnp.log(optimal_scale(outputs, image, minimum))))
+        return _normal_log_prob(image, outputs, jnp.log(optimal_scale(outputs, image, minimum)))
 
     return Likelihood("gaussian_optimal", lambda c: c, log_prob, lambda o: o, lambda o, key: o, None)
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gen_jax.core import axis
+from gen_jax.core.errors import UserError
 
 Schedule = Callable[[jax.Array], jax.Array]
 
@@ -50,6 +51,37 @@ class FreeBits(Enum):
     PER_DIMENSION = "per_dimension"  # each latent dimension, averaged over the batch (Kingma et al. 2016, K = dims)
     PER_LAYER = "per_layer"  # each layer, averaged over the batch (Kingma et al. 2016, eq. 15, one group a layer)
     PER_SAMPLE = "per_sample"  # each layer of each example (Chen et al. 2017; ladder-vae-pytorch)
+
+
+class Rate(NamedTuple):
+    """How a model's KL is weighed: hyper["beta"] times `warm_up`, with free bits; or `capacity`; or GECO."""
+
+    warm_up: Schedule | None = None  # step -> factor of beta
+    free_bits: FreeBits = FreeBits.NONE  # the allowance is hyper["free_bits"], nats
+    capacity: Schedule | None = None  # step -> nats, weight hyper["gamma"] in place of beta
+    geco: bool = False  # the KL is minimised subject to a squared error an example of hyper["tolerance"]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The hypers that it needs."""
+        if self.geco or self.capacity is not None:
+            return ("tolerance",) if self.geco else ("gamma",)
+        return ("beta",) if self.free_bits is FreeBits.NONE else ("beta", "free_bits")
+
+
+def check(rate: Rate) -> None:
+    """UserError for ways of steering that exclude each other."""
+    ways = {"free bits": rate.free_bits is not FreeBits.NONE, "capacity": rate.capacity is not None, "geco": rate.geco}
+    chosen = [name for name, on in ways.items() if on]
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} all steer the KL; choose one of them")
+    if rate.warm_up is not None and (rate.geco or rate.capacity is not None):
+        raise UserError(f"a warm-up of beta means nothing with {chosen[0]}, which puts no beta on the KL; leave it out")
+
+
+def weight(rate: Rate, beta: jax.Array, step: jax.Array) -> jax.Array:
+    """The KL's weight at a step: beta, warmed up. Scalar."""
+    return beta * (rate.warm_up(step) if rate.warm_up else 1.0)
 
 
 def free_bits(kl: jax.Array, allowance: float | jax.Array, how: FreeBits) -> jax.Array:

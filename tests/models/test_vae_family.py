@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.players import adam
 from gen_jax.core.types import weights
 from gen_jax.models import vae_regularizers as regularizers
 from gen_jax.models.aae import aae
@@ -14,17 +15,22 @@ from gen_jax.models.autoencoder import autoencoder
 from gen_jax.models.bigan import bigan
 from gen_jax.models.factor_vae import factor_vae
 from gen_jax.models.ladder_vae import ladder_vae
+from gen_jax.models.refined_vae import refined_vae
 from gen_jax.models.two_stage_vae import two_stage_vae
 from gen_jax.models.vae import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.models.vae_gan import vae_gan
 from gen_jax.models.vq_vae import vq_vae
 from gen_jax.nets import joint, ladder, mlp, vq
 from gen_jax.objectives import disentangle, divergences, likelihoods, priors
+from gen_jax.objectives.bounds import Bound, Estimate
 from gen_jax.objectives.disentangle import Dip
+from gen_jax.objectives.rate import FreeBits, Rate
 
 SHAPE = (8, 8, 1)
-HYPER = {"lr": 1e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0, "lr_discriminator": 1e-3, "b1_discriminator": 0.5,
-         "total_correlation": 2.0, "adversarial": 1.0, "similarity": 0.1}  # fmt: skip
+BETAS = {"b1": 0.9, "b2": 0.999}
+ADAM = {"lr": 1e-3, **BETAS}
+HYPER = {**ADAM, "beta": 1.0}
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)), jnp.float32)
 BATCH = {"x": IMAGES}
 GAUSS = {"likelihood": likelihoods.gaussian(0.5), "shape": SHAPE, "hyper": HYPER}
@@ -69,9 +75,9 @@ def test_a_ladders_code_decodes_to_what_its_posterior_means_do():
 def test_a_ladders_bound_tightens_from_its_elbo():
     algorithm, view, _, _ = hierarchy()
     key = jax.random.split(jax.random.key(3), 200)
-    elbo = jax.jit(jax.vmap(lambda k: algorithm.evaluate(view, {}, BATCH, k)["elbo"]))(key)
-    one = jax.jit(jax.vmap(lambda k: algorithm.log_likelihood(view, BATCH, k, 1)))(key)
-    many = jax.jit(lambda k: algorithm.log_likelihood(view, BATCH, k, 400))(key[0])
+    elbo = jax.jit(jax.vmap(lambda k: algorithm.evaluate(view, BATCH, k)["elbo"]))(key)
+    one = jax.jit(jax.vmap(lambda k: algorithm.likelihood(view, BATCH, k, 1)["value"]))(key)
+    many = jax.jit(lambda k: algorithm.likelihood(view, BATCH, k, 400)["value"])(key[0])
     spread = np.asarray(one).std(axis=0) / np.sqrt(200) + np.asarray(elbo).std(axis=0) / np.sqrt(200)
     # One sample's log-weight has the ELBO's mean, though its KL is sampled where the ELBO's is analytic.
     assert np.all(np.abs(np.asarray(one).mean(axis=0) - np.asarray(elbo).mean(axis=0)) < 5 * spread + 1e-3)
@@ -88,7 +94,7 @@ def codes_model():
     algorithm = vq_vae(
         vq.Encoder(2, width=4, blocks=1), vq.Decoder(1, width=4, blocks=1), vq.CodePrior(5, width=4, layers=2),
         codes=5, likelihood=likelihoods.gaussian(0.5), shape=SHAPE,
-        hyper={**HYPER, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
+        hyper={**ADAM, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
     )  # fmt: skip
     return algorithm, start(algorithm)
 
@@ -126,7 +132,7 @@ def test_a_prior_of_codes_samples_what_it_scores():
 
 def test_codes_move_as_averages_and_only_codes_are_decoded():
     algorithm, state = codes_model()
-    moved, _ = jax.jit(algorithm.update)(state, {"x": IMAGES[None]})
+    moved, _ = jax.jit(algorithm.update)(state, {"train": {"x": IMAGES[None]}})
     books = [s.stats["codebook"]["codebook"]["book"]["embedding"] for s in (state, moved)]
     assert float(jnp.abs(books[0] - books[1]).max()) > 0
     view = weights(state)
@@ -136,14 +142,15 @@ def test_codes_move_as_averages_and_only_codes_are_decoded():
 
 def test_a_density_of_codes_leaves_the_autoencoder_alone():
     common = {"regularizers": (regularizers.latent_l2(),), "latent_size": 3, **GAUSS}
-    common["hyper"] = {**HYPER, "latent_l2": 0.1, "lr_density": 0.1}
+    common["hyper"] = {**ADAM, "latent_l2": 0.1}
     plain = autoencoder(*networks(), **common)
+    common["hyper"] = {**common["hyper"], "lr_density": 0.1}
     fitted = autoencoder(*networks(), density=priors.gaussian_mixture(3, 2), **common)
     ends = []
     for algorithm in (plain, fitted):
         state, update = algorithm.init(jax.random.key(0)), jax.jit(algorithm.update)
         for _ in range(3):
-            state, metrics = update(state, {"x": IMAGES[None]})
+            state, metrics = update(state, {"train": {"x": IMAGES[None]}})
         ends.append((state, metrics))
     for name in ("encoder", "decoder"):
         jax.tree.map(np.testing.assert_array_equal, ends[0][0].params[name], ends[1][0].params[name])
@@ -153,10 +160,10 @@ def test_a_density_of_codes_leaves_the_autoencoder_alone():
 def test_regularizers_are_the_objectives_of_the_codes():
     """β-TCVAE at beta = 0 and DIP-VAE: the metrics equal the pure functions at the encoder's own outputs."""
     terms = (*regularizers.total_correlation(64), regularizers.dip(Dip.I, diagonal=10.0))
-    hyper = {**HYPER, "beta": 0.0, "mutual_information": 1.0, "dimension_kl": 1.0, "dip": 1.0}
-    algorithm = vae(*networks(), latent_size=3, regularizers=terms, **{**GAUSS, "hyper": hyper})
+    hyper = {**ADAM, "total_correlation": 2.0, "beta": 0.0, "mutual_information": 1.0, "dimension_kl": 1.0, "dip": 1.0}
+    algorithm = vae(vae_body(*networks(), **{**GAUSS, "hyper": hyper}), regularizers=terms)
     state = start(algorithm)
-    _, metrics = jax.jit(algorithm.update)(state, {"x": IMAGES[None]})
+    _, metrics = jax.jit(algorithm.update)(state, {"train": {"x": IMAGES[None]}})
     codes = algorithm.encode(weights(state), BATCH)
     wanted = disentangle.dip_vae(codes["mean"], codes["log_variance"], 1.0, 10.0, Dip.I)
     np.testing.assert_allclose(metrics["regularizer/dip"], wanted, rtol=1e-4)
@@ -168,13 +175,31 @@ def test_regularizers_are_the_objectives_of_the_codes():
     assert abs(parts - float(analytic)) < 3.0
 
 
+def two_stages():
+    first = vae_body(*networks(2), **{**GAUSS, "hyper": {**HYPER, "beta": 0.01, "lr_second": 1e-2}})
+    second = vae_body(
+        mlp.Encoder(2, widths=(16,)), mlp.Decoder((2,), outputs=4, widths=(16,)), shape=(2,), hyper=first.hyper,
+        likelihood=likelihoods.gaussian_learned(), optimizer=adam("lr_second"),
+    )  # fmt: skip
+    return two_stage_vae(first, second)
+
+
+def test_the_likelihood_of_two_stages_is_of_what_they_sample():
+    """With a second stage whose every parameter is random, against the mean of p(x|z) over draws of `prior`."""
+    algorithm = two_stages()
+    view = weights(start(algorithm))
+    bound = jax.jit(lambda k: algorithm.likelihood(view, BATCH, k, 20_000))(jax.random.key(4))
+    z = algorithm.prior(view, jax.random.key(5), 20_000)
+    means = algorithm.decode(view, z).reshape(20_000, -1)
+    log_p = jax.vmap(lambda m: likelihoods.gaussian(0.5).log_prob(m[None], IMAGES.reshape(6, -1)).sum(axis=-1))(means)
+    wanted = jax.nn.logsumexp(log_p, axis=0) - np.log(20_000)
+    np.testing.assert_allclose(bound["value"], wanted, atol=0.15)
+
+
 def test_the_second_stage_samples_the_codes_of_the_first():
     """After training on data with one tight cluster of codes, prior draws look like codes, not like N(0, I)."""
-    algorithm = two_stage_vae(
-        *networks(2), mlp.Encoder(2, widths=(16,)), mlp.Decoder((2,), outputs=4, widths=(16,)), latent_size=2,
-        **{**GAUSS, "hyper": {**HYPER, "beta": 0.01, "lr_second": 1e-2}},
-    )  # fmt: skip
-    state, batch = algorithm.init(jax.random.key(0)), {"x": jnp.tile(IMAGES, (11, 1, 1, 1))[None]}
+    algorithm = two_stages()
+    state, batch = algorithm.init(jax.random.key(0)), {"train": {"x": jnp.tile(IMAGES, (11, 1, 1, 1))[None]}}
     train = jax.jit(lambda s: jax.lax.scan(lambda s, _: (algorithm.update(s, batch)[0], None), s, length=400)[0])
     view = weights(train(state))
     codes = np.asarray(algorithm.encode(view, {"x": IMAGES})["mean"])
@@ -186,7 +211,7 @@ def test_the_second_stage_samples_the_codes_of_the_first():
 def moves(algorithm):
     """The players that a round moved, and its metrics."""
     state = start(algorithm)
-    batch = {"x": jnp.tile(IMAGES[None], (algorithm.minibatches, 1, 1, 1, 1))}
+    batch = {"train": {"x": jnp.tile(IMAGES[None], (algorithm.minibatches["train"], 1, 1, 1, 1))}}
     moved, metrics = jax.jit(algorithm.update)(state, batch)
     same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), dict(state.params), dict(moved.params))
     changed = {name for name, leaves in same.items() if not all(jax.tree.leaves(leaves))}
@@ -195,15 +220,19 @@ def moves(algorithm):
 
 def test_hybrids_move_every_player_and_take_their_minibatches():
     critic = mlp.Discriminator(widths=(8,))
-    options = {"latent_size": 3, **GAUSS}
+
+    def body(**hyper):
+        return vae_body(*networks(), **{**GAUSS, "hyper": {**ADAM, "lr_discriminator": 1e-3, **hyper}})
+
     hybrids = {
-        "factor_vae": (factor_vae(*networks(), critic, **options), 2),
-        "aae": (aae(*networks(), critic, **options), 1),
-        "vae_gan": (vae_gan(*networks(), critic, **options), 1),
+        "factor_vae": (factor_vae(body(beta=1.0, total_correlation=2.0, b1_discriminator=0.5), critic), 2),
+        "aae": (aae(body(adversarial=1.0, b1_discriminator=0.5), critic), 1),
+        "vae_gan": (vae_gan(body(beta=1.0, similarity=0.1), critic), 1),
+        "refined_vae": (refined_vae(body(beta=1.0, adversarial=1.0), critic), 1),
         "bigan": (
             bigan(
                 mlp.Generator(SHAPE, widths=(8,)), mlp.Encoder(3, widths=(8,)), joint.Discriminator(widths=(8,)),
-                shape=SHAPE, latent_size=3, hyper={**HYPER, "lr_generator": 1e-3},
+                shape=SHAPE, latent_size=3, hyper={**BETAS, "lr_generator": 1e-3, "lr_discriminator": 1e-3},
             ),
             1,
         ),
@@ -211,7 +240,7 @@ def test_hybrids_move_every_player_and_take_their_minibatches():
     for name, (algorithm, minibatches) in hybrids.items():
         changed, metrics, _ = moves(algorithm)
         assert changed == set(algorithm.init(jax.random.key(0)).params), name
-        assert algorithm.minibatches == minibatches, name
+        assert algorithm.minibatches == {"train": minibatches}, name
         assert all(bool(jnp.isfinite(value)) for value in metrics.values()), name
 
 
@@ -219,10 +248,34 @@ def test_bigans_game_is_fair_in_the_two_kinds():
     """With a discriminator that says 0 to all, both players pay 2 log 2."""
     generator, encoder = mlp.Generator(SHAPE, widths=()), mlp.Encoder(3, widths=())
     algorithm = bigan(generator, encoder, joint.Discriminator(widths=()), shape=SHAPE, latent_size=3,
-                      hyper={**HYPER, "lr_generator": 0.0, "lr_discriminator": 0.0})  # fmt: skip
+                      hyper={**BETAS, "lr_generator": 0.0, "lr_discriminator": 0.0})  # fmt: skip
     state = algorithm.init(jax.random.key(0))
     blind = jax.tree.map(jnp.zeros_like, state.params["discriminator"])
     state = state.replace(params={**state.params, "discriminator": blind})
-    _, metrics = algorithm.update(state, {"x": IMAGES[None]})
+    _, metrics = algorithm.update(state, {"train": {"x": IMAGES[None]}})
     np.testing.assert_allclose(metrics["loss/generator"], 2 * np.log(2), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/discriminator"], 2 * np.log(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prior": priors.gaussian_mixture(3, 2)}, "leave out prior"),
+        ({"estimate": Estimate(Bound.IWAE, samples=4)}, "leave estimate out"),
+        ({"rate": Rate(free_bits=FreeBits.PER_LAYER)}, "leave rate out"),
+    ],
+)
+@pytest.mark.parametrize("model", [aae, vae_gan])
+def test_what_a_hybrid_would_not_train_with_is_refused(model, options, words):
+    with pytest.raises(UserError, match=words):
+        model(vae_body(*networks(), **GAUSS, **options), mlp.Discriminator(widths=(8,)))
+
+
+def test_codes_that_are_points_have_no_kl_to_tell():
+    hyper = {**ADAM, "adversarial": 1.0, "lr_discriminator": 1e-3, "b1_discriminator": 0.5}
+    for stochastic in (False, True):
+        algorithm = aae(vae_body(*networks(), **{**GAUSS, "hyper": hyper}), mlp.Discriminator(), stochastic=stochastic)
+        found = algorithm.probe(algorithm.init(jax.random.key(0)), BATCH, jax.random.key(1))
+        assert algorithm.point_codes is not stochastic
+        assert any(name.startswith("kl") for name in found) is stochastic
+        assert ("log_variance" in algorithm.encode(weights(start(algorithm)), BATCH)) is stochastic

@@ -27,11 +27,36 @@ CONTINUOUS = [
 ]
 
 
+def log_p(likelihood, outputs, image):
+    """[B], nats."""
+    return likelihoods.sum_event(likelihood.log_prob(outputs, image))
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [likelihoods.bernoulli(), likelihoods.continuous_bernoulli(), likelihoods.gaussian(0.3),
+     likelihoods.gaussian_learned(), likelihoods.gaussian_optimal(), discretized.discretized_logistic(),
+     discretized.discretized_logistic_mixture(2), discretized.categorical256()],
+)  # fmt: skip
+def test_log_prob_has_a_value_an_element_and_a_mask_picks_among_them(likelihood):
+    channels = 3 if likelihood.levels != 2 else 1
+    rng = np.random.default_rng(0)
+    image = jnp.asarray(rng.uniform(-1, 1, (2, 4, 5, channels)), jnp.float32)
+    outputs = jnp.asarray(rng.normal(size=(2, 4, 5, likelihood.parameters(channels))), jnp.float32)
+    values = likelihood.log_prob(outputs, image)
+    assert values.shape == (2, 4, 5, 1 if "mixture" in likelihood.name else channels)
+    mask = jnp.asarray(rng.integers(0, 2, (2, 4, 5, 1)), jnp.float32)
+    both = likelihoods.sum_event(values, mask) + likelihoods.sum_event(values, 1 - mask)
+    np.testing.assert_allclose(both, likelihoods.sum_event(values), rtol=1e-5)
+    hidden = jnp.where(mask == 0, jnp.nan, values)
+    np.testing.assert_array_equal(likelihoods.sum_event(hidden, mask), likelihoods.sum_event(values, mask))
+
+
 @pytest.mark.parametrize(("likelihood", "outputs", "low", "high"), CONTINUOUS)
 def test_densities_integrate_to_one_over_the_image(likelihood, outputs, low, high):
     with jax.enable_x64(True):
         out = jnp.asarray([outputs])
-        density = jax.jit(lambda x: jnp.exp(likelihood.log_prob(out, x[None, None])[0]))
+        density = jax.jit(lambda x: jnp.exp(log_p(likelihood, out, x[None, None])[0]))
         low, high = max(low, -6.0), min(high, 6.0)
         total, _ = integrate.quad(lambda x: float(density(x)), low, high, points=[-1.0, -0.4, 0.2], limit=200)
     assert total == pytest.approx(1.0, abs=1e-7)
@@ -39,7 +64,7 @@ def test_densities_integrate_to_one_over_the_image(likelihood, outputs, low, hig
 
 def level_probabilities(likelihood, outputs):
     """P of each of 256 levels of one grey pixel: outputs [P] -> [256]."""
-    log_prob = likelihood.log_prob(jnp.tile(jnp.asarray(outputs), (256, 1)), jnp.asarray(GRID)[:, None])
+    log_prob = log_p(likelihood, jnp.tile(jnp.asarray(outputs), (256, 1)), jnp.asarray(GRID)[:, None])
     return np.exp(np.asarray(log_prob, np.float64))
 
 
@@ -61,7 +86,7 @@ def test_discrete_likelihoods_sum_to_one(likelihood, outputs):
 
 
 def test_bernoulli_sums_to_one_over_its_two_values():
-    log_prob = likelihoods.bernoulli().log_prob(jnp.full((2, 1), 1.7), jnp.asarray([[-1.0], [1.0]]))
+    log_prob = log_p(likelihoods.bernoulli(), jnp.full((2, 1), 1.7), jnp.asarray([[-1.0], [1.0]]))
     assert float(jnp.exp(log_prob).sum()) == pytest.approx(1.0, abs=1e-6)
 
 
@@ -82,7 +107,7 @@ def test_colour_mixture_sums_to_one_over_the_coupled_channels():
         images = np.zeros((3, 256, 3)) + GRID[[200, 20, 90]]
         for channel in range(3):
             images[channel, :, channel] = GRID
-        score = jax.vmap(lambda im: likelihood.log_prob(jnp.tile(outputs, (256, 1)), im))(jnp.asarray(images))
+        score = jax.vmap(lambda im: log_p(likelihood, jnp.tile(outputs, (256, 1)), im))(jnp.asarray(images))
         blue = np.exp(np.asarray(score[2]))  # P(R, G) P(B | R, G) over B = P(R, G)
         r, g = GRID[200], GRID[20]
         red_and_green = 1.0
@@ -172,18 +197,18 @@ def test_continuous_bernoulli_is_smooth_through_one_half():
     with jax.enable_x64(True):
         logits = jnp.asarray([-0.31, -0.2999, -1e-6, 0.0, 1e-6, 0.2999, 0.31])
         score = likelihoods.continuous_bernoulli()
-        actual = score.log_prob(logits[:, None], jnp.zeros((7, 1)))  # image 0 is u = 1/2
+        actual = log_p(score, logits[:, None], jnp.zeros((7, 1)))  # image 0 is u = 1/2
         half = np.where(np.abs(logits) < 1e-5, 1.0, np.asarray(logits) / 2)
         normaliser = np.where(np.abs(logits) < 1e-5, 0.0, np.log(np.sinh(half) / half))
         np.testing.assert_allclose(actual, -normaliser - np.log(2), atol=1e-12)
-        gradient = jax.vmap(jax.grad(lambda o: score.log_prob(o[None, None], jnp.zeros((1, 1)))[0]))(logits)
+        gradient = jax.vmap(jax.grad(lambda o: log_p(score, o[None, None], jnp.zeros((1, 1)))[0]))(logits)
         np.testing.assert_allclose(gradient, -np.asarray(score.mean(logits)) / 2, atol=1e-9)  # u - E u at u = 1/2
 
 
 def test_gaussian_is_scipys():
     image = np.random.default_rng(0).normal(size=(4, 2, 2, 3))
     expected = stats.norm(0.1, 0.25).logpdf(image).sum((1, 2, 3))
-    actual = likelihoods.gaussian(0.25).log_prob(jnp.full(image.shape, 0.1), jnp.asarray(image, jnp.float32))
+    actual = log_p(likelihoods.gaussian(0.25), jnp.full(image.shape, 0.1), jnp.asarray(image, jnp.float32))
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
@@ -195,15 +220,15 @@ def test_optimal_sigma_gives_the_closed_form_and_its_gradient():
     def closed(o):
         return -5 / 2 * (jnp.log(2 * jnp.pi * jnp.mean((image - o) ** 2)) + 1)
 
-    actual = jax.value_and_grad(lambda o: likelihood.log_prob(o, image).mean())(outputs)
+    actual = jax.value_and_grad(lambda o: log_p(likelihood, o, image).mean())(outputs)
     for mine, expected in zip(actual, jax.value_and_grad(closed)(outputs), strict=True):
         np.testing.assert_allclose(mine, expected, rtol=2e-5, atol=1e-7)
-    near = [likelihoods.gaussian(s).log_prob(outputs, image).mean() for s in (1.3, 1.5)]
-    assert likelihood.log_prob(outputs, image).mean() > max(near)
+    near = [log_p(likelihoods.gaussian(s), outputs, image).mean() for s in (1.3, 1.5)]
+    assert log_p(likelihood, outputs, image).mean() > max(near)
 
 
 def test_bits_per_dim_of_uniform_noise_is_eight_either_way():
-    discrete = discretized.categorical256().log_prob(jnp.zeros((1, 256 * 7)), jnp.zeros((1, 7)))
+    discrete = log_p(discretized.categorical256(), jnp.zeros((1, 256 * 7)), jnp.zeros((1, 7)))
     assert float(likelihoods.bits_per_dim(discrete, 7, 256)[0]) == pytest.approx(8.0, abs=1e-5)
     # A uniform density over 256 level widths of 1/127.5 each.
     density = jnp.asarray([-7 * np.log(256 / 127.5)])

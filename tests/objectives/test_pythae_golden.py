@@ -41,7 +41,7 @@ def draw(p):
 
 
 def squared(p, z):
-    return -likelihoods.gaussian(1.0).log_prob(decode(z, p), jnp.asarray(A["x"])) - CONSTANT
+    return -likelihoods.sum_event(likelihoods.gaussian(1.0).log_prob(decode(z, p), jnp.asarray(A["x"]))) - CONSTANT
 
 
 def kl(p):
@@ -50,7 +50,8 @@ def kl(p):
 
 def vae_bce(p):
     # pythae's pixels are in [0, 1]; ours in [-1, 1]
-    return (kl(p) - likelihoods.bernoulli().log_prob(decode(draw(p), p), jnp.asarray(2 * A["x"] - 1))).mean()
+    log_prob = likelihoods.bernoulli().log_prob(decode(draw(p), p), jnp.asarray(2 * A["x"] - 1))
+    return (kl(p) - likelihoods.sum_event(log_prob)).mean()
 
 
 def importance(bound, **settings):

@@ -41,7 +41,9 @@ def free(how):
 
 
 SCALARS = {
-    "gaussian_optimal": lambda p, x: likelihoods.gaussian_optimal().log_prob(posterior(p, x)[0], x).mean(),
+    "gaussian_optimal": lambda p, x: likelihoods.sum_event(
+        likelihoods.gaussian_optimal().log_prob(posterior(p, x)[0], x)
+    ).mean(),
     "mmd": lambda p, x: divergences.mmd(latents(p, x), x, divergences.wae_kernel(D)),
     "mmd_biased": lambda p, x: divergences.mmd(latents(p, x), x, divergences.rbf([1.0]), unbiased=False),
     "beta_tc": tc,

@@ -11,6 +11,7 @@ from gen_jax.core.types import Algorithm
 from gen_jax.models.gan import Turns, gan
 from gen_jax.models.gan_parts import normal_latents
 from gen_jax.models.vae import vae
+from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import dcgan, mlp
 from gen_jax.objectives import adversarial, likelihoods
 from gen_jax.objectives.likelihoods import Binarization
@@ -63,7 +64,7 @@ def _vae(optimizer: Callable, **options) -> Algorithm:
         "hyper": VAE_HYPER,
         **options,
     }
-    return vae(shape=SHAPE, latent_size=3, optimizer=optimizer("lr"), **chosen)
+    return vae(vae_body(shape=SHAPE, optimizer=optimizer("lr"), **chosen))
 
 
 def _dcgan(optimizer: Callable, **options) -> Algorithm:

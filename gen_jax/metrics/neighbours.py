@@ -11,9 +11,12 @@ from gen_jax.metrics.precision import follows_dtype
 
 
 def squared_distances(x, y):
-    """|x_i - y_j|^2, [N, D] and [M, D] -> [N, M], by one matrix product; centre both sets first to keep the digits."""
-    norms = jnp.sum(x * x, axis=1)[:, None] + jnp.sum(y * y, axis=1)
-    return jnp.maximum(norms - 2 * x @ y.T, 0)
+    """|x_i - y_j|^2, [N, D] and [M, D] -> [N, M], by one matrix product; centre both sets first to keep the digits.
+
+    Of JAX or NumPy arrays, by whichever they are.
+    """
+    norms = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)
+    return (norms - 2 * x @ y.T).clip(min=0)
 
 
 def in_blocks(x, block: int):

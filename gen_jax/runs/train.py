@@ -13,15 +13,16 @@ import numpy as np
 
 from gen_jax.core import parallel
 from gen_jax.core.players import count_parameters
-from gen_jax.core.types import Algorithm, State, weights
+from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load
 from gen_jax.data.source import Source
 from gen_jax.runs import checkpoint, feeding, folder, log, manifest, settings
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.runs.watching import heldout, observe, pictures, tracking
+from gen_jax.runs.watching.events import Event, due, rounds_until
 from gen_jax.runs.watching.monitor import Monitor
+from gen_jax.runs.watching.watch import Watch
 
 
 class _Call(NamedTuple):
@@ -86,7 +87,7 @@ def training(
     where = parallel.layout(config.backend, config.devices)
     algorithm = build(config, source)
     feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
-    followed = tracking.tracker(config, algorithm, source)
+    watch = Watch(run_dir, config, algorithm, source)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
@@ -94,7 +95,7 @@ def training(
     if not continues and prepare is None:  # a round that cannot be traced, or a hyper that nothing reads
         jax.eval_shape(algorithm.update, template, feeding.shapes(source, config.batch_size, algorithm.minibatches))
     run_dir.mkdir(parents=True, exist_ok=True)
-    best, lower = (f"held_out/{algorithm.best}", False) if algorithm.best else followed.best or (None, False)
+    best, lower = watch.best
     with (
         folder.claim(run_dir),
         checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
@@ -119,9 +120,8 @@ def training(
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
         run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
-        watch = _Watch(run_dir, config, algorithm, source, followed.measure)
         diagnosis = Monitor(run_dir, start, quiet)
-        if watch.draw is None and not quiet:
+        if not watch.shows_samples and not quiet:
             print("this model has no sampler 'prior': no sample grids", file=sys.stderr)
 
         # ---- the loop ------------------------------------------------------------------------------------------
@@ -129,32 +129,25 @@ def training(
         try:
             images = config.batch_size * algorithm.minibatches.get("train", 0)
             with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
+                rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, pending = start, None
                 if start == 0:
-                    watch.sample(state, 0)
+                    watch.picture(state, 0)
                 while step < config.steps:
-                    count = min(config.steps_per_call, _until_event(step, config), config.steps - step)
+                    count = min(config.steps_per_call, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
                     state, metrics = yield Request(run, state, data, parallel.place_count(count, where))
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
                     _record(pending, config, lines)
                     pending = _Call(step, count, metrics)
                     step += count
-                    over = step == config.steps or signals.received is not None
-                    measured: dict[str, float] = {}
-                    if over or _due(step, config.evaluate_every, config) or _due(step, config.sample_every, config):
+                    stopped = signals.received is not None and step < config.steps
+                    events = due(rows, step, last=step == config.steps, stopped=stopped)
+                    if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
                         pending = _record(pending, config, lines)
-                    if _due(step, config.evaluate_every, config) or (step == config.steps and config.evaluate_every):
-                        measured = watch.evaluate(state)
-                        lines.write(step, measured)
-                    if _due(step, config.sample_every, config) or step == config.steps:
-                        watch.show(state, step, lines)
-                    if measured or over or _due(step, config.sample_every, config):
-                        diagnosis.check()
-                    if over or _due(step, config.checkpoint_every, config):
-                        pending = _record(pending, config, lines)  # never keep a state that has diverged
-                        checkpoints.save(state, step, measured)
-                    if signals.received is not None and step < config.steps:
+                    for event in events:
+                        event.do(state, step)
+                    if stopped:
                         checkpoints.wait()
                         status = "stopped"
                         raise Interrupted(f"saved step {step} in {run_dir}; the same command continues", signals.status)
@@ -173,6 +166,27 @@ def training(
         if not quiet:
             print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
     return run_dir
+
+
+def _events(
+    config: Config, watch: Watch, diagnosis: Monitor, checkpoints: checkpoint.Checkpoints, lines: log.Log
+) -> tuple[Event, ...]:
+    """What happens beside the rounds, in its order: a line of metrics is written before a rule looks at it."""
+    seen = (config.evaluate_every, config.sample_every)
+    return (
+        Event(
+            (config.evaluate_every,),
+            lambda state, step: watch.evaluate(state, step, lines),
+            at_the_end=config.evaluate_every > 0,
+        ),
+        Event((config.sample_every,), lambda state, step: watch.show(state, step, lines)),
+        Event(seen, lambda state, step: diagnosis.check(), when_stopped=True),
+        Event(
+            (config.checkpoint_every,),
+            lambda state, step: checkpoints.save(state, step, watch.measured(step)),
+            when_stopped=True,
+        ),
+    )
 
 
 def compile_steps(
@@ -201,16 +215,6 @@ def hyper_values(algorithm: Algorithm) -> dict[str, jax.Array]:
     return {name: jnp.float32(value) for name, value in algorithm.hyper.items()}
 
 
-def _due(step: int, every: int, config: Config) -> bool:
-    return every > 0 and step % every == 0
-
-
-def _until_event(step: int, config: Config) -> int:
-    """Steps until the next sample grid, evaluation or checkpoint."""
-    events = (config.sample_every, config.evaluate_every, config.checkpoint_every)
-    return min([every - step % every for every in events if every > 0], default=config.steps)
-
-
 def _record(call: _Call | None, config: Config, lines: log.Log) -> None:
     """Write the lines that fall into a call, and raise Diverged where too many steps in a row were not finite."""
     if call is None:
@@ -232,42 +236,6 @@ def _record(call: _Call | None, config: Config, lines: log.Log) -> None:
             f"{int(row.max())} steps in a row were not finite by step {call.start + call.rounds} "
             f"(not finite: {', '.join(worst)})"
         )
-
-
-class _Watch:
-    """What looks at the model while it trains, with a fixed set of latents and the held-out split."""
-
-    def __init__(
-        self,
-        run_dir: Path,
-        config: Config,
-        algorithm: Algorithm,
-        source: Source,
-        follow: Callable[[State], dict[str, float]],
-    ):
-        self.run_dir, self.source, self.follow = run_dir, source, follow
-        self.draw = pictures.sampler(algorithm, source, config.seed) if "prior" in algorithm.samplers else None
-        self.measure = heldout.evaluator(algorithm, config.seed) if algorithm.evaluate else None
-        self.observe: observe.Observer | None = None
-        self.observer = lambda: observe.observer(algorithm, source, config.seed, self.measure)
-
-    def sample(self, state: State, step: int) -> np.ndarray | None:
-        """The grid of samples, saved; None where the model has no sampler "prior"."""
-        if self.draw is None:
-            return None
-        return pictures.save_samples(self.run_dir, step, np.asarray(self.draw(weights(state))), self.source)
-
-    def show(self, state: State, step: int, lines: log.Log) -> None:
-        if (picture := self.sample(state, step)) is not None:
-            lines.picture(step, picture)
-
-    def evaluate(self, state: State) -> dict[str, float]:
-        self.observe = self.observe or self.observer()
-        seen = self.observe(state) | self.follow(state)
-        if self.measure is None:
-            return seen
-        values = self.measure(weights(state), self.source.test)
-        return {f"held_out/{name}": value for name, value in heldout.means(values).items()} | seen
 
 
 class Signals:

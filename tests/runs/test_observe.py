@@ -7,6 +7,7 @@ from contract_rows import ROWS, SHAPE
 
 from gen_jax.core.players import sgd
 from gen_jax.data.source import from_arrays
+from gen_jax.metrics.signs import copied, pooled, relative_distance
 from gen_jax.runs.watching import heldout, observe
 
 RNG = np.random.default_rng(0)
@@ -16,7 +17,7 @@ ROW = {row.name: row for row in ROWS}
 def test_planted_copies_are_counted_and_their_originals_named():
     train = RNG.normal(size=(50, 30)).astype(np.float32)
     samples = np.concatenate([train[:5] + 0.01, RNG.normal(size=(15, 30))]).astype(np.float32)
-    share, nearest = observe.copied(samples, train)
+    share, nearest = copied(samples, train)
     assert share == 0.25
     assert list(nearest[:5]) == list(range(5))
 
@@ -24,26 +25,26 @@ def test_planted_copies_are_counted_and_their_originals_named():
 def test_a_mean_of_many_is_no_copy():
     train = RNG.normal(size=(50, 30)).astype(np.float32)
     blurred = np.stack([train[i : i + 10].mean(axis=0) for i in range(20)])
-    assert observe.copied(blurred, train)[0] == 0.0
+    assert copied(blurred, train)[0] == 0.0
 
 
 def test_relative_distance_of_gaussians():
     points = RNG.normal(size=(4000, 3))
-    assert observe.relative_distance(points, points) == pytest.approx(0.0, abs=1e-9)
+    assert relative_distance(points, points) == pytest.approx(0.0, abs=1e-9)
     # A shift by s in each of d dimensions of variance 1: d s² / d. Twice the scale: d (2 - 1)² / d.
-    assert observe.relative_distance(points + 2, points) == pytest.approx(4.0, rel=0.05)
-    assert observe.relative_distance(2 * points, points) == pytest.approx(1.0, rel=0.05)
-    assert np.isnan(observe.relative_distance(points * np.nan, points))
+    assert relative_distance(points + 2, points) == pytest.approx(4.0, rel=0.05)
+    assert relative_distance(2 * points, points) == pytest.approx(1.0, rel=0.05)
+    assert np.isnan(relative_distance(points * np.nan, points))
 
 
 def test_pooling_keeps_small_images_and_averages_large_ones():
     small = RNG.uniform(-1, 1, (2, 8, 8, 1)).astype(np.float32)
-    np.testing.assert_array_equal(observe.pooled(small), small.reshape(2, -1))
+    np.testing.assert_array_equal(pooled(small), small.reshape(2, -1))
     large = np.arange(2 * 28 * 28, dtype=np.float32).reshape(2, 28, 28, 1)
-    assert observe.pooled(large).shape == (2, 14 * 14)
-    assert observe.pooled(large)[0, 0] == np.mean([0, 1, 28, 29])
-    assert observe.pooled(np.zeros((3, 33, 20, 3), np.uint8)).shape == (3, 11 * 7 * 3)
-    np.testing.assert_allclose(observe.pooled(np.full((1, 40, 40, 1), 255, np.uint8)), 1.0)
+    assert pooled(large).shape == (2, 14 * 14)
+    assert pooled(large)[0, 0] == np.mean([0, 1, 28, 29])
+    assert pooled(np.zeros((3, 33, 20, 3), np.float32)).shape == (3, 11 * 7 * 3)
+    np.testing.assert_allclose(pooled(np.ones((1, 40, 40, 1), np.float32)), 1.0)
 
 
 @pytest.fixture(scope="module")

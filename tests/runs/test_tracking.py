@@ -1,7 +1,6 @@
 """Scores that training follows are those of the protocol, and their curves are judged by the stated rule."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def state(seed):
 
 def config(**more):
     chosen = {"track": "fd,coverage", "track_features": "pca:8", "track_samples": 100}
-    return SimpleNamespace(**{**vars(CONFIG), **chosen, **more})
+    return replace(CONFIG, **{**chosen, **more})
 
 
 def series(*values):

@@ -30,15 +30,14 @@ from gen_jax.data import source as data
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source
 from gen_jax.metrics.modes import discrete_kl, mixture_modes
+from gen_jax.metrics.signs import copied, coverage, pooled, relative_distance, squares_between
 from gen_jax.runs.given import in_turn
 from gen_jax.runs.watching import heldout, pictures
 
 SAMPLES = 512  # images; points as many as in a picture
 REFERENCE = 4000  # training examples that samples are compared with
-SIDE = 16  # pixels that images are pooled to, at most
 COMPONENTS = 32
 NEIGHBOURS = 5
-COPY = 1 / 3  # of the distance to the second nearest training example
 COMMON = 0.01  # classes with a smaller share of the data are not looked for
 TRAIN_LOGITS = 1000
 
@@ -71,7 +70,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     held_out = _some(source.test, SAMPLES)
     reference = None if source.is_points else _reference(source, held_out)
     again = _reconstructor(algorithm)
-    judged = data.subset(source.train, _spread(source.train.size, TRAIN_LOGITS)) if measure is not None else None
+    judged = data.subset(source.train, data.evenly(source.train.size, TRAIN_LOGITS)) if measure is not None else None
 
     def draw(view: Weights) -> np.ndarray | None:
         if sample is None:
@@ -122,52 +121,6 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     return observe
 
 
-def relative_distance(found: np.ndarray, real: np.ndarray) -> float:
-    """Fréchet distance of Gaussians fitted to points [N, D] and [M, D], over the total variance of the second."""
-    found, real = found.astype(np.float64), real.astype(np.float64)
-    if not np.isfinite(found).all():
-        return float("nan")
-    covariances = [np.atleast_2d(np.cov(points, rowvar=False)) for points in (found, real)]
-    values, vectors = np.linalg.eigh(covariances[1])
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariances[0] @ root), 0)).sum()
-    gap = np.sum((found.mean(axis=0) - real.mean(axis=0)) ** 2)
-    total = gap + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross
-    return float(max(total, 0.0) / max(np.trace(covariances[1]), 1e-12))
-
-
-def pooled(images: np.ndarray) -> np.ndarray:
-    """Images [N, H, W, C] in [-1, 1] (or uint8) as means over squares, at most 16 a side: float32 [N, F]."""
-    images = data.to_float(images) if images.dtype == np.uint8 else np.nan_to_num(images.astype(np.float32))
-    step = -(-max(images.shape[1:3]) // SIDE)
-    short = [(0, 0), (0, -images.shape[1] % step), (0, -images.shape[2] % step), (0, 0)]
-    images = np.pad(images, short, mode="edge")
-    count, height, width, channels = images.shape
-    squares = images.reshape(count, height // step, step, width // step, step, channels)
-    return squares.mean(axis=(2, 4)).reshape(count, -1)
-
-
-def copied(samples: np.ndarray, train: np.ndarray) -> tuple[float, np.ndarray]:
-    """(share of samples [N, F] that are three times nearer to their nearest training example [M, F] than to the next,
-    row of the nearest [N])."""
-    squares = _squares(samples, train)
-    if len(train) < 2:
-        return 0.0, np.zeros(len(samples), np.int64)
-    nearest = squares.argmin(axis=1)
-    squares[np.arange(len(samples)), nearest] = np.inf
-    rows = np.stack([nearest, squares.argmin(axis=1)], axis=1)
-    # Measured again, exactly: products lose the digits of small differences.
-    exact = np.sqrt(((samples[:, None] - train[rows]) ** 2).sum(axis=-1))
-    return float(np.mean(exact.min(axis=1) < COPY * exact.max(axis=1))), rows[
-        np.arange(len(rows)), exact.argmin(axis=1)
-    ]
-
-
-def coverage(real: np.ndarray, radii: np.ndarray, found: np.ndarray) -> float:
-    """Share of real points [N, F] with one of `found` [M, F] within their radius [N]."""
-    return float(np.mean(np.sqrt(_squares(real, found).min(axis=1)) < radii))
-
-
 def _against(reference: Reference, samples: np.ndarray, classes: int | None) -> dict[str, float]:
     share, nearest = copied(samples, reference.train)
     cover = coverage(reference.held_out, reference.radii, samples)
@@ -198,12 +151,12 @@ def _reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
 
 def _make_reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     some = _some(source.train, REFERENCE)
-    train, real = pooled(some["x"]), pooled(held_out["x"])
+    train, real = (pooled(data.to_float(split["x"])) for split in (some, held_out))
     centred = (train - train.mean(axis=0)).astype(np.float64)
     _, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
-    order = np.sqrt(np.maximum(np.sort(_squares(real, real), axis=1), 0))
+    order = np.sqrt(np.maximum(np.sort(squares_between(real, real), axis=1), 0))
     radii = order[:, min(NEIGHBOURS, len(real) - 1)]
-    alike = train[_spread(len(train), SAMPLES)]
+    alike = train[data.evenly(len(train), SAMPLES)]
     return Reference(
         train,
         some.get("label"),
@@ -239,20 +192,9 @@ def _reconstructor(algorithm: Algorithm) -> Callable[..., Any] | None:
     return again
 
 
-def _squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    centre = y.mean(axis=0)
-    x, y = x - centre, y - centre
-    return np.maximum((x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2 * x @ y.T, 0)
-
-
 def _points(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1)
 
 
 def _some(split: data.Split, most: int) -> dict[str, np.ndarray]:
-    return dict(split.read(_spread(split.size, most)))
-
-
-def _spread(size: int, most: int) -> np.ndarray:
-    """Up to `most` of `size` rows, evenly over all of them."""
-    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+    return dict(split.read(data.evenly(split.size, most)))

@@ -1,16 +1,19 @@
 """`evaluate RUN`: what a run's model scores, each number with its interval and the protocol that made it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
+from gen_jax.runs.evaluation.names import NAMES
 from gen_jax.verbs.common import Which, open_state, show
+
+METRICS = f"names with commas between: {', '.join(NAMES)}; by default what suits the model and its data"
 
 
 def evaluate(
     run: tyro.conf.Positional[Path],
-    metrics: str | None = None,
+    metrics: Annotated[str | None, tyro.conf.arg(help=METRICS)] = None,
     features: str = "auto",
     samples: int | None = None,
     reference: Literal["train", "test"] = "test",
@@ -22,15 +25,13 @@ def evaluate(
     nll_samples: int = 5000,
     nll_examples: int | None = None,
     inception_weights: Path | None = None,
+    against: str | None = None,
     json: bool = False,
 ) -> None:
     """Measure a run's model and add the results to evaluation.json; what is in there already is not measured again.
 
     Args:
         run: the run folder
-        metrics: names with commas between: held_out, fd, fd_infinity, kid, is, precision, recall, density, coverage,
-            per_class_fd, cas, modes, authpct, ct, nearest, ms_ssim, ppl, nll, bits_per_dim, latents, disentanglement;
-            by default what suits the model and its data
         features: lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca or pca:COMPONENTS; by default lenet of
             the run's own data where they are labelled images, else pixels
         samples: in each sample set; by default as many as the reference, at most 10,000
@@ -44,6 +45,8 @@ def evaluate(
         nll_samples: importance samples of nll and bits_per_dim
         nll_examples: how many examples of the reference nll looks at; by default all
         inception_weights: the file for --features inception; by default what convert-inception left in the cache
+        against: what auroc calls strange: another data set of the same shape, such as digits, or class:NUMBER, a class
+            of the run's own data
         json: print JSON
     """
     opened = open_state(run, step)
@@ -53,7 +56,7 @@ def evaluate(
     from gen_jax.runs.scoreboard import figure_with_interval
 
     options = Options(
-        features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights
+        features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights, against
     )
     view = weights_of(opened.state, averaged=weights == "ema")
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)

@@ -133,19 +133,32 @@ def test_accuracy_takes_labels_or_logits():
 
 def test_ranking_by_hand():
     scores, anomalous = [0.1, 0.4, 0.35, 0.8], [False, False, True, True]
-    found = classification.ranking(scores, anomalous)
-    assert found.auroc == 0.75  # 3 of 4 pairs are in order
-    assert found.auprc == pytest.approx((1 + 2 / 3) / 2)
-    with pytest.raises(UserError, match="both"):
-        classification.ranking(scores, [True] * 4)
+    assert classification.auroc(scores, anomalous).value == 0.75  # 3 of 4 pairs are in order
+    assert classification.auprc(scores, anomalous) == pytest.approx((1 + 2 / 3) / 2)
+    for ranking in (classification.auroc, classification.auprc):
+        with pytest.raises(UserError, match="both"):
+            ranking(scores, [True] * 4)
 
 
-def test_clustering_by_hand():
-    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2])
-    renamed = classification.clustering((labels + 1) % 3 * 7, labels)
-    assert renamed == pytest.approx((1, 1, 1))
-    split = classification.clustering([0, 0, 3, 1, 1, 1, 1, 2], labels)  # four clusters, one left unmatched
-    assert split.accuracy == 6 / 8
+def test_area_under_the_curve_is_scikit_learn_s_with_ties():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(3)
+    scores, anomalous = rng.integers(0, 12, 300), rng.random(300) < 0.3
+    assert classification.auroc(scores, anomalous).value == pytest.approx(roc_auc_score(anomalous, scores), abs=1e-12)
+    apart = classification.auroc([1, 2, 3, 4], [False, False, True, True])
+    assert apart.value == 1
+    assert math.isnan(apart.low)
+
+
+def test_de_long_s_interval_covers_as_often_as_it_says():
+    rng, truth = np.random.default_rng(4), stats.norm.cdf(1 / np.sqrt(2))  # normal scores one apart
+    anomalous = np.arange(200) >= 120
+    hits = []
+    for _ in range(600):
+        found = classification.auroc(rng.normal(size=200) + anomalous, anomalous)
+        hits.append(found.low <= truth <= found.high)
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.03)
 
 
 def test_classification_scores_tell_missing_classes_from_wrong_ones():

@@ -10,12 +10,11 @@ from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.data import sprites
-from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Split
 from gen_jax.metrics import disentanglement, latents
 from gen_jax.runs.evaluation.classifiers import is_stacked
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
-from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.evaluation.subject import Subject, in_batches
 
 BATCH = 250
 LATENT_EXAMPLES, FACTOR_EXAMPLES = 5_000, 10_000
@@ -25,12 +24,8 @@ ACTIVE = 0.01  # Burda et al. 2016
 def encoded(subject: Subject, rows: np.ndarray, split: Split) -> dict[str, np.ndarray]:
     """Posterior means (and log-variances) of examples, [N, d]."""
     encode = jax.jit(subject.need("encode", "latents"))
-    parts = []
-    for start in range(0, len(rows), BATCH):
-        wanted = rows[start : start + BATCH]
-        found = encode(subject.weights, to_batch(split.read(np.resize(wanted, BATCH))))
-        parts.append({n: np.asarray(v)[: len(wanted)].reshape(len(wanted), -1) for n, v in found.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = in_batches(lambda batch, number: encode(subject.weights, batch), split, rows, BATCH)
+    return {name: values.reshape(len(rows), -1) for name, values in found.items()}
 
 
 # ---- latents ---------------------------------------------------------------------------------------------------------

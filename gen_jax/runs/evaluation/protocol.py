@@ -15,15 +15,16 @@ import jax
 
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import lenet
-from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, scores
+from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, predictions, scores
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.metric import Metric, Value
+from gen_jax.runs.evaluation.names import NAMES
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.files import atomic_write_json, plain, read_json
 
 FILE = "evaluation.json"
 PACKAGES = ("gen_jax", "jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
-# What a person may write after --metrics.
+# What a person may write after --metrics, as `names.NAMES` tells them.
 METRICS: dict[str, Metric] = {
     "held_out": likelihood.HELD_OUT,
     "fd": scores.FRECHET,
@@ -44,9 +45,12 @@ METRICS: dict[str, Metric] = {
     "ppl": diversity.PATH_LENGTH,
     "nll": likelihood.NLL,
     "bits_per_dim": likelihood.BITS,
+    "accuracy": predictions.ACCURACY,
+    "auroc": predictions.AUROC,
     "latents": codes.LATENTS,
     "disentanglement": codes.DISENTANGLEMENT,
 }
+assert tuple(METRICS) == NAMES, "names.NAMES and protocol.METRICS name different metrics"
 
 
 class Model(NamedTuple):
@@ -88,6 +92,7 @@ def default(subject: Subject) -> list[str]:
         chosen |= {"modes"} if counted else set()
         chosen |= set() if source.is_points else {"fd", "precision", "recall", "density", "coverage"}
     chosen |= {"latents"} if algorithm.encode else set()
+    chosen |= {"accuracy"} if algorithm.classify and source.classes is not None else set()
     if not chosen:
         raise UserError("this model can neither sample, encode nor be evaluated, so there is nothing to measure")
     return [name for name in METRICS if name in chosen]

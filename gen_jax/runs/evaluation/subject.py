@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from gen_jax.core import keys
-from gen_jax.core.types import Algorithm, Weights
+from gen_jax.core.types import Algorithm, Batch, Tree, Weights
 from gen_jax.data import source as sources
+from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source, Split
 from gen_jax.metrics import frechet
 from gen_jax.metrics.features import Extractor
@@ -36,6 +37,7 @@ class Options(NamedTuple):
     nll_samples: int = 5000
     nll_examples: int | None = None
     inception_weights: Path | None = None
+    against: str | None = None  # what auroc calls strange
 
 
 class Embedded(NamedTuple):
@@ -194,3 +196,13 @@ def embed(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     if extractor.both is not None:
         return extractor.both(images)
     return extractor.apply(images), extractor.logits(images) if extractor.logits else None
+
+
+def in_batches(function: Callable[[Batch, int], Tree], split: Split, rows: np.ndarray, size: int) -> Tree:
+    """`function(batch, number)` of these examples, on the host: batches of one shape, the last filled up and cut."""
+    parts = []
+    for number, start in enumerate(range(0, len(rows), size)):
+        wanted = rows[start : start + size]
+        found = function(to_batch(split.read(np.resize(wanted, size))), number)
+        parts.append(jax.tree.map(lambda values, count=len(wanted): np.asarray(values)[:count], found))
+    return jax.tree.map(lambda *values: np.concatenate(values), *parts)

@@ -1,0 +1,7 @@
+"""The metrics that a person may ask for, in the order of measuring. No JAX, so that help answers at once."""
+
+NAMES = (
+    "held_out", "fd", "fd_infinity", "kid", "is", "precision", "recall", "density", "coverage", "per_class_fd", "cas",
+    "modes", "authpct", "ct", "nearest", "ms_ssim", "ppl", "nll", "bits_per_dim", "accuracy", "auroc", "latents",
+    "disentanglement",
+)  # fmt: skip

@@ -9,6 +9,7 @@ from gen_jax.models.autoencoder import autoencoder
 from gen_jax.models.bigan import bigan
 from gen_jax.models.factor_vae import factor_vae
 from gen_jax.models.flow_stacks import autoregressive_stack, inverse_autoregressive_stack
+from gen_jax.models.inpaint_vae import inpaint_vae
 from gen_jax.models.ladder_vae import ladder_vae
 from gen_jax.models.refined_vae import refined_vae
 from gen_jax.models.two_stage_vae import two_stage_vae
@@ -16,7 +17,7 @@ from gen_jax.models.vae import vae
 from gen_jax.models.vae_body import Body, vae_body
 from gen_jax.models.vae_gan import vae_gan
 from gen_jax.models.vq_vae import vq_vae
-from gen_jax.nets import joint, ladder, made, mlp, vq
+from gen_jax.nets import inpaint, joint, ladder, made, mlp, vq
 from gen_jax.objectives import flows, likelihoods, priors
 from gen_jax.objectives.bounds import Bound, Estimate, Estimator
 from gen_jax.objectives.disentangle import Dip
@@ -134,6 +135,12 @@ def _ladder(optimizer: Callable) -> Algorithm:
     return ladder_vae(ladder.Encoder(stages, width=4, hidden=4), decoder, optimizer=optimizer("lr"), **options)
 
 
+def _inpaint(optimizer: Callable) -> Algorithm:
+    sizes = {"width": 4, "stages": 1}
+    networks = inpaint.Encoder(3, **sizes), inpaint.Encoder(3, **sizes), inpaint.Decoder(1, **sizes)
+    return inpaint_vae(*networks, optimizer=optimizer("lr"), **_options())
+
+
 REGULARIZED = {
     "beta": 0.5,
     "mutual_information": 1.0,
@@ -161,6 +168,7 @@ ROWS = [
     ("two_stage_vae", _two_stage),
     ("vq_vae", _vq_vae),
     ("ladder_vae", _ladder),
+    ("inpaint_vae", _inpaint),
     ("aae", _adversarial(aae, {"adversarial": 1.0, "beta": None}, {"stochastic": True})),
     ("vae_gan", _adversarial(vae_gan, {"similarity": 0.01}, binarization=Binarization.NONE)),
     ("refined_vae", _adversarial(refined_vae, {"adversarial": 1.0})),

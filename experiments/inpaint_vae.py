@@ -1,0 +1,59 @@
+"""A VAE that completes images of which part is hidden (Ivanov et al. 2019, VAEAC, arXiv:1806.02382).
+
+python experiments/inpaint_vae.py
+python experiments/inpaint_vae.py --likelihood gaussian --binarization NONE --data tfds:cifar10
+
+Masks are drawn at every step: 20 to 90 % of the cells, halves, quarters, squares, everything. The sampler "complete" is
+given x and mask; "prior" draws whole images.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gen_jax import experiment
+from gen_jax.core.types import Algorithm
+from gen_jax.data.source import Source
+from gen_jax.models import vae
+from gen_jax.models.inpaint_vae import inpaint_vae
+from gen_jax.nets import inpaint
+from gen_jax.objectives import likelihoods
+from gen_jax.objectives.likelihoods import Binarization
+
+
+@dataclass(frozen=True)
+class Hyper(vae.Hyper):
+    clip_norm: float = 200.0
+    """largest gradient norm: masks make single batches steep"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(experiment.Config):
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    sigma: float = 0.1
+    """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
+    binarization: Binarization = Binarization.DYNAMIC
+    """what is done to pixels before they are scored; NONE for the gaussian"""
+    latent_size: int = 32
+    width: int = 32
+    """channels at the image's size; they double where it halves"""
+    stages: int = 2
+    """halvings of the image"""
+    hyper: Hyper = Hyper()
+
+
+def build(config: Config, data: Source) -> Algorithm:
+    sizes = {"width": config.width, "stages": config.stages, "dtype": config.dtype}
+    gaussian = config.likelihood == "gaussian"
+    return inpaint_vae(
+        inpaint.Encoder(config.latent_size, **sizes),
+        inpaint.Encoder(config.latent_size, **sizes),
+        inpaint.Decoder(data.shape[-1], **sizes),
+        likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
+        binarization=config.binarization,
+        shape=data.shape,
+        hyper=config.hyper,
+    )
+
+
+if __name__ == "__main__":
+    experiment.main(Config, build)

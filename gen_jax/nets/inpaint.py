@@ -1,0 +1,52 @@
+"""Convolutional networks that see part of an image: an encoder of any number of channels, and a decoder beside which
+the observed part runs, halved and joined at every size (Ronneberger et al. 2015)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gen_jax.nets.layers import Conv, Dense
+
+
+class Encoder(nn.Module):
+    """[B, H, W, C], any C -> (mean, log_variance) of a Gaussian, each [B, latent_size]."""
+
+    latent_size: int
+    width: int = 32
+    stages: int = 2
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        x = nn.relu(Conv(self.width, 3, dtype=self.dtype)(x))
+        for stage in range(self.stages):
+            x = nn.relu(Conv(self.width * 2 ** (stage + 1), 3, stride=2, dtype=self.dtype)(x))
+        x = Dense(2 * self.latent_size, dtype=self.dtype)(x.reshape(x.shape[0], -1))
+        mean, log_variance = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+        return mean, log_variance
+
+
+class Decoder(nn.Module):
+    """(latents [B, d], what is observed [B, H, W, C]) -> likelihood outputs [B, H, W, outputs], unbounded."""
+
+    outputs: int
+    width: int = 32
+    stages: int = 2
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: jax.Array, condition: jax.Array, *, train: bool) -> jax.Array:
+        x = nn.relu(Conv(self.width, 3, dtype=self.dtype)(condition))
+        beside = [x]
+        for stage in range(self.stages):
+            x = nn.relu(Conv(self.width * 2 ** (stage + 1), 3, stride=2, dtype=self.dtype)(x))
+            beside.append(x)
+        *larger, x = beside
+        own = nn.relu(Dense(x[0].size, dtype=self.dtype)(z)).reshape(x.shape)
+        x = jnp.concatenate([x, own.astype(x.dtype)], axis=-1)
+        for skip in reversed(larger):
+            x = jax.image.resize(x, (*skip.shape[:3], x.shape[-1]), "nearest")
+            x = nn.relu(Conv(skip.shape[-1], 3, dtype=self.dtype)(jnp.concatenate([x, skip], axis=-1)))
+        return Conv(self.outputs, 3, dtype=self.dtype)(x).astype(jnp.float32)

@@ -83,7 +83,7 @@ def latent_information(means, log_variances, key, samples: int = 1, block: int =
     return LatentInformation(*np.mean(np.asarray(totals), axis=0).tolist())
 
 
-def bits_per_dimension(nll, dimensions: int, levels: int | None = None):
+def bits_per_dimension(nll, dimensions: int, levels: float | None = None):
     """Nats per example to bits per dimension: NLL / (D ln 2).
 
     `levels`: the width of the data's range in grey levels if the density is over data rescaled to unit width (256 for

@@ -8,31 +8,15 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics.neighbours import nearest, radii
 
 
-class Authenticity(NamedTuple):
-    """`percent` of generated samples that are authentic; `calibration` is the same number for held-out real data.
-
-    50 % is *not* the null value: compare with the calibration, never with a constant.
-    """
-
-    percent: float
-    calibration: float | None
-
-
 def authentic_percent(train, generated, block: int = 1_000) -> float:
     """AuthPct (Alaa et al. 2022, arXiv:2102.08921): features train [N, D], generated [M, D].
 
     A generated sample is a copy if it lies closer to its nearest training point than that point does to its own nearest
-    training neighbour.
+    training neighbour. 50 % is *not* the null value: compare with that of as many held-out real examples.
     """
     distances, rows = map(np.asarray, nearest(generated, train, 1, block))
     own = np.asarray(radii(train, 1, block))
     return float(100 * np.mean(distances[:, 0] > own[rows[:, 0]]))
-
-
-def authenticity(train, generated, held_out=None, block: int = 1_000) -> Authenticity:
-    """AuthPct of generated features, beside that of held-out real ones (same count wanted) as its null value."""
-    calibration = None if held_out is None else authentic_percent(train, held_out, block)
-    return Authenticity(authentic_percent(train, generated, block), calibration)
 
 
 class CopyTest(NamedTuple):

@@ -69,18 +69,6 @@ def balls(real, generated, k: int, block: int = 1_000) -> Balls:
     return _balls(real, generated, radii(real, k, block), radii(generated, k, block), block)
 
 
-def precision_recall(real, generated, k: int = 3, block: int = 1_000) -> tuple[float, float]:
-    """(precision, recall): generated points inside some real ball, and real points inside some generated ball."""
-    found = balls(real, generated, k, block)
-    return float((found.real_balls > 0).mean()), float(found.recalled.mean())
-
-
-def density_coverage(real, generated, k: int = 5, block: int = 1_000) -> tuple[float, float]:
-    """(density, coverage): mean number of real balls around a generated point over k; real balls that are not empty."""
-    found = balls(real, generated, k, block)
-    return float(found.real_balls.mean() / k), float(found.covered.mean())
-
-
 def prdc(real, generated, k: int = 5, block: int = 1_000) -> PRDC:
     """All four with one k, as the package prdc prints them. Published precision/recall has k = 3: say which."""
     found = balls(real, generated, k, block)

@@ -6,7 +6,6 @@ from gen_jax.metrics import frechet
 from gen_jax.metrics.neighbours import squared_distances
 
 COPY = 1 / 3  # of the distance to the second nearest training example
-SIDE = 16  # pixels that images are pooled to, at most
 
 
 def relative_distance(found: np.ndarray, real: np.ndarray) -> float:
@@ -17,17 +16,6 @@ def relative_distance(found: np.ndarray, real: np.ndarray) -> float:
     moments = [frechet.Moments(np.asarray(len(p)), p.mean(axis=0), _scatter(p)) for p in (found, real)]
     variance = float(np.trace(frechet.covariance(moments[1])))
     return max(frechet.distance(*moments), 0.0) / max(variance, 1e-12)
-
-
-def pooled(images: np.ndarray) -> np.ndarray:
-    """Images [N, H, W, C] in [-1, 1] as means over squares, at most `SIDE` a side: float32 [N, F]."""
-    images = np.nan_to_num(images.astype(np.float32))
-    step = -(-max(images.shape[1:3]) // SIDE)
-    short = [(0, 0), (0, -images.shape[1] % step), (0, -images.shape[2] % step), (0, 0)]
-    images = np.pad(images, short, mode="edge")
-    count, height, width, channels = images.shape
-    squares = images.reshape(count, height // step, step, width // step, step, channels)
-    return squares.mean(axis=(2, 4)).reshape(count, -1)
 
 
 def copied(samples: np.ndarray, train: np.ndarray) -> tuple[float, np.ndarray]:

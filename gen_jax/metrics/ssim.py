@@ -91,14 +91,6 @@ def scales_for(size: int, window: int = WINDOW) -> tuple[float, ...]:
     return tuple(float(w) for w in np.array(SCALE_WEIGHTS[:count]) / sum(SCALE_WEIGHTS[:count]))
 
 
-@follows_dtype
-def psnr(x, y, data_range: float = 2.0):
-    """Peak signal-to-noise ratio of each pair in dB, [B]; infinite for equal images."""
-    x, y = jnp.asarray(x), jnp.asarray(y)
-    _check(x, y)
-    return 10 * jnp.log10(data_range**2 / jnp.mean((x - y) ** 2, axis=(1, 2, 3)))
-
-
 def diversity(images, pairs: int = 1_000, seed: int = 0, data_range: float = 2.0, block: int = 100) -> float:
     """Mean MS-SSIM over random pairs of different images [N, H, W, C]: near 1 means collapse. Compare with real
     data's.

@@ -6,6 +6,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
+from gen_jax.data.kinds import IMAGES
 from gen_jax.metrics import lenet, modes
 from gen_jax.metrics.classification import Predict, classification_scores
 from gen_jax.metrics.features import Extractor, as_uint8, by_channel
@@ -20,7 +21,7 @@ MIXTURE_SAMPLES, STACKED_SAMPLES = 2_500, 26_000  # of the published tables
 # ---- classification accuracy score -----------------------------------------------------------------------------------
 def _check_cas(subject: Subject) -> None:
     subject.need_samples("cas")
-    if subject.source.classes is None or subject.source.is_points:
+    if subject.source.classes is None or subject.source.kind is not IMAGES:
         raise UserError(f"cas needs labelled images, and {subject.source.name} has none")
     if not subject.conditional:
         raise UserError("cas needs samples whose class is known: a conditional model, such as cgan, acgan or cvae")

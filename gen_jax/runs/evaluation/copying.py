@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gen_jax.data.source import to_float
 from gen_jax.metrics import memorization, neighbours
-from gen_jax.runs import figures
 from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
 from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.watching import pictures
 
 CELLS = 3
 PICTURE = "samples_over_nearest_training_images.png"
@@ -64,7 +65,7 @@ def _nearest(subject: Subject) -> list[Value]:
         ratios.append(float(np.median(distances) / np.median(null)))
         close.append(float(np.mean(distances < bound)))
         copies.append(float(np.mean(distances == 0)))
-        if repeat == 0 and subject.run_dir is not None and not subject.source.is_points:
+        if repeat == 0 and subject.run_dir is not None:
             _picture(subject, distances, rows)
     rule = "held-out data have ratio 1, and 0.01 of them lie this close"
     return [
@@ -80,9 +81,9 @@ def _picture(subject: Subject, distances: np.ndarray, rows: np.ndarray) -> None:
     """The samples that lie closest to a training example, each over that example, among the run's pictures."""
     chosen = np.sort(np.argsort(distances)[:PICTURES])
     images, _ = subject.images(len(distances))
-    real = subject.source.train.read(rows[chosen])["x"] / 127.5 - 1
+    real = subject.source.train.read(rows[chosen])["x"]
     assert subject.run_dir is not None
-    figures.save_png(subject.run_dir / "pictures" / PICTURE, figures.pairs(images[chosen], real))
+    pictures.save_pairs(subject.run_dir / "pictures" / PICTURE, images[chosen], to_float(real), subject.source)
 
 
 AUTHENTICITY = Metric(samples_at_least(10, "authpct"), _stamp, _authpct)

@@ -9,6 +9,7 @@ import numpy as np
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
+from gen_jax.data.kinds import need_images
 from gen_jax.metrics import perceptual, ssim
 from gen_jax.runs.evaluation.metric import Metric, Value, over_repeats
 from gen_jax.runs.evaluation.scores import feature_stamp, sample_stamp, samples_at_least
@@ -24,8 +25,7 @@ PATHS, PATH_BATCH = 10_000, 100
 def _check_ssim(subject: Subject) -> None:
     samples_at_least(2, "ms_ssim")(subject)
     shape = subject.source.shape
-    if subject.source.is_points:
-        raise UserError(f"ms_ssim compares images, and {subject.source.name} has points")
+    need_images(subject.source, "ms_ssim", "leave it out")
     if min(shape[:2]) < ssim.WINDOW:
         raise UserError(
             f"ms_ssim looks through windows of {ssim.WINDOW} pixels, and these images have {min(shape[:2])}"

@@ -6,6 +6,8 @@ from pathlib import Path
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.data import source as sources
+from gen_jax.data.kinds import IMAGES, need_images
+from gen_jax.data.kinds.images import LARGEST as LARGEST
 from gen_jax.data.source import Source
 from gen_jax.metrics import features, inception
 from gen_jax.metrics.features import Extractor
@@ -13,18 +15,12 @@ from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.cache import cache_dir, inception_path
 
 KINDS = "lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca, pca:COMPONENTS"
-LARGEST = 4096  # numbers in a feature vector whose covariance is still taken
 STACKED = "stacked:"
 
 
 def default(source: Source) -> str:
-    """lenet where the data are labelled images; else pixels, or their principal components where there are many."""
-    if source.is_points:
-        return "points"
-    if source.classes is not None:
-        return "lenet"
-    size = source.shape[0] * source.shape[1] * source.shape[2]
-    return "pixels" if size <= LARGEST else "pca"
+    """What suits their kind: lenet for labelled images, pixels or pca for others, points as they are."""
+    return source.kind.features(source.shape, source.classes)
 
 
 def make(spec: str, source: Source, config: Config, inception_weights: Path | None = None) -> Extractor:
@@ -36,10 +32,9 @@ def make(spec: str, source: Source, config: Config, inception_weights: Path | No
     if spec == "auto":
         spec = default(source)
     kind, _, argument = spec.partition(":")
-    if source.is_points:
-        if spec != "points":
-            raise UserError(f"--features {spec} is for images, and {source.name} has points; leave --features out")
+    if spec == "points" and source.kind is not IMAGES:
         return features.points(source.shape[0])
+    need_images(source, f"--features {spec}", "leave --features out")
     if kind == "lenet":
         return _lenet(argument or config.data, source, config)
     if spec == "pixels":
@@ -55,8 +50,8 @@ def make(spec: str, source: Source, config: Config, inception_weights: Path | No
 
 def lenet_of(source: Source, spec: str) -> Extractor:
     """The LeNet trained on the labelled images of `source`, from the cache or trained now."""
-    if source.is_points or source.classes is None:
-        what = "points" if source.is_points else "no labels"
+    if source.kind is not IMAGES or source.classes is None:
+        what = source.kind.name if source.kind is not IMAGES else "no labels"
         raise UserError(
             f"lenet features need labelled images, and {source.name} has {what}; use --features pixels, pca or "
             f"lenet:DATA with labelled data of the same shape"

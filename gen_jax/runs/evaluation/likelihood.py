@@ -10,6 +10,8 @@ from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch
 from gen_jax.data import source as sources
+from gen_jax.data.kinds import need_images
+from gen_jax.metrics import latents
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
 from gen_jax.runs.evaluation.subject import Subject, in_batches
 from gen_jax.runs.watching import heldout
@@ -92,16 +94,14 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 
 
 def _check_bits(subject: Subject) -> None:
-    if subject.source.is_points:
-        raise UserError(f"bits_per_dim is of images, and {subject.source.name} has points; use nll")
+    need_images(subject.source, "bits_per_dim", "use nll")
     _check_nll(subject)
 
 
 def _bits(subject: Subject) -> list[Value]:
     dimensions = math.prod(subject.source.shape)
-    bits = -_bounds(subject)["value"].astype(np.float64) / (dimensions * math.log(2))
-    if subject.algorithm.levels is None:
-        bits = bits + math.log2(HALF_RANGE)
+    nll = -_bounds(subject)["value"].astype(np.float64)
+    bits = latents.bits_per_dimension(nll, dimensions, HALF_RANGE if subject.algorithm.levels is None else None)
     return [over_examples("bits per dimension", bits, "bits")]
 
 

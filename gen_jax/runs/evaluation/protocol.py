@@ -90,7 +90,7 @@ def default(subject: Subject) -> list[str]:
     if algorithm.samplers:
         counted = source.modes is not None or (classifiers.is_stacked(subject) and source.classes is not None)
         chosen |= {"modes"} if counted else set()
-        chosen |= set() if source.is_points else {"fd", "precision", "recall", "density", "coverage"}
+        chosen |= set(source.kind.scores)
     chosen |= {"latents"} if algorithm.encode else set()
     chosen |= {"accuracy"} if algorithm.classify and source.classes is not None else set()
     if not chosen:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.data.kinds import IMAGES
 from gen_jax.metrics import features, frechet, kernel, prdc
 from gen_jax.metrics.inception_score import inception_score
 from gen_jax.runs.evaluation.extractors import LARGEST
@@ -183,7 +184,7 @@ def _stamp(subject: Subject, kept: bool = False) -> dict[str, Any]:
 def _check_classes(subject: Subject) -> None:
     _check_frechet(subject)
     classes = subject.source.classes
-    if classes is None or subject.source.is_points:
+    if classes is None or subject.source.kind is not IMAGES:
         raise UserError(f"per_class_fd needs labelled images, and {subject.source.name} has none; use fd")
     least = LABELLED_AT_LEAST * classes
     if min(subject.count(), subject.split.size) < least:

@@ -7,6 +7,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import source
+from gen_jax.data.kinds import IMAGES
 
 MODES_8_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"}
 
@@ -61,8 +62,8 @@ def adapt(data: source.Source, size: int | None, channels: int | None) -> source
     """The source at another (square) size or channel count; itself where nothing changes. UserError for points."""
     if size is None and channels is None:
         return data
-    if data.is_points:
-        raise UserError(f"{data.name} has points, not images: --image-size and --channels do not apply")
+    if data.kind is not IMAGES:
+        raise UserError(f"{data.name} has {data.kind.name}, not images: --image-size and --channels do not apply")
     wanted = channels or data.shape[-1]
     shape = (size or data.shape[0], size or data.shape[1], wanted)
     if shape == data.shape:

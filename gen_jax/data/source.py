@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import order
+from gen_jax.data import kinds, order
+from gen_jax.data.kinds import IMAGES, Kind
 
 Arrays = Mapping[str, np.ndarray]  # "x" uint8 [N, H, W, C] or float32 [N, D]; "label" int32 [N] where there is one
 
@@ -47,10 +48,7 @@ class Source:
     test: Split
     modes: Modes | None = None  # known for toy mixtures only
     others: Mapping[str, Split] = field(default_factory=dict)  # further streams that a phase can draw from, by name
-
-    @property
-    def is_points(self) -> bool:
-        return len(self.shape) == 1
+    kind: Kind = IMAGES
 
     def split(self, name: str) -> Split:
         """A split by its name. Raises UserError, with the names there are, where there is none."""
@@ -72,8 +70,10 @@ def lazy(size: int, read: Callable[[np.ndarray], dict[str, np.ndarray]], shape: 
     return Split(size, read, size * (int(np.prod(shape)) + 4 * labels))
 
 
-def from_arrays(name: str, train: Arrays, test: Arrays, classes: int | None, modes: Modes | None = None) -> Source:
-    """A source in memory; its fingerprint covers every pixel and label, in split order."""
+def from_arrays(
+    name: str, train: Arrays, test: Arrays, classes: int | None, modes: Modes | None = None, kind: Kind | None = None
+) -> Source:
+    """A source in memory; its fingerprint covers every pixel and label, in split order. `kind`: by default by shape."""
     shape = tuple(int(d) for d in train["x"].shape[1:])
     names = {"x": "image"}  # as it was called when the first fingerprints were taken
     parts = [
@@ -82,7 +82,9 @@ def from_arrays(name: str, train: Arrays, test: Arrays, classes: int | None, mod
         for name in sorted(split, key=lambda name: names.get(name, name))
         for part in (names.get(name, name), split[name])
     ]
-    return Source(name, shape, classes, digest(*parts), in_memory(train), in_memory(test), modes)
+    return Source(
+        name, shape, classes, digest(*parts), in_memory(train), in_memory(test), modes, kind=kind or kinds.of(shape)
+    )
 
 
 def whole(split: Split) -> Arrays:

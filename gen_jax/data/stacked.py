@@ -8,15 +8,15 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import source
+from gen_jax.data.kinds import IMAGES
 
 TRAIN, TEST = 128_000, 26_000
 
 
 def stacked(base: source.Source, train: int = TRAIN, test: int = TEST) -> source.Source:
     """Stacks grey images [H, W, 1] to [H, W, 3]; label = a K^2 + b K + c for K classes (100a + 10b + c for ten)."""
-    if base.is_points or base.shape[-1] != 1:
-        what = "points" if base.is_points else f"images with {base.shape[-1]} channels"
-        raise UserError(f"stacked: needs a source of grey images, but {base.name} has {what}")
+    if base.kind is not IMAGES or base.shape[-1] != 1:
+        raise UserError(f"stacked: needs a source of grey images, but {base.name} has {base.kind.describe(base.shape)}")
     shape = (*base.shape[:2], 3)
     classes = base.classes**3 if base.classes else None
     return source.Source(

@@ -41,6 +41,7 @@ def latents(
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
+    from gen_jax.data.kinds import IMAGES
     from gen_jax.runs import figures
     from gen_jax.runs.abilities import need
     from gen_jax.runs.watching import pictures
@@ -68,7 +69,7 @@ def latents(
     figures.classes(path, plane, classes if opened.source.classes else None, names)
     rows.append(("picture", path))
     # One manifold needs one decoder: a model that is given something has one for each.
-    if found.shape[1] == 2 and algorithm.decode and not algorithm.given and not opened.source.is_points:
+    if found.shape[1] == 2 and algorithm.decode and not algorithm.given and opened.source.kind is IMAGES:
         ends = (1.0 - coverage) / 2.0
         line = jax.scipy.stats.norm.ppf(jnp.linspace(ends, 1.0 - ends, frames))
         grid = jnp.stack(jnp.meshgrid(line, line[::-1]), -1).reshape(-1, 2)  # z1 grows upwards, as in the scatter

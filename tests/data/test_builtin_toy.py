@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import builtin, source, stacked, toy
+from gen_jax.data.kinds import POINTS
 
 
 def test_mnist5k_splits():
@@ -42,7 +43,7 @@ def test_digits_are_scikit_learns():
 @pytest.mark.parametrize(("make", "modes", "count"), [(toy.ring8, toy.RING8, 8), (toy.grid25, toy.GRID25, 25)])
 def test_mixtures(make, modes, count):
     data = make()
-    assert (data.shape, data.is_points, data.classes) == ((2,), True, count)
+    assert (data.shape, data.kind, data.classes) == ((2,), POINTS, count)
     assert (data.train.size, data.test.size) == (100_000, 10_000)
     assert data.modes is modes
     points, labels = data.train.arrays["x"], data.train.arrays["label"]

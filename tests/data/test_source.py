@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gen_jax.data import source
+from gen_jax.data.kinds import IMAGES
 
 
 def test_to_float_is_x_over_127_5_minus_1():
@@ -61,7 +62,7 @@ def test_from_arrays_and_subset():
     image = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2, 1)
     arrays = {"x": image, "label": np.arange(10, dtype=np.int32)}
     data = source.from_arrays("x", arrays, {key: a[:3] for key, a in arrays.items()}, 10)
-    assert (data.shape, data.is_points, data.train.size, data.test.size) == ((2, 2, 1), False, 10, 3)
+    assert (data.shape, data.kind, data.train.size, data.test.size) == ((2, 2, 1), IMAGES, 10, 3)
     assert data.train.nbytes == 40 + 40
     some = source.subset(data.train, np.array([7, 2]))
     assert some.read(np.array([1]))["label"].tolist() == [2]

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gen_jax.data.kinds import IMAGES, POINTS, canvas, images
+from gen_jax.data.kinds.points import scatter
 from gen_jax.runs import figures
 
 
@@ -15,7 +17,7 @@ def read(path):
 
 
 def test_levels():
-    assert figures.to_uint8(np.array([-1.0, 0.0, 1.0, 2.0, -9.0, np.nan, np.inf])).tolist() == [
+    assert images.to_uint8(np.array([-1.0, 0.0, 1.0, 2.0, -9.0, np.nan, np.inf])).tolist() == [
         0,
         128,
         255,
@@ -28,13 +30,13 @@ def test_levels():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grid_puts_each_image_where_it_belongs(channels):
-    images = np.random.default_rng(0).uniform(-1, 1, (5, 4, 6, channels)).astype(np.float32)
-    picture = figures.grid(images, 3, padding=2)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (5, 4, 6, channels)).astype(np.float32)
+    picture = images.grid(pixels, 3, padding=2)
     assert picture.shape == (2 * 6 + 2, 3 * 8 + 2, channels)
     assert picture.dtype == np.uint8
     for number in range(5):
         top, left = 2 + 6 * (number // 3), 2 + 8 * (number % 3)
-        np.testing.assert_array_equal(picture[top : top + 4, left : left + 6], figures.to_uint8(images[number]))
+        np.testing.assert_array_equal(picture[top : top + 4, left : left + 6], images.to_uint8(pixels[number]))
     assert (picture[8:12, 18:24] == 128).all()  # the sixth place is empty
     assert (picture[:2] == 128).all()
     assert (picture[:, :2] == 128).all()
@@ -42,8 +44,8 @@ def test_grid_puts_each_image_where_it_belongs(channels):
 
 def test_pairs_are_inputs_over_outputs():
     inputs, outputs = np.full((3, 4, 4, 1), 1.0), np.full((3, 4, 4, 1), -1.0)
-    picture = figures.pairs(inputs, outputs, columns=2)
-    column = picture[:, figures.PADDING, 0]
+    picture = images.pairs(inputs, outputs, columns=2)
+    column = picture[:, images.PADDING, 0]
     runs = [int(level) for level, before in zip(column, [None, *column], strict=False) if level != before]
     assert runs == [128, 255, 128, 0, 128, 255, 128, 0, 128]
 
@@ -57,23 +59,45 @@ def test_small_pictures_are_enlarged_without_smoothing(tmp_path, shape, scale):
     assert read(figures.save_png(tmp_path / "y.png", picture, scale=2)).shape[0] == 2 * shape[0]
 
 
-def test_scatter_is_the_picture_it_returns_and_shows_points(tmp_path):
+def test_scatter_is_the_picture_it_returns_and_shows_points():
     points = np.random.default_rng(0).normal(size=(500, 2))
-    picture = figures.scatter(tmp_path / "x.png", points, points + 0.1)
-    np.testing.assert_array_equal(picture, read(tmp_path / "x.png")[..., :3])
-    empty = figures.scatter(tmp_path / "y.png", points[:0], points + 0.1)
+    picture, file = scatter(points, points + 0.1)
+    np.testing.assert_array_equal(picture, read(io.BytesIO(file))[..., :3])
+    empty = scatter(points[:0], points + 0.1).pixels
     reddish = lambda image: ((image[..., 0] > 180) & (image[..., 2] < 150)).sum()  # noqa: E731
     assert reddish(picture) > 10 * max(reddish(empty), 1)
-    figures.scatter(tmp_path / "z.png", points)
-    figures.scatter(tmp_path / "z.png", np.full((3, 2), np.nan))
-    figures.scatter(
-        tmp_path / "z.png", np.full((3, 2), np.nan), points
-    )  # a collapsed or broken model still has a picture
+    scatter(points)
+    scatter(np.full((3, 2), np.nan))
+    scatter(np.full((3, 2), np.nan), points)  # a collapsed or broken model still has a picture
 
 
-def test_rows_have_their_names(tmp_path):
-    figures.labelled_rows(tmp_path / "x.png", np.zeros((3, 5, 8, 8, 1)), ["z0", "z1", "z2"])
-    assert read(tmp_path / "x.png").ndim == 3
+def test_rows_have_their_names():
+    assert read(io.BytesIO(images.labelled_rows(np.zeros((3, 5, 8, 8, 1)), ["z0", "z1", "z2"]).png)).ndim == 3
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(IMAGES, (8, 8, 1)), (IMAGES, (6, 9, 3)), (POINTS, (2,)), (POINTS, (1,))])
+def test_every_kind_draws_what_is_asked_of_it(kind, shape):
+    x = np.random.default_rng(0).uniform(-1, 1, (6, *shape)).astype(np.float32)
+    drawn = (
+        kind.picture(x, x, None),
+        kind.picture(x, x, 3),
+        kind.pairs(x, x),
+        kind.rows(x.reshape(2, 3, *shape), "ab"),
+    )
+    for pixels, file in drawn:
+        assert pixels.dtype == np.uint8
+        assert pixels.ndim == 3
+        assert read(io.BytesIO(file)).size
+    assert kind.samples > 0
+    assert kind.name in kind.describe(shape)
+    assert kind.signs is None or kind.signs(x).shape[0] == len(x)
+
+
+def test_features_of_a_kind_where_nobody_chooses():
+    chosen = [IMAGES.features(shape, classes) for shape, classes in (((28, 28, 1), 10), ((28, 28, 1), None))]
+    assert [*chosen, IMAGES.features((128, 128, 3), None), POINTS.features((2,), 8)] == [
+        "lenet", "pixels", "pca", "points",
+    ]  # fmt: skip
 
 
 def test_curves_are_valid_svg_and_the_same_every_time():
@@ -107,5 +131,5 @@ def test_no_global_figures_are_kept():
 
     figures.curves({"a": ([1, 2], [1.0, 2.0])}, ["a"])
     assert pyplot.get_fignums() == []
-    assert figures.png(np.zeros((4, 4, 3), np.uint8)) == figures.png(np.zeros((4, 4, 3), np.uint8))
-    assert Image.open(io.BytesIO(figures.png(np.zeros((4, 4, 3), np.uint8), 1))).size == (4, 4)
+    assert canvas.png(np.zeros((4, 4, 3), np.uint8)) == canvas.png(np.zeros((4, 4, 3), np.uint8))
+    assert Image.open(io.BytesIO(canvas.png(np.zeros((4, 4, 3), np.uint8), 1))).size == (4, 4)

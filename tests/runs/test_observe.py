@@ -6,8 +6,9 @@ import pytest
 from contract_rows import ROWS, SHAPE
 
 from gen_jax.core.players import sgd
+from gen_jax.data.kinds.images import pooled
 from gen_jax.data.source import from_arrays
-from gen_jax.metrics.signs import copied, pooled, relative_distance
+from gen_jax.metrics.signs import copied, relative_distance
 from gen_jax.runs.watching import heldout, observe
 
 RNG = np.random.default_rng(0)

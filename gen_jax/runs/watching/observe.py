@@ -30,11 +30,11 @@ from gen_jax.data import source as data
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source
 from gen_jax.metrics.modes import discrete_kl, mixture_modes
-from gen_jax.metrics.signs import copied, coverage, pooled, relative_distance, squares_between
+from gen_jax.metrics.signs import copied, coverage, relative_distance, squares_between
 from gen_jax.runs.given import in_turn
-from gen_jax.runs.watching import heldout, pictures
+from gen_jax.runs.watching import heldout
 
-SAMPLES = 512  # images; points as many as in a picture
+SAMPLES = 512  # in blocks of as many as a picture holds, at least one
 REFERENCE = 4000  # training examples that samples are compared with
 COMPONENTS = 32
 NEIGHBOURS = 5
@@ -65,17 +65,17 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     # The program of the sample grid: another key, no other shape.
     sample = jax.jit(prior.draw, static_argnums=2) if prior else None
     key = keys.named(jax.random.key(seed), "observe")
-    count = pictures.POINTS if source.is_points else pictures.SAMPLES
+    count = source.kind.samples
     given = in_turn(prior.given, source, count) if prior else {}
     held_out = _some(source.test, SAMPLES)
-    reference = None if source.is_points else _reference(source, held_out)
+    reference = _reference(source, held_out) if source.kind.signs else None
     again = _reconstructor(algorithm)
     judged = data.subset(source.train, data.evenly(source.train.size, TRAIN_LOGITS)) if measure is not None else None
 
     def draw(view: Weights) -> np.ndarray | None:
         if sample is None:
             return None
-        blocks = 1 if source.is_points else SAMPLES // count
+        blocks = max(1, SAMPLES // count)
         parts = [sample(view, jax.random.fold_in(key, number), count, given) for number in range(blocks)]
         return np.concatenate([np.asarray(part) for part in parts])
 
@@ -84,7 +84,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
         view = weights(state)
         samples = draw(view)
         real = held_out["x"] if reference is None else reference.held_out
-        feature = _points if reference is None else pooled
+        feature = source.kind.signs or _points
 
         def distance(images: np.ndarray) -> float:
             found, wanted = feature(images), real
@@ -97,7 +97,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
             raw = draw(weights(state, averaged=False))
             found |= {} if raw is None else {"samples/distance_raw": distance(raw)}
         if reference is not None and samples is not None:
-            found |= _against(reference, pooled(samples), source.classes)
+            found |= _against(reference, feature(samples), source.classes)
         if source.modes is not None and samples is not None:
             report = mixture_modes(samples, source.modes.centres, source.modes.sigma)
             found |= {"samples/modes": report.modes / len(source.modes.centres), "samples/good": report.good}
@@ -151,7 +151,8 @@ def _reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
 
 def _make_reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     some = _some(source.train, REFERENCE)
-    train, real = (pooled(data.to_float(split["x"])) for split in (some, held_out))
+    feature = source.kind.signs or _points
+    train, real = (feature(data.to_float(split["x"])) for split in (some, held_out))
     centred = (train - train.mean(axis=0)).astype(np.float64)
     _, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
     order = np.sqrt(np.maximum(np.sort(squares_between(real, real), axis=1), 0))

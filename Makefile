@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract bench lint format lock clean
+.PHONY: help demo test contract bench lint format house lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
 format: .venv/installed-dev  ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+house:  ## figures of the code: import circles, sizes, arguments, untyped settings, repeated lines
+	@$(PYTHON) tests/house.py
 
 lock:  ## write the lock files anew from the ranges in requirements*.txt
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

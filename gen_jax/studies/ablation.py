@@ -20,6 +20,7 @@ from typing import Any
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import configure
+from gen_jax.runs.config import Config
 from gen_jax.runs.files import read_json
 from gen_jax.studies import launch, plan, report, results, study, tables
 from gen_jax.studies.execute import Mode
@@ -59,7 +60,7 @@ def run_with(
     ablation: Ablation,
     config_type: type,
     build: Callable[..., Any],
-    base: Any,
+    base: Config,
     say: Callable[[str], None] = print,
 ) -> list[Row]:
     """`run` with the settings made already (from a command line)."""

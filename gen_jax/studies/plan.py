@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs.config import Config
 from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.settings import from_json, to_json
 
@@ -26,13 +27,15 @@ REFUSED = {
     "deterministic": "it is set for a whole process; give --deterministic beside the grid",
 } | {name: "it changes how a run executes, never its results" for name in EXECUTION if name not in ("run_dir", "steps")}
 
+Settings = typing.TypeVar("Settings")  # a dataclass of settings, the experiment's or a group in it
+
 
 class Arm(NamedTuple):
     """One combination of values. `name` is that of its folder, too."""
 
     name: str
     settings: dict[str, Any]  # dotted field -> value
-    config: Any  # the whole settings; seed and run_dir are those of the study's base
+    config: Config  # the whole settings; seed and run_dir are those of the study's base
 
     @property
     def structure(self) -> str:
@@ -138,7 +141,7 @@ def read(kind: Any, value: Any, name: str) -> Any:
     return value
 
 
-def replace(config: Any, settings: Mapping[str, Any]) -> Any:
+def replace(config: Settings, settings: Mapping[str, Any]) -> Settings:
     """The settings dataclass with fields, named with dots, replaced."""
     own, nested = {}, {}
     for name, value in settings.items():
@@ -148,10 +151,10 @@ def replace(config: Any, settings: Mapping[str, Any]) -> Any:
         else:
             own[name] = value
     own |= {group: replace(getattr(config, group), inner) for group, inner in nested.items()}
-    return dataclasses.replace(config, **own)
+    return dataclasses.replace(config, **own)  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
 
 
-def arms(base: Any, grid: Mapping[str, Sequence[Any]]) -> list[Arm]:
+def arms(base: Config, grid: Mapping[str, Sequence[Any]]) -> list[Arm]:
     """All combinations of a checked grid, the last field varying fastest; without a grid, the base alone."""
     combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     made = [Arm(name_of(settings), settings, replace(base, settings)) for settings in combinations]

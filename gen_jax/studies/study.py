@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs.config import Config
 from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
 from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.settings import differences, flatten, from_json, to_json
@@ -30,7 +31,7 @@ class Study(NamedTuple):
     script: Path
     config_type: type
     build: Callable[..., Any]
-    base: Any
+    base: Config
     grid: dict[str, tuple[Any, ...]]
     seeds: tuple[int, ...]
     baseline: str  # the name of an arm
@@ -42,7 +43,7 @@ class Study(NamedTuple):
     def failure_file(self, arm: Arm, seed: int) -> Path:
         return self.folder / "failures" / arm.name / f"seed{seed}.json"
 
-    def config(self, arm: Arm, seed: int) -> Any:
+    def config(self, arm: Arm, seed: int) -> Config:
         """The settings of one run."""
         return plan.replace(arm.config, {"seed": seed, "run_dir": self.run_dir(arm, seed)})
 
@@ -75,7 +76,7 @@ def plan_study(
     experiment: Path,
     config_type: type,
     build: Callable[..., Any],
-    base: Any,
+    base: Config,
     grid: Mapping[str, Sequence[Any]],
     seeds: int,
     baseline: str | None = None,

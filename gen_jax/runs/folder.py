@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs.config import Config
+from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.settings import differences, from_json, to_json
 
 # May differ when a run is continued: where and how it executes, how far it goes, and what is followed on the way.
@@ -19,21 +21,25 @@ EXECUTION = (
 )  # fmt: skip
 
 
+FORMAT = 2  # of run folders; 1 (without a number) was that of release 0.1.0, whose scripts speak another contract
+READERS = {1: "gen_jax 0.1.0"}  # releases that rebuild the models of older formats
+
+
 class Run(NamedTuple):
     """A run folder opened for reading: what the verbs need to rebuild the model."""
 
     path: Path
-    config: Any
+    config: Config
     build: Callable[..., Any]
 
 
-def default_run_dir(script: Path, config: Any) -> Path:
+def default_run_dir(script: Path, config: Config) -> Path:
     """runs/EXPERIMENT-DATA-seedN, with the data's specification made fit for a file name."""
     data = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(config.data).name or config.data)
     return Path("runs") / f"{script.stem}-{data}-seed{config.seed}"
 
 
-def check(run_dir: Path, config: Any, script: Path) -> bool:
+def check(run_dir: Path, config: Config, script: Path) -> bool:
     """True where the folder holds a run to continue, False where a new one may start. Touches nothing.
 
     Raises UserError where the folder holds a run of another configuration or another script, or is no run folder.
@@ -44,6 +50,7 @@ def check(run_dir: Path, config: Any, script: Path) -> bool:
         return False
     if not (run_dir / "config.json").exists():
         raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
+    _refuse_other_formats(run_dir)
     found = differences(read_config(run_dir), to_json(config), EXECUTION)
     if found:
         raise UserError(f"{run_dir} is a run of another configuration: {'; '.join(found)}; give another --run-dir")
@@ -56,15 +63,38 @@ def check(run_dir: Path, config: Any, script: Path) -> bool:
     return True
 
 
+def write_config(run_dir: Path, config: Config) -> None:
+    """config.json: the settings, and the format of the folder."""
+    atomic_write_json(run_dir / "config.json", {"format": FORMAT, **to_json(config)})
+
+
 def read_config(run_dir: Path) -> dict[str, Any]:
-    """config.json of a run folder. Raises UserError where it is missing or damaged."""
+    """The settings in a run folder, of any format. Raises UserError where they are missing or damaged."""
+    return {name: value for name, value in _read(run_dir).items() if name != "format"}
+
+
+def _read(run_dir: Path) -> dict[str, Any]:
     path = run_dir / "config.json"
     if not path.exists():
         raise UserError(f"{run_dir} is no run folder: it has no config.json; give the folder of a run (--run-dir)")
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); restore it, or start a run in another folder") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is damaged (it holds no settings); restore it, or start a run in another folder")
+    return found
+
+
+def _refuse_other_formats(run_dir: Path) -> None:
+    """Logs, pictures and settings of an older run are read as ever; its model was written for another contract."""
+    found = _read(run_dir).get("format", 1)
+    if found != FORMAT:
+        reader = READERS.get(found, "a later release of gen_jax") if isinstance(found, int) else "no release of gen_jax"
+        raise UserError(
+            f"{run_dir} is a run of format {found}, whose model {reader} rebuilds and this release does not; "
+            f"`info`, `report`, `diagnose` and `compare` read it here, too"
+        )
 
 
 def lock(run_dir: Path) -> int:
@@ -91,6 +121,7 @@ def claim(run_dir: Path) -> Iterator[None]:
 def open_run(run_dir: Path) -> Run:
     """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none."""
     settings = read_config(run_dir)
+    _refuse_other_formats(run_dir)
     script = run_dir / "experiment.py"
     if not script.exists():
         raise UserError(f"{run_dir} has no experiment.py, so its model cannot be rebuilt")

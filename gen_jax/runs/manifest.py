@@ -17,7 +17,9 @@ import jax
 
 import gen_jax
 from gen_jax.core.errors import UserError
+from gen_jax.data.source import Source
 from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs.folder import FORMAT
 
 FILE = "manifest.json"
 PACKAGES = (
@@ -34,7 +36,7 @@ VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "LIBTPU_INIT_ARGS", "CUDA_VISIBLE_DEV
 
 
 def start(
-    run_dir: Path, source: Any, parameters: Mapping[str, int], backend: str, devices: int, step: int, **more: Any
+    run_dir: Path, source: Source, parameters: Mapping[str, int], backend: str, devices: int, step: int, **more: Any
 ) -> None:
     """Write the manifest of a run that starts or continues at `step`.
 
@@ -59,6 +61,7 @@ def start(
     atomic_write_json(
         run_dir / FILE,
         {
+            "format": FORMAT,
             "status": "running",
             "reason": None,
             "data": {"name": source.name, "fingerprint": source.fingerprint},

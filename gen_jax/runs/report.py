@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import diagnosis, figures, log, manifest
+from gen_jax.runs import diagnosis, figures, folder, log, manifest
 from gen_jax.runs.files import atomic_write_text, read_json
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
@@ -37,7 +37,7 @@ def write_report(run_dir: str | Path) -> Path:
 
 def content(run_dir: Path) -> dict[str, Any]:
     """What the page shows, ready to be laid out; every part may be empty."""
-    config = read_json(run_dir / "config.json", default={})
+    config = folder.read_config(run_dir) if (run_dir / "config.json").exists() else {}
     record = read_json(run_dir / manifest.FILE, default={})
     provenance = dict(manifest.summary(run_dir))
     metrics = log.read_metrics(run_dir)

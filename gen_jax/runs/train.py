@@ -16,10 +16,10 @@ from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load
 from gen_jax.data.source import Source
-from gen_jax.runs import checkpoint, feeding, folder, log, manifest, settings
+from gen_jax.runs import checkpoint, feeding, folder, log, manifest
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
-from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.watching.events import Event, due, rounds_until
 from gen_jax.runs.watching.monitor import Monitor
 from gen_jax.runs.watching.watch import Watch
@@ -110,7 +110,7 @@ def training(
             return run_dir
 
         # ---- the folder, from here on ----------------------------------------------------------------------------
-        atomic_write_json(run_dir / "config.json", settings.to_json(config))
+        folder.write_config(run_dir, config)
         if not continues:
             atomic_write_text(run_dir / "experiment.py", script.read_text())
         manifest.start(run_dir, source, count_parameters(template.params), where.backend, where.size, start)

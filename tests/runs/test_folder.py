@@ -45,7 +45,7 @@ def run(tmp_path):
     script.write_text(SCRIPT)
     path = tmp_path / "run"
     path.mkdir()
-    (path / "config.json").write_text(json.dumps(to_json(Config())))
+    folder.write_config(path, Config())
     (path / "experiment.py").write_text(SCRIPT)
     return path, script
 
@@ -123,3 +123,25 @@ def test_default_folder_names_experiment_data_and_seed(run):
     assert folder.default_run_dir(script, Config(data="tfds:fashion_mnist", seed=3)) == Path(
         "runs/mine-tfds-fashion_mnist-seed3"
     )
+
+
+@pytest.mark.parametrize(("number", "word"), [(1, "gen_jax 0.1.0"), (3, "a later release"), ("x", "no release")])
+def test_a_folder_of_another_format_is_read_where_that_is_simple_and_left_as_it_is(run, number, word):
+    path, script = run
+    settings = to_json(Config()) | ({} if number == 1 else {"format": number})
+    (path / "config.json").write_text(json.dumps(settings))
+    (path / "experiment.py").write_text("raise RuntimeError('a script of another contract is not executed')")
+    before = contents(path)
+    for attempt in (lambda: folder.open_run(path), lambda: folder.check(path, Config(), script)):
+        with pytest.raises(UserError, match=f"format {number}, whose model {word}.* rebuilds") as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+    assert folder.read_config(path) == to_json(Config())
+    assert contents(path) == before
+
+
+def test_settings_that_are_no_object_are_damage(run):
+    path, _ = run
+    (path / "config.json").write_text("[1]")
+    with pytest.raises(UserError, match="is damaged"):
+        folder.read_config(path)

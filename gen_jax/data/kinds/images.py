@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gen_jax.data.kinds import canvas
+import gen_jax.data.kinds.canvas as canvas
 from gen_jax.data.kinds.kind import Kind, Picture
 
 PADDING = 2

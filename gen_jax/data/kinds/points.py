@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gen_jax.data.kinds import canvas
+import gen_jax.data.kinds.canvas as canvas
 from gen_jax.data.kinds.kind import Kind, Picture
 
 POINT, REFERENCE = "#c8553d", "#9aa3af"

@@ -11,11 +11,11 @@ from flax import linen as nn
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.players import sgd
-from gen_jax.core.types import Weights
+from gen_jax.core.types import Weights, weights
 from gen_jax.models import gan_terms
 from gen_jax.models.gan import Hyper, Turns, gan
 from gen_jax.models.gan_heads import Codes, acgan_head, infogan_head
-from gen_jax.models.gan_parts import Latents, Term, normal_latents
+from gen_jax.models.gan_parts import Latents, Term, normal_latents, uniform_latents
 from gen_jax.nets import mlp
 from gen_jax.nets.heads import Reconstructs, WithHead
 from gen_jax.objectives import adversarial
@@ -325,3 +325,25 @@ def test_terms_that_cannot_stand_together(terms, words):
 def test_a_weight_that_no_term_reads_is_refused():
     with pytest.raises(UserError, match="hyper r1_gama"):
         play(more={"r1_gama": 1.0})
+
+
+def test_truncated_samples_come_from_latents_within_the_bound():
+    class Identity(nn.Module):
+        @nn.compact
+        def __call__(self, latents, *, train):
+            return latents + self.param("theta", lambda key: jnp.float32(0.0))
+
+    def made(latents):
+        return gan(Identity(), Linear(), loss=adversarial.wasserstein, shape=(1,), latents=latents, hyper=Hyper())
+
+    algorithm = made(normal_latents(1))
+    view, key = weights(algorithm.init(jax.random.key(0))), jax.random.key(1)
+    truncated = algorithm.samplers["truncated"]
+    assert truncated.options == {"at": 0.7}
+    assert float(jnp.abs(algorithm.samplers["prior"].draw(view, key, 500, {})).max()) > 2
+    for at in (0.7, 0.2):
+        drawn = jnp.abs(truncated.draw(view, key, 500, {}, at=at))
+        assert 0.9 * at < float(drawn.max()) <= at
+    with pytest.raises(UserError, match="truncated at -1"):
+        truncated.draw(view, key, 2, {}, at=-1.0)
+    assert set(made(uniform_latents(1)).samplers) == {"prior"}

@@ -36,7 +36,7 @@ def inpaint_vae(
     decoder: nn.Module,
     *,
     likelihood: Likelihood,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     hyper: Any,
     mask_family: Masks = masks.family,
     binarization: Binarization = Binarization.NONE,
@@ -88,7 +88,7 @@ class _Inpaint:
 
     call: Call
     likelihood: Likelihood
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     mask_family: Masks
     binarization: Binarization
 

@@ -176,6 +176,11 @@ def test_classifier_scores(tmp_path, monkeypatch):
     assert stamped["features"] == "lenet:npz:made"
 
 
+def completer():
+    """A model that draws only what it is given a part of."""
+    return gan()._replace(samplers={"complete": Sampler(lambda *_: None, ("x", "mask"))})  # type: ignore
+
+
 def one_class(label=0):
     split = {"x": images(60, 3), "label": np.full(60, label, np.int32)}
     return source.from_arrays("npz:one", split, split, 2)
@@ -372,6 +377,7 @@ def test_reference_statistics_are_cached_and_damage_is_repaired(cache, monkeypat
         ("fd", {"features": "inception"}, ["convert-inception", "--inception-weights"]),
         ("fd", {"features": "pca:500"}, ["500 principal components"]),
         ("fd", {"sampler": "priorr"}, ["no sampler 'priorr'", "prior, truncated"]),
+        ("fd", {"algorithm": completer(), "sampler": "complete"}, ["given mask", "does not have"]),
         ("fd", {"sampler": "prior:2"}, ["prior has no options"]),
         ("fd", {"sampler": "truncated:x"}, ["truncated:0.7"]),
         ("fd", {"sampler": "truncated:below=2"}, ["no option 'below'", "it has at"]),
@@ -395,6 +401,7 @@ def test_a_mistake_is_one_line_before_anything_is_measured(metrics, options, wor
 
 
 def test_defaults_suit_the_model_and_its_data():
+    assert protocol.default(subject(completer())) == ["held_out"]
     assert protocol.default(subject()) == ["held_out", "fd", "precision", "recall", "density", "coverage"]
     assert protocol.default(subject(vae()))[-1] == "latents"
     assert protocol.default(subject(data=toy.ring8(), features="auto")) == ["held_out", "modes"]

@@ -87,7 +87,7 @@ def default(subject: Subject) -> list[str]:
     """What suits the model and its data: held-out measures, samples against the reference, latents, modes."""
     algorithm, source = subject.algorithm, subject.source
     chosen = {"held_out"} if algorithm.evaluate else set()
-    if algorithm.samplers:
+    if "prior" in algorithm.samplers or subject.options.sampler != "prior":
         counted = source.modes is not None or (classifiers.is_stacked(subject) and source.classes is not None)
         chosen |= {"modes"} if counted else set()
         chosen |= set(source.kind.scores)

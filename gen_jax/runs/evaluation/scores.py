@@ -44,7 +44,7 @@ def samples_at_least(minimum: int, what: str, reference: bool = True) -> Callabl
 
 def sample_stamp(subject: Subject, count: int | None = None) -> dict[str, Any]:
     """How the sample sets are drawn."""
-    options, others = subject.options, [name for name in subject.algorithm.given if name != "label"]
+    options, others = subject.options, [name for name in subject.given if name != "label"]
     stamp = {"samples": count or subject.count(), "repeats": options.repeats, "sampler": str(subject.sampler)}
     stamp |= {"sample labels": f"those of {options.reference}"} if subject.conditional else {}
     return stamp | ({"samples given": f"{', '.join(others)} of {options.reference}"} if others else {})

@@ -142,7 +142,13 @@ class Subject:
     @property
     def conditional(self) -> bool:
         """Whether samples are made for labels."""
-        return "label" in self.algorithm.given
+        return "label" in self.given
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What samples are made for."""
+        own = self.sampler.name in samplers.OWN
+        return self.algorithm.given if own else self.algorithm.samplers[self.sampler.name].given
 
     def count(self, wanted: int | None = None) -> int:
         """How many samples a set has: --samples, else what the metric wants, else as many as the reference."""

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import keys
-from gen_jax.core.types import Algorithm, Array, Weights
+from gen_jax.core.types import Algorithm, Weights
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Split
 from gen_jax.runs.abilities import need
@@ -40,8 +39,3 @@ def evaluator(algorithm: Algorithm, seed: int, batch_size: int = 250) -> Evaluat
 def means(values: Mapping[str, np.ndarray]) -> dict[str, float]:
     """The mean over examples of each value, in float64."""
     return {name: float(np.mean(value, dtype=np.float64)) for name, value in values.items()}
-
-
-def fixed_labels(count: int, classes: int | None) -> Array | None:
-    """Labels 0, 1, 2, … repeating, for a grid of samples of a conditional model; None for an unlabelled one."""
-    return None if classes is None else jnp.arange(count, dtype=jnp.int32) % classes

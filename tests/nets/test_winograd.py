@@ -50,7 +50,7 @@ def test_three_faces(size, window, stride, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("x", "kernel", "stride", "dtype"),
+    ("image", "kernel", "stride", "dtype"),
     [
         ((2, 6, 8, 5), (4, 4, 5, 6), 2, jnp.float32),  # half a tile
         ((2, 8, 8, 5), (5, 5, 5, 6), 2, jnp.float32),  # another kernel

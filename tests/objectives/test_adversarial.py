@@ -100,7 +100,7 @@ def test_values_and_gradients_of_both_players(name):
 @pytest.mark.parametrize("name", list(Loss))
 def test_confident_logits_stay_finite(name):
     real, fake = jnp.array([500.0, -500.0]), jnp.array([-500.0, 500.0])
-    for function in name.value:
+    for function in (name.value.discriminator, name.value.generator):
         value, gradient = jax.value_and_grad(function, argnums=(0, 1))(real, fake)
         assert np.isfinite(value)
         assert np.all(np.isfinite(gradient))
@@ -114,7 +114,8 @@ def test_four_shards_are_the_whole_batch(name):
 
     def step(w, x, y):
         def loss(w):
-            return sum(function(x @ w, jnp.tanh(y @ w)) for function in name.value)
+            both = name.value.discriminator, name.value.generator
+            return sum(function(x @ w, jnp.tanh(y @ w)) for function in both)
 
         return jax.value_and_grad(loss)(w)
 

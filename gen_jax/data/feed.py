@@ -5,7 +5,7 @@ bits for the same (seed, step), from any first step and with any number of threa
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,24 +37,33 @@ def fits(data: source.Source, budget_bytes: int, streams: Iterable[str] = ("trai
     return sum(data.split(name).nbytes for name in streams) <= budget_bytes
 
 
-def resident(split: source.Split, sharding: Any = None) -> dict[str, jax.Array]:
+class Held(NamedTuple):
+    """A split on the device."""
+
+    arrays: dict[str, jax.Array]
+    thresholds: jax.Array | None  # where its examples are drawn by weight
+
+
+def resident(split: source.Split, sharding: Any = None) -> Held:
     """A split on the device (replicated where `sharding` says so), for `fetch`."""
-    return {name: jax.device_put(a, sharding) for name, a in source.whole(split).items()}
+    arrays = {name: jax.device_put(a, sharding) for name, a in source.whole(split).items()}
+    return Held(arrays, None if split.thresholds is None else jax.device_put(split.thresholds, sharding))
 
 
-def fetch(
-    arrays: dict[str, jax.Array], seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train"
-) -> Batch:
-    """One stream's batch of one round, gathered from resident arrays inside a compiled step (`seed`, `step` traced).
+def fetch(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train") -> Batch:
+    """One stream's batch of one round, gathered from a resident split inside a compiled step (`seed`, `step` traced).
 
     Leaves are [minibatches, rows, ...], where rows is the global `batch_size`, or this device's share of it inside
     `pmap`, `shard_map` or `vmap` over the data axis.
     """
     shards = lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
     rows = axis.rows(batch_size // shards)
-    size, seed = len(arrays["x"]), order.seed_of(seed, stream, jnp)
-    chosen = order.indices(seed, step, minibatches, batch_size, size, rows, xp=jnp)
-    return to_batch({name: a.at[chosen].get(mode="promise_in_bounds") for name, a in arrays.items()})
+    size, seed = len(held.arrays["x"]), order.seed_of(seed, stream, jnp)
+    if held.thresholds is None:
+        chosen = order.indices(seed, step, minibatches, batch_size, size, rows, xp=jnp)
+    else:
+        chosen = order.weighted(seed, step, minibatches, batch_size, held.thresholds, rows, xp=jnp)
+    return to_batch({name: a.at[chosen].get(mode="promise_in_bounds") for name, a in held.arrays.items()})
 
 
 def to_batch(raw: dict[str, Any]) -> Batch:
@@ -72,7 +81,11 @@ def read_round(
     stream: str = "train",
 ) -> dict[str, np.ndarray]:
     """What `fetch` gathers, on the host and not yet converted: leaves [minibatches, rows, ...]."""
-    chosen = order.indices(order.seed_of(seed, stream), step, minibatches, batch_size, split.size, rows)
+    seed = order.seed_of(seed, stream)
+    if split.thresholds is None:
+        chosen = order.indices(seed, step, minibatches, batch_size, split.size, rows)
+    else:
+        chosen = order.weighted(seed, step, minibatches, batch_size, split.thresholds, rows)
     raw = split.read(chosen.reshape(-1).astype(np.int64))
     return {name: a.reshape(*chosen.shape, *a.shape[1:]) for name, a in raw.items()}
 

@@ -2,7 +2,8 @@
 
 Position = (step * minibatches + minibatch) * batch_size + row. Epoch = position // n; inside the epoch, example number
 permute(position % n), a keyed bijection of [0, n). Nothing needs saving to resume, any device can compute its own rows,
-and numpy and jax.numpy give the same numbers (`xp` is either module).
+and numpy and jax.numpy give the same numbers (`xp` is either module). A weighted stream has no epochs: each position
+draws its example anew (`weighted`).
 
 The bijection is the hash permutation of A. Kensler, "Correlated Multi-Jittered Sampling", Pixar TM 13-01 (2013), with
 cycle walking, applied twice under independent 32-bit keys (one pass is measurably uneven for n <= 256). All arithmetic
@@ -44,6 +45,36 @@ def indices(seed: Any, step: Any, minibatches: int, batch_size: int, n: int, row
     for stream in (0x243F6A88, 0x85A308D3):  # digits of pi: two independent keys an epoch
         offset = permute(offset, n, _mix(_mix(seed ^ U(stream)) + epoch), xp)
     return offset.astype(xp.int32)
+
+
+def weighted(
+    seed: Any, step: Any, minibatches: int, batch_size: int, thresholds: Any, rows: Any = None, xp: Any = np
+) -> Any:
+    """Like `indices`, but every position draws one of n examples with replacement: int32 [minibatches, rows].
+
+    `thresholds`: uint32 [n] from `thresholds_of`; example i is drawn where a uniform word lies below its threshold and
+    not below the one before.
+    """
+    if not 0 < minibatches * batch_size <= LARGEST:
+        raise ValueError(f"round size {minibatches * batch_size} must be in 1..{LARGEST}")
+    rows = xp.arange(batch_size) if rows is None else xp.asarray(rows)
+    inside = xp.arange(minibatches).astype(U)[:, None] * U(batch_size) + rows.astype(U)[None, :]
+    seed, step = _word(seed, xp), _word(step, xp)
+    first, second = (_mix(_mix(seed ^ U(stream)) + step) for stream in (0x452821E6, 0x38D01377))  # pi again
+    words = xp.minimum(_mix(_mix(inside ^ first) + second), U(2**32 - 2))  # below the last threshold, always
+    return xp.searchsorted(xp.asarray(thresholds), words, side="right").astype(xp.int32)
+
+
+def thresholds_of(weights: np.ndarray) -> np.ndarray:
+    """uint32 [n] for `weighted`: shares of 2^32, cumulated.
+
+    weights: float [n], not negative, with a positive sum. A share of weight below 2^-32 is never drawn.
+    """
+    ends = np.cumsum(weights, dtype=np.float64)
+    words = np.floor(ends / ends[-1] * 2.0**32)
+    last = int(np.flatnonzero(weights)[-1])  # whatever follows has no weight, and no word may fall beyond the end
+    words[last:] = 2.0**32
+    return np.minimum(words, 2.0**32 - 1).astype(U)
 
 
 def permute(positions: Any, n: int, key: Any, xp: Any) -> Any:

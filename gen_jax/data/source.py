@@ -27,6 +27,7 @@ class Split:
     read: Callable[[np.ndarray], dict[str, np.ndarray]]
     nbytes: int  # of the whole split once decoded
     arrays: Arrays | None = None  # the whole split, where it is in memory
+    thresholds: np.ndarray | None = None  # uint32 [size] where examples are drawn by weight (`data.weighted`)
 
 
 class Modes(NamedTuple):

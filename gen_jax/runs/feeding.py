@@ -57,13 +57,13 @@ def make(
 
 
 def _resident(data: source.Source, config: Config, minibatches: Mapping[str, int], where: parallel.Layout) -> Feed:
-    arrays = {stream: feed.resident(data.split(stream), where.replicated) for stream in minibatches}
+    splits = {stream: feed.resident(data.split(stream), where.replicated) for stream in minibatches}
     # The seed travels as data, so that programs of different seeds are the same program.
-    held = {"arrays": arrays, "seed": parallel.place(jnp.uint32(config.seed & 0xFFFFFFFF), where)}
+    held = {"splits": splits, "seed": parallel.place(jnp.uint32(config.seed & 0xFFFFFFFF), where)}
 
     def fetch(held: Any, step: Any, position: Any) -> Round:
         return {
-            stream: feed.fetch(held["arrays"][stream], held["seed"], step, count, config.batch_size, stream)
+            stream: feed.fetch(held["splits"][stream], held["seed"], step, count, config.batch_size, stream)
             for stream, count in minibatches.items()
         }
 

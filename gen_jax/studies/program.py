@@ -77,7 +77,7 @@ def source_of(config: Config, sources: Sources) -> Source:
     if key not in sources:
         found = load.of(config)
         if feed.fits(found, int(config.resident_gib * 2**30)):
-            arrays = feed.resident(found.train, parallel.layout(config.backend, config.devices).replicated)
+            arrays = feed.resident(found.train, parallel.layout(config.backend, config.devices).replicated).arrays
             found = dataclasses.replace(found, train=dataclasses.replace(found.train, arrays=arrays))
         sources[key] = found
     return sources[key]

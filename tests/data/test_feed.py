@@ -135,7 +135,7 @@ def test_a_further_stream_does_not_move_the_first():
 def test_a_lazy_source_can_be_made_resident():
     data = images()
     lazy = source.Source("lazy", data.shape, N, "", source.lazy(N, data.train.read, data.shape, labels=True), data.test)
-    assert np.array_equal(feed.resident(lazy.train)["x"], data.train.arrays["x"])
+    assert np.array_equal(feed.resident(lazy.train).arrays["x"], data.train.arrays["x"])
 
 
 def test_errors_in_reading_reach_the_reader():

@@ -68,6 +68,15 @@ def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     return lambda hyper: optax.adam(hyper[learning_rate], b1=hyper[b1], b2=hyper[b2], eps=eps)
 
 
+def rmsprop(learning_rate: str, decay: float = 0.99, eps: float = 1e-8):
+    """PyTorch's RMSprop and its defaults: a step of lr g / (sqrt(v) + eps), v the running mean of g².
+
+    The eps stands outside the root. Inside, as in optax by default, it would be a floor of sqrt(eps) = 1e-4 under the
+    root, larger than the gradients of a critic with clipped weights.
+    """
+    return lambda hyper: optax.rmsprop(hyper[learning_rate], decay=decay, eps=eps, eps_in_sqrt=False)
+
+
 def sgd(learning_rate: str):
     """Plain gradient descent whose learning rate is read from `hyper` by name."""
     return lambda hyper: optax.sgd(hyper[learning_rate])

@@ -6,6 +6,7 @@ python experiments/aae.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models.aae import aae
@@ -16,25 +17,25 @@ from gen_jax.objectives import likelihoods
 
 @dataclass(frozen=True)
 class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    lr_discriminator: float = 5e-4
-    b1_discriminator: float = 0.5
-    adversarial: float = 10.0
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    lr_discriminator: NonNegative = 5e-4
+    b1_discriminator: Share = 0.5
+    adversarial: NonNegative = 10.0
     """weight of the game in the encoder's second step"""
-    ema_decay: float = 0.99
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
     stochastic: bool = False
     """codes are draws of q(z|x) in place of its mean"""
-    discriminator_width: int = 512
-    latent_size: int = 8
-    width: int = 32
+    discriminator_width: Size = 512
+    latent_size: Size = 8
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

@@ -9,6 +9,7 @@ The generator is told the label; the discriminator, which is not, has to find it
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Share, Size
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -22,16 +23,16 @@ from gen_jax.objectives import adversarial
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(gan.Hyper):
-    classification: float = 1.0
+    classification: NonNegative = 1.0
     """weight of the class beside real or fake"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    latent_size: int = 100
-    width: int = 32
+    latent_size: Size = 100
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
-    dropout: float = 0.5
+    dropout: Share = 0.5
     """in the discriminator (the paper's)"""
     hyper: Hyper = Hyper()
 

@@ -7,6 +7,7 @@ python experiments/beta_vae.py --capacity 25      # γ |KL - C|, C from 0 to 25 
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -22,18 +23,18 @@ from gen_jax.objectives.rate import Rate, linear_warmup
 class Hyper(vae.Hyper):
     beta: float | None = None
     """weight of the KL, where there is no capacity; None: 4"""
-    gamma: float | None = None
+    gamma: NonNegative | None = None
     """weight of |KL - C|, where there is a capacity; None: 30"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    capacity: float | None = None
+    capacity: NonNegative | None = None
     """nats that the KL is led to; None: beta weighs it"""
-    capacity_steps: int = 1000
-    latent_size: int = 10
-    width: int = 32
+    capacity_steps: Whole = 1000
+    latent_size: Size = 10
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

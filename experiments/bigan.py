@@ -6,6 +6,7 @@ python experiments/bigan.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -17,8 +18,8 @@ from gen_jax.nets import dcgan, joint
 class Config(experiment.Config):
     stochastic: bool = False
     """ALI: the encoder is a Gaussian rather than a function"""
-    latent_size: int = 50
-    width: int = 32
+    latent_size: Size = 50
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: gan.Hyper = gan.Hyper()
 

@@ -7,12 +7,16 @@
         --attention 2 --n-critic 5 --hyper.b1 0.5 --hyper.b2 0.999 --steps 100000 \\
         --hyper.ema-decay 0.9999                                            # StudioGAN's: 9.42 M and 2.42 M
 
-The published networks want an accelerator. Their averages start after 1,000 rounds; here, with the first.
+The published networks want an accelerator. As in both published codes, the generator's average is of its batch
+statistics too. Theirs starts after 1,000 rounds, here with the first and a decay that warms up. BigGAN-PyTorch samples
+under the statistics of the batch at hand, here under the running ones. StudioGAN besides flips its images and has Adam's
+epsilon at 1e-6 and BatchNorm's at 1e-4.
 """
 
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, Size, Turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
@@ -31,20 +35,22 @@ class Hyper(gan.Hyper):
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.hinge
-    latent_size: int = 128
+    latent_size: Size = 128
     """with --hierarchical a multiple of the generator's blocks and one: 3 at 28 pixels, 4 at 32"""
-    width: int = 32
+    width: Size = 32
     """the generator's channels"""
-    critic_width: int = 32
+    critic_width: Size = 32
     """the discriminator's channels"""
     hierarchical: bool = False
     """latents cut up between the blocks, a shared class embedding, attention, an orthogonal start: the paper"""
-    shared: int = 128
+    shared: Size = 128
     """size of the shared class embedding"""
-    attention: int = 1
+    attention: Depth = 1
     """after which block of the generator, with --hierarchical; the discriminator's is after its first"""
-    n_critic: int = 4
+    n_critic: Turns = 4
     """discriminator steps a round"""
+    average_statistics: bool = True
+    """samples come from averaged batch statistics as well as averaged weights"""
     hyper: Hyper = Hyper()
 
 
@@ -63,6 +69,7 @@ def build(config: Config, data: Source) -> Algorithm:
         latents=normal_latents(config.latent_size),
         given=LABEL,
         turns=gan.Turns(n_critic=config.n_critic),
+        average_statistics=config.average_statistics,
         hyper=config.hyper,
     )
 

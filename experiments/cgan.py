@@ -11,6 +11,7 @@ label asked for in 98 % of 1,000 samples (`--steps 6000`, then `python -m gen_ja
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -28,8 +29,8 @@ class Hyper(gan.Hyper):
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.non_saturating
-    latent_size: int = 100
-    width: int = 32
+    latent_size: Size = 100
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

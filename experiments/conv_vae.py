@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -25,11 +26,11 @@ from gen_jax.objectives.rate import FreeBits, Rate, cyclical, linear_warmup
 class Hyper(vae.Hyper):
     beta: float | None = None
     """weight of the KL, unless rate is capacity or geco; None: 1, the bound itself"""
-    free_bits: float | None = None
+    free_bits: NonNegative | None = None
     """nats a latent dimension that cost nothing, where rate is free_bits; None: 0.1"""
-    gamma: float | None = None
+    gamma: NonNegative | None = None
     """weight of |KL - capacity|, where rate is capacity; None: 30"""
-    tolerance: float | None = None
+    tolerance: Positive | None = None
     """squared error an image, in units of [-1, 1] pixels, that geco holds to; None: 30"""
 
 
@@ -39,11 +40,11 @@ class Config(experiment.Config):
     """mixture: 10 discretized logistics, for 8-bit images"""
     binarization: Binarization = Binarization.DYNAMIC
     rate: Literal["beta", "cyclical", "free_bits", "capacity", "geco"] = "beta"
-    latent_size: int = 32
-    width: int = 32
-    warm_up: int = 500
+    latent_size: Size = 32
+    width: Size = 32
+    warm_up: Whole = 500
     """steps over which beta or the capacity rises, or the period of the cycle; 0: no warm-up"""
-    capacity: float = 25.0
+    capacity: NonNegative = 25.0
     """nats, at the end of the warm-up"""
     hyper: Hyper = Hyper()
 

@@ -6,6 +6,7 @@ python experiments/cvae.py      # samples come in columns of equal label
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
@@ -19,8 +20,8 @@ from gen_jax.objectives.likelihoods import Binarization
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: vae.Hyper = vae.Hyper()
 

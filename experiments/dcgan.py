@@ -9,9 +9,10 @@ Expect recognisable digits after about 1,000 steps.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, Interval, NonNegative, Positive, Share, Size, Turns, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -24,32 +25,32 @@ from gen_jax.objectives.adversarial import Loss, smoothed
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.non_saturating
-    latent_size: int = 100
-    width: int = 64
+    latent_size: Size = 100
+    width: Size = 64
     """channels of the widest image's layer; deeper layers double it"""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """in the discriminator"""
-    n_critic: int = 1
+    n_critic: Turns = 1
     """discriminator steps a round"""
     share_fakes: bool = False
     """both players see one fake batch a round (about a tenth faster); otherwise each draws its own"""
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     """real images count as real by 1 minus this (Salimans et al. 2016: .1)"""
     augment: Literal["none", "diffaugment", "ada"] = "none"
     """of everything the discriminator sees, without leaking into the samples"""
-    instance_noise: float = 0.0
+    instance_noise: NonNegative = 0.0
     """standard deviation of the noise on everything the discriminator sees, at first"""
-    noise_steps: int = 2000
+    noise_steps: Whole = 2000
     """over which the instance noise falls to 0"""
-    minibatch_stddev: int | None = None
+    minibatch_stddev: Annotated[int, Interval(2, 1_000_000)] | None = None
     """rows of a group whose standard deviation the discriminator sees (Karras et al. 2018: 4)"""
-    packing: int = 1
+    packing: Depth = 1
     """images that the discriminator judges at once (PacGAN)"""
-    top_k: int | None = None
+    top_k: Size | None = None
     """learn from the best fakes only; rounds after which k shrinks by a hundredth (Sinha et al. 2020: an epoch)"""
-    clip_norm: float | None = None
+    clip_norm: Positive | None = None
     """largest norm of each player's gradient"""
-    r1_gamma: float = 0.0
+    r1_gamma: NonNegative = 0.0
     """weight of the R1 penalty; use it with --no-batch-norm"""
     batch_norm: bool = True
     """in the discriminator"""

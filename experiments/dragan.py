@@ -9,6 +9,7 @@ Expect recognisable digits after about 1,000 steps.
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -19,13 +20,13 @@ from gen_jax.objectives import adversarial
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(gan.Hyper):
-    dragan: float = 10.0
+    dragan: NonNegative = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    latent_size: int = 100
-    width: int = 32
+    latent_size: Size = 100
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

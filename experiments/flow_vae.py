@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, DepthOrZero, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import flow_stacks, vae
@@ -22,13 +23,13 @@ from gen_jax.objectives.likelihoods import Binarization
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
     prior: Literal["coupling", "maf", "normal"] = "coupling"
-    layers: int = 6
+    layers: Depth = 6
     """of the prior's flow"""
-    iaf: int = 0
+    iaf: DepthOrZero = 0
     """layers of the posterior's flow; 0: a diagonal Gaussian"""
-    flow_width: int = 128
-    latent_size: int = 16
-    width: int = 32
+    flow_width: Size = 128
+    latent_size: Size = 16
+    width: Size = 32
     hyper: vae.Hyper = vae.Hyper()
 
 

@@ -8,6 +8,7 @@ python experiments/gan.py --data ring8        # eight Gaussians on a ring: watch
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -19,9 +20,9 @@ from gen_jax.objectives.adversarial import Loss
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.non_saturating
-    latent_size: int = 100
-    width: int = 512
-    depth: int = 3
+    latent_size: Size = 100
+    width: Size = 512
+    depth: Depth = 3
     """hidden layers in each player"""
     hyper: gan.Hyper = gan.Hyper()
 

@@ -5,8 +5,10 @@ python experiments/info_vae.py --alpha 0.5 --strength 100
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from gen_jax import experiment
+from gen_jax.core.domains import Interval, NonNegative, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae, vae_regularizers
@@ -19,21 +21,21 @@ from gen_jax.objectives.likelihoods import Binarization
 
 @dataclass(frozen=True)
 class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    ema_decay: float = 0.99
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    alpha: float = 1.0
+    alpha: Annotated[float, Interval(None, 1)] = 1.0
     """share of the KL that is left out, below and up to 1"""
-    strength: float = 1000.0
+    strength: NonNegative = 1000.0
     """the paper's lambda"""
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -22,21 +23,21 @@ from gen_jax.objectives.likelihoods import Binarization
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    clip_norm: float = 200.0
+    clip_norm: Positive = 200.0
     """largest gradient norm: masks make single batches steep"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    sigma: float = 0.1
+    sigma: Positive = 0.1
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
     binarization: Binarization = Binarization.DYNAMIC
     """what is done to pixels before they are scored; NONE for the gaussian"""
-    latent_size: int = 32
-    width: int = 32
+    latent_size: Size = 32
+    width: Size = 32
     """channels at the image's size; they double where it halves"""
-    stages: int = 2
+    stages: Depth = 2
     """halvings of the image"""
     hyper: Hyper = Hyper()
 

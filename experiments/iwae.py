@@ -15,6 +15,7 @@ import numpy as np
 import optax
 
 from gen_jax import experiment
+from gen_jax.core.domains import Probability, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.core.types import Hyper as Values
 from gen_jax.data import source
@@ -33,7 +34,7 @@ class Hyper(vae.Hyper):
     """of the first stage"""
     b1: float = 0.99
     ema_decay: float | None = None
-    elbo_weight: float | None = None
+    elbo_weight: Probability | None = None
     """share of the ELBO in the CIWAE; None: a half"""
 
 
@@ -42,15 +43,15 @@ class Config(experiment.Config):
     batch_size: int = 20
     steps: int = 8000
     """rounds to train in all; the paper's eight stages are 3,280 epochs"""
-    samples: int = 5
+    samples: Size = 5
     """k, the importance samples of each example"""
     bound: Bound = Bound.IWAE
     estimator: Estimator = Estimator.REPARAMETERISED
-    groups: int = 1
+    groups: Size = 1
     """of the samples, for MIWAE and PIWAE"""
     binarization: Binarization = Binarization.DYNAMIC
-    latent_size: int = 50
-    width: int = 200
+    latent_size: Size = 50
+    width: Size = 200
     hyper: Hyper = Hyper()
 
 

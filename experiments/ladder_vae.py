@@ -6,6 +6,7 @@ python experiments/ladder_vae.py                              # 28 pixels: laten
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import DepthOrZero, NonNegative, Positive, Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -18,9 +19,9 @@ from gen_jax.objectives.rate import FreeBits, linear_warmup
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    free_bits: float = 0.5
+    free_bits: NonNegative = 0.5
     """nats a level that cost nothing (each example)"""
-    clip_norm: float = 200.0
+    clip_norm: Positive = 200.0
     """largest gradient norm"""
     ema_decay: float = 0.995
 
@@ -28,14 +29,14 @@ class Hyper(vae.Hyper):
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    blocks: tuple[int, ...] = (2, 2, 1, 0)
+    blocks: tuple[DepthOrZero, ...] = (2, 2, 1, 0)
     """stochastic blocks at each resolution: one pixel, a quarter, a half and the whole of the image"""
-    latents: int = 8
+    latents: Size = 8
     """channels of each level's latent"""
-    width: int = 48
-    hidden: int = 24
+    width: Size = 48
+    hidden: Size = 24
     """of the bottleneck in each block"""
-    warm_up: int = 1000
+    warm_up: Whole = 1000
     hyper: Hyper = Hyper()
 
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 import optax
 
 from gen_jax import experiment
+from gen_jax.core.domains import Count, Depth, NonNegative, Size
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
@@ -30,23 +31,23 @@ from gen_jax.objectives.adversarial import Loss
 class Hyper(gan.Hyper):
     b1: float = 0.0
     b2: float = 0.99
-    gamma: float = 1.0
+    gamma: NonNegative = 1.0
     """of R1 and R2: the loss has gamma / 2 times each"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.relativistic
-    latent_size: int = 64
-    widths: tuple[int, ...] = (64, 32, 16)
+    latent_size: Size = 64
+    widths: tuple[Size, ...] = (64, 32, 16)
     """channels of the stages, coarsest first: three make 28 pixels from 7×7, four make 32 from 4×4"""
-    group: int = 16
+    group: Size = 16
     """channels in a group of the 3×3 convolutions; published: 16, and 32 on ImageNet-32"""
-    blocks: int = 1
+    blocks: Depth = 1
     """in each stage; published: 2"""
     conditional: bool = False
     """use the labels"""
-    horizon: int | None = None
+    horizon: Count | None = None
     """rounds of the schedules of gamma, learning rate and beta 2; by default they are constant"""
     hyper: Hyper = Hyper()
 

@@ -7,6 +7,7 @@ python experiments/rae.py --hyper.gradient-penalty 0        # the code's norm al
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae_regularizers
@@ -17,23 +18,23 @@ from gen_jax.objectives import likelihoods, priors
 
 @dataclass(frozen=True)
 class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    lr_density: float = 1e-2
-    latent_l2: float = 0.1
-    gradient_penalty: float = 0.01
-    ema_decay: float = 0.99
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    lr_density: NonNegative = 1e-2
+    latent_l2: NonNegative = 0.1
+    gradient_penalty: NonNegative = 0.01
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
-    components: int = 10
+    components: Size = 10
     """Gaussians in the density of codes, as in the paper"""
-    latent_size: int = 16
-    width: int = 512
+    latent_size: Size = 16
+    width: Size = 512
     hyper: Hyper = Hyper()
 
 

@@ -6,6 +6,7 @@ python experiments/refined_vae.py --hyper.adversarial 10
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -17,17 +18,17 @@ from gen_jax.objectives import likelihoods
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    lr_discriminator: float = 2e-4
-    adversarial: float = 10.0
+    lr_discriminator: NonNegative = 2e-4
+    adversarial: NonNegative = 10.0
     """weight of the game in the decoder's second step"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -20,8 +21,8 @@ from gen_jax.objectives import likelihoods
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     sigma: Literal["optimal", "shared", "pixel"] = "optimal"
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     hyper: vae.Hyper = vae.Hyper()
 
 

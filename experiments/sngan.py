@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import optax
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Share, Size, Turns, Whole
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
@@ -23,25 +24,25 @@ from gen_jax.objectives.adversarial import Loss
 
 @dataclass(frozen=True)
 class Hyper:
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.0
-    b2: float = 0.9
+    lr_generator: NonNegative = 2e-4
+    lr_discriminator: NonNegative = 2e-4
+    b1: Share = 0.0
+    b2: Share = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     loss: Loss = Loss.hinge
-    latent_size: int = 128
-    width: int = 32
+    latent_size: Size = 128
+    width: Size = 32
     """the generator's channels; published: 256 to 32 pixels, 1024 (of the widest map) above"""
-    critic_width: int = 16
+    critic_width: Size = 16
     """the discriminator's channels; published: 128 to 32 pixels, 1024 above"""
     conditional: bool = False
     """class-conditional, by conditional batch normalisation and projection"""
-    n_critic: int = 5
+    n_critic: Turns = 5
     """discriminator steps a round"""
-    decay_steps: int = 0
+    decay_steps: Whole = 0
     """rounds over which both learning rates fall linearly to 0, as published; 0: constant"""
     hyper: Hyper = Hyper()
 

@@ -7,6 +7,7 @@ python experiments/tc_vae.py --hyper.dip 10 --hyper.total-correlation 1     # DI
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae, vae_regularizers
@@ -21,18 +22,18 @@ from gen_jax.objectives.likelihoods import Binarization
 class Hyper(vae.Hyper):
     beta: float = 0.0
     """weight of the KL as a whole, beside its parts"""
-    mutual_information: float = 1.0
-    total_correlation: float = 6.0
-    dimension_kl: float = 1.0
-    dip: float = 0.0
+    mutual_information: NonNegative = 1.0
+    total_correlation: NonNegative = 6.0
+    dimension_kl: NonNegative = 1.0
+    dip: NonNegative = 0.0
     """weight of DIP-VAE II's penalty on the covariance of q(z)"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    latent_size: int = 10
-    width: int = 32
+    latent_size: Size = 10
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

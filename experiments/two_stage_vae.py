@@ -6,6 +6,7 @@ python experiments/two_stage_vae.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.players import adam
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -19,16 +20,16 @@ from gen_jax.objectives.likelihoods import Binarization
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    lr_second: float = 1e-3
+    lr_second: NonNegative = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    second_width: int = 512
+    second_width: Size = 512
     """of the second stage's three hidden layers"""
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

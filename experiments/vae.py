@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -21,14 +22,14 @@ from gen_jax.objectives.rate import Rate, linear_warmup
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    sigma: float = 0.1
+    sigma: Positive = 0.1
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
     binarization: Binarization = Binarization.DYNAMIC
     """what is done to pixels before they are scored; NONE for the gaussian"""
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
-    warm_up: int = 500
+    warm_up: Whole = 500
     """steps over which the KL's weight rises from 0 to beta; 0: no warm-up"""
     hyper: vae.Hyper = vae.Hyper()
 

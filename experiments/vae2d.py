@@ -9,6 +9,7 @@ Two dimensions hold little: expect ones and zeros apart, and fours and nines on 
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -22,9 +23,9 @@ from gen_jax.objectives.rate import Rate, linear_warmup
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     steps: int = 6000
-    latent_size: int = 2
-    width: int = 400
-    warm_up: int = 500
+    latent_size: Size = 2
+    width: Size = 400
+    warm_up: Whole = 500
     """steps over which the KL's weight rises from 0 to beta; 0: no warm-up"""
     hyper: vae.Hyper = vae.Hyper()
 

@@ -6,6 +6,7 @@ python experiments/vae_gan.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -19,19 +20,19 @@ from gen_jax.objectives import likelihoods
 class Hyper(vae.Hyper):
     lr: float = 3e-4
     b1: float = 0.5
-    lr_discriminator: float = 2e-4
-    similarity: float = 0.01
+    lr_discriminator: NonNegative = 2e-4
+    similarity: NonNegative = 0.01
     """the paper's gamma: weight of the similarity against the game, in the decoder's loss"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
     layer: int = -1
     """hidden layer of the discriminator that measures similarity, counted from the first"""
-    latent_size: int = 16
-    width: int = 32
+    latent_size: Size = 16
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

@@ -7,6 +7,7 @@ python experiments/vae_points.py --data grid25
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -19,10 +20,10 @@ from gen_jax.objectives import likelihoods
 class Config(experiment.Config):
     data: str = "ring8"
     """ring8 or grid25"""
-    sigma: float = 0.05
+    sigma: Positive = 0.05
     """standard deviation of the gaussian likelihood"""
-    latent_size: int = 2
-    width: int = 128
+    latent_size: Size = 2
+    width: Size = 128
     hyper: vae.Hyper = vae.Hyper()
 
 

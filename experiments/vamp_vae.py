@@ -6,6 +6,7 @@ python experiments/vamp_vae.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size, Whole
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -24,11 +25,11 @@ class Hyper(vae.Hyper):
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
     binarization: Binarization = Binarization.DYNAMIC
-    components: int = 200
+    components: Size = 200
     """pseudo-inputs; the paper has 500 for 50,000 images"""
-    latent_size: int = 40
-    width: int = 300
-    warm_up: int = 1000
+    latent_size: Size = 40
+    width: Size = 300
+    warm_up: Whole = 1000
     """steps over which the KL's weight rises"""
     hyper: Hyper = Hyper()
 

@@ -6,6 +6,7 @@ python experiments/vq_vae.py
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Depth, NonNegative, Positive, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models.vq_vae import vq_vae
@@ -15,28 +16,28 @@ from gen_jax.objectives import likelihoods
 
 @dataclass(frozen=True)
 class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    lr_prior: float = 1e-3
-    commitment: float = 0.25
-    codebook_decay: float = 0.99
-    revive: float = 1.0
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    lr_prior: NonNegative = 1e-3
+    commitment: NonNegative = 0.25
+    codebook_decay: Share = 0.99
+    revive: NonNegative = 1.0
     """latents a batch below which a code starts anew; 0: never"""
-    ema_decay: float = 0.99
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
-    codes: int = 64
-    code_size: int = 16
+    codes: Size = 64
+    code_size: Size = 16
     """dimensions of a code vector"""
-    stages: int = 2
+    stages: Depth = 2
     """halvings of the image: 28 pixels become a grid of 7 by 7 codes"""
-    width: int = 64
-    prior_layers: int = 6
+    width: Size = 64
+    prior_layers: Depth = 6
     hyper: Hyper = Hyper()
 
 

@@ -6,6 +6,7 @@ python experiments/wae.py --hyper.mmd 100
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae_regularizers
@@ -16,20 +17,20 @@ from gen_jax.objectives import likelihoods
 
 @dataclass(frozen=True)
 class Hyper:
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    mmd: float = 2000.0
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    mmd: NonNegative = 2000.0
     """weight of MMD², against a squared error over 2 sigma² an image"""
-    ema_decay: float = 0.99
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    sigma: float = 0.2
+    sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
-    latent_size: int = 8
-    width: int = 32
+    latent_size: Size = 8
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

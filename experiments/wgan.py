@@ -10,6 +10,7 @@ falls as samples improve. Slower than wgan_gp: 2,000 rounds give rough digits.
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Positive, Share, Size, Turns
 from gen_jax.core.players import rmsprop
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -21,19 +22,19 @@ from gen_jax.objectives import adversarial
 
 @dataclass(frozen=True)
 class Hyper:
-    lr_generator: float = 5e-5
-    lr_discriminator: float = 5e-5
-    clip: float = 0.01
+    lr_generator: NonNegative = 5e-5
+    lr_discriminator: NonNegative = 5e-5
+    clip: Positive = 0.01
     """bound of every weight of the critic"""
-    ema_decay: float = 0.99
+    ema_decay: Share = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    latent_size: int = 100
-    width: int = 32
+    latent_size: Size = 100
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
-    n_critic: int = 5
+    n_critic: Turns = 5
     """critic steps a round"""
     hyper: Hyper = Hyper()
 

@@ -9,6 +9,7 @@ The paper's algorithm 1: five critic steps a round, lambda 10, Adam 1e-4 (0, .9)
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Size, Turns
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -24,15 +25,15 @@ class Hyper(gan.Hyper):
     lr_discriminator: float = 1e-4
     b1: float = 0.0
     b2: float = 0.9
-    gradient_penalty: float = 10.0
+    gradient_penalty: NonNegative = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    latent_size: int = 100
-    width: int = 32
+    latent_size: Size = 100
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
-    n_critic: int = 5
+    n_critic: Turns = 5
     """critic steps a round"""
     layer_norm: bool = False
     """LayerNorm in the critic, which BatchNorm's dependence between examples rules out"""

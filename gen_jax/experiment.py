@@ -17,14 +17,13 @@ from gen_jax.runs.config import Config as Config
 def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     """Read the command line of an experiment and train it. Exits 0; 2 on a usage error; 1 where the run broke down;
     130 or 143 when interrupted, after a checkpoint."""
-    import tyro
-
-    script = Path(inspect.getfile(build)).resolve()
-    description = sys.modules[build.__module__].__doc__ or ""
-    config = tyro.cli(config_type, description=description)
     from gen_jax.runs.exits import exit_with
 
-    with exit_with():
+    with exit_with():  # the command line and imports included: Ctrl-C may come at any time
+        from gen_jax.runs import command
+
+        script = Path(inspect.getfile(build)).resolve()
+        config = command.read(config_type, description=sys.modules[build.__module__].__doc__ or "")
         from gen_jax.core import platform
         from gen_jax.runs.train import train
 

@@ -8,6 +8,7 @@ Reconstructions keep the rough shape alone. The rule "blur" must fire. Health: `
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -22,9 +23,9 @@ class Config(experiment.Config):
     steps: int = 800
     log_every: int = 20
     evaluate_every: int = 200
-    sigma: float = 2.0
-    latent_size: int = 16
-    width: int = 128
+    sigma: Positive = 2.0
+    latent_size: Size = 16
+    width: Size = 128
     hyper: vae.Hyper = vae.Hyper()
 
 

@@ -9,6 +9,7 @@ Without clipping or a penalty the critic's loss has no minimum, so its slope gro
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import NonNegative, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -19,10 +20,10 @@ from gen_jax.objectives import adversarial
 
 @dataclass(frozen=True)
 class Hyper:
-    lr_generator: float = 1e-3
-    lr_discriminator: float = 5e-3
-    b1: float = 0.0
-    b2: float = 0.9
+    lr_generator: NonNegative = 1e-3
+    lr_discriminator: NonNegative = 5e-3
+    b1: Share = 0.0
+    b2: Share = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Config(experiment.Config):
     steps: int = 1200
     log_every: int = 10
     evaluate_every: int = 100
-    width: int = 64
+    width: Size = 64
     hyper: Hyper = Hyper()
 
 

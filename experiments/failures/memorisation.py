@@ -8,6 +8,7 @@ Samples are training images. The rule "memorisation" must fire. Health: the same
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -28,9 +29,9 @@ class Config(experiment.Config):
     batch_size: int = 20
     log_every: int = 20
     evaluate_every: int = 250
-    sigma: float = 0.3
-    latent_size: int = 2
-    width: int = 256
+    sigma: Positive = 0.3
+    latent_size: Size = 2
+    width: Size = 256
     hyper: Hyper = Hyper()
 
 

@@ -9,6 +9,7 @@ Health: `experiments/dcgan.py`.
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -29,7 +30,7 @@ class Config(experiment.Config):
     steps: int = 800
     log_every: int = 10
     evaluate_every: int = 100
-    width: int = 64
+    width: Size = 64
     hyper: Hyper = Hyper()
 
 

@@ -10,6 +10,7 @@ generator's weights lies nearer to it than any of them. The rule "oscillation" m
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -23,7 +24,7 @@ class Hyper(gan.Hyper):
     lr_generator: float = 4e-3
     lr_discriminator: float = 4e-3
     b1: float = 0.9  # broken: the momentum of supervised learning
-    clip: float = 0.3
+    clip: Positive = 0.3
     ema_decay: float = 0.998
 
 
@@ -33,7 +34,7 @@ class Config(experiment.Config):
     steps: int = 3000
     log_every: int = 20
     evaluate_every: int = 250
-    width: int = 32
+    width: Size = 32
     hyper: Hyper = Hyper()
 
 

@@ -9,6 +9,7 @@ It learns them by heart, and calls held-out digits fake. The rule "overfitting o
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -29,7 +30,7 @@ class Config(experiment.Config):
     steps: int = 2000
     log_every: int = 20
     evaluate_every: int = 200
-    width: int = 256
+    width: Size = 256
     hyper: Hyper = Hyper()
 
 

@@ -9,6 +9,7 @@ The cheapest code is none: q(z|x) becomes the prior. The rule "posterior collaps
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -28,9 +29,9 @@ class Config(experiment.Config):
     steps: int = 1000
     log_every: int = 20
     evaluate_every: int = 200
-    sigma: float = 0.5
-    latent_size: int = 16
-    width: int = 64
+    sigma: Positive = 0.5
+    latent_size: Size = 16
+    width: Size = 64
     hyper: Hyper = Hyper()
 
 

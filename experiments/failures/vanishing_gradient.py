@@ -9,6 +9,7 @@ rule "vanishing generator gradient" must fire. Health: `experiments/gan.py`, who
 from dataclasses import dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import Size, Turns
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -29,8 +30,8 @@ class Config(experiment.Config):
     steps: int = 600
     log_every: int = 10
     evaluate_every: int = 100
-    n_critic: int = 5  # broken, with the loss below: the discriminator is soon sure
-    width: int = 64
+    n_critic: Turns = 5  # broken, with the loss below: the discriminator is soon sure
+    width: Size = 64
     hyper: Hyper = Hyper()
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gen_jax.core.domains import Count, NonNegative
 from gen_jax.core.platform import configure
 from gen_jax.data import sprites
 from gen_jax.metrics import disentanglement
@@ -29,8 +30,8 @@ POINTS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.Config):
-    steps: int = 700
-    beta: tuple[float, ...] = (1.0, 4.0, 16.0)
+    steps: Count = 700
+    beta: tuple[NonNegative, ...] = (1.0, 4.0, 16.0)
 
 
 PAPER = papers.Paper(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gen_jax import experiment
+from gen_jax.core.domains import Count, Size
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -35,8 +36,8 @@ class Config(experiment.Config):
     """One run, as `python -m gen_jax ablate` sees it."""
 
     game: Game = "non_saturating"
-    latent_size: int = 64
-    width: int = 256
+    latent_size: Size = 64
+    width: Size = 256
     hyper: gan.Hyper = gan.Hyper()
 
 
@@ -85,7 +86,7 @@ PAPER = papers.Paper(
 class Table(papers.Config):
     data: str = "tfds:fashion_mnist"
     data_dir: Path | None = None
-    steps: int = 1000
+    steps: Count = 1000
 
 
 def main(config: Table) -> None:

@@ -13,6 +13,7 @@ Measured (3 seeds): 120.6 ± 1.6, 115.9 ± 1.2, 113.7 ± 1.0 nats; both gaps hel
 
 from dataclasses import dataclass
 
+from gen_jax.core.domains import Count, Sample, Size
 from gen_jax.core.platform import configure
 from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
@@ -21,9 +22,9 @@ from gen_jax.studies import measures, papers
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.Config):
     data: str = "mnist5k"
-    steps: int = 8000
-    k: tuple[int, ...] = (1, 5, 50)
-    importance_samples: int = 5000
+    steps: Count = 8000
+    k: tuple[Size, ...] = (1, 5, 50)
+    importance_samples: Sample = 5000
     """of the bound that is reported"""
 
 

@@ -11,6 +11,7 @@ convolutional VAE of width 16, 800 steps of 32; the bound at k = 200 on the 1,00
 
 from dataclasses import dataclass
 
+from gen_jax.core.domains import Count, Sample
 from gen_jax.core.platform import configure
 from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
@@ -19,8 +20,8 @@ from gen_jax.studies import measures, papers
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.Config):
     data: str = "mnist5k"
-    steps: int = 800
-    importance_samples: int = 200
+    steps: Count = 800
+    importance_samples: Sample = 200
 
 
 PAPER = papers.Paper(

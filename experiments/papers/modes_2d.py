@@ -28,6 +28,7 @@ import optax
 from flax import linen as nn
 
 from gen_jax.core import parallel
+from gen_jax.core.domains import Count, Seeds
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm, weights
@@ -141,8 +142,8 @@ class Config:
         "wgan_gp",
         "rpgan",
     )
-    seeds: int = 5
-    steps: int | None = None
+    seeds: Seeds = 5
+    steps: Count | None = None
     """rounds of every arm; by default each arm's own number, fewer than the published 400,000"""
     out: Path = Path("docs/modes_2d")
     """writes .md and .json; cells that the file holds already stay unless they are run again"""

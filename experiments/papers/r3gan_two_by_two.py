@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen_jax import experiment
+from gen_jax.core.domains import Count, NonNegative, Sample, Size
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -30,7 +31,7 @@ class Hyper(gan.Hyper):
     lr_discriminator: float = 5e-4
     b1: float = 0.0
     b2: float = 0.99
-    gamma: float = 1.0
+    gamma: NonNegative = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class Config(experiment.Config):
     loss: Loss = Loss.relativistic
     r2: bool = True
     """penalise the slope at fakes, too"""
-    latent_size: int = 64
-    width: int = 256
+    latent_size: Size = 64
+    width: Size = 256
     hyper: Hyper = Hyper()
 
 
@@ -81,8 +82,8 @@ PAPER = papers.Paper(
 
 @dataclass(frozen=True, kw_only=True)
 class Table(papers.Config):
-    steps: int = 1000
-    samples: int = 26000
+    steps: Count = 1000
+    samples: Sample = 26000
 
 
 def main(config: Table) -> None:

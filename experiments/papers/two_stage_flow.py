@@ -14,6 +14,7 @@ Measured: see docs/reproductions.md; short runs, so distances are large and only
 
 from dataclasses import dataclass
 
+from gen_jax.core.domains import Count
 from gen_jax.core.platform import configure
 from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
@@ -22,7 +23,7 @@ from gen_jax.studies import measures, papers
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.Config):
     data: str = "mnist5k"
-    steps: int = 300
+    steps: Count = 300
 
 
 PAPER = papers.Paper(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen_jax import experiment
+from gen_jax.core.domains import Count, Depth, DepthOrZero, Sample, Size
 from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -39,11 +40,11 @@ class Config(experiment.Config):
 
     data: str = "stacked:mnist5k"
     image_size: int | None = 14
-    unroll: int = 0
+    unroll: DepthOrZero = 0
     """steps that the generator looks ahead"""
-    packing: int = 1
-    latent_size: int = 64
-    width: int = 256
+    packing: Depth = 1
+    latent_size: Size = 64
+    width: Size = 256
     """of the generator's layers; the discriminator's have a quarter"""
     hyper: Hyper = Hyper()
 
@@ -82,8 +83,8 @@ PAPER = papers.Paper(
 
 @dataclass(frozen=True, kw_only=True)
 class Table(papers.Config):
-    steps: int = 1000
-    samples: int = 26000
+    steps: Count = 1000
+    samples: Sample = 26000
 
 
 def main(config: Table) -> None:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax.core.compose import compose
+from gen_jax.core.domains import NonNegative, Share
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase, SharedForward
 from gen_jax.core.players import Player, adam, caller
@@ -28,11 +29,11 @@ from gen_jax.objectives.adversarial import AdversarialLoss
 class Hyper:
     """The scalars that every GAN with Adam and an averaged generator reads; a script extends them by its terms'."""
 
-    lr_generator: float = 2e-4
-    lr_discriminator: float = 2e-4
-    b1: float = 0.5
-    b2: float = 0.999
-    ema_decay: float = 0.99
+    lr_generator: NonNegative = 2e-4
+    lr_discriminator: NonNegative = 2e-4
+    b1: Share = 0.5
+    b2: Share = 0.999
+    ema_decay: Share = 0.99
     """of the generator's average, which samples come from"""
 
 
@@ -57,6 +58,7 @@ def gan(
     terms: Sequence[Term] = (),
     turns: Turns = Turns(),
     optimizers: Mapping[str, Callable] | None = None,
+    average_statistics: bool = False,
 ) -> Algorithm:
     """A GAN as an `Algorithm`.
 
@@ -67,11 +69,13 @@ def gan(
     average; with `clip_norm`, each player's gradient has at most that global norm.
     given: what both players are told beside, such as `core.types.LABEL`. terms: in order, see `gan_parts.Term`.
     optimizers: in place of Adam, by player: hyper -> optax transformation.
+    average_statistics: the generator's average is of its batch statistics too (see `Player.ema_statistics`).
     Raises UserError for combinations that cannot work together.
     """
     parts, values = chain(terms, given), hypers.values_of(hyper)
     _check(turns)
     players = _players(generator, discriminator, shape, latents, given, parts, values, optimizers or {})
+    players["generator"] = players["generator"]._replace(ema_statistics=average_statistics)
     game = gan_game.Game(players, caller(players), loss, latents, tuple(given), parts)
     phases = (
         Phase(("discriminator",), partial(gan_game.discriminator_objective, game), repeats=turns.n_critic),

@@ -9,6 +9,7 @@ Maximises a bound on log p(x): the ELBO E_q[log p(x|z)] - beta * KL(q(z|x) || p(
 from dataclasses import dataclass
 
 from gen_jax.core.compose import compose
+from gen_jax.core.domains import NonNegative, Share
 from gen_jax.core.types import Algorithm
 from gen_jax.models.codes import Regularizer
 from gen_jax.models.vae_body import Body, bound_phase, finish
@@ -18,12 +19,12 @@ from gen_jax.models.vae_body import Body, bound_phase, finish
 class Hyper:
     """The hypers that every VAE reads; scripts add theirs."""
 
-    lr: float = 1e-3
-    b1: float = 0.9
-    b2: float = 0.999
-    beta: float | None = 1.0
+    lr: NonNegative = 1e-3
+    b1: Share = 0.9
+    b2: Share = 0.999
+    beta: NonNegative | None = 1.0
     """weight of the KL; 1 is the bound itself"""
-    ema_decay: float | None = 0.99
+    ema_decay: Share | None = 0.99
 
 
 def vae(body: Body, *, regularizers: tuple[Regularizer, ...] = ()) -> Algorithm:

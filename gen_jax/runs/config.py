@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from gen_jax.core.domains import Count, Interval, NonNegative, Pixels, Seed, Size, Whole
 
 Backend = Literal["auto", "jit", "sharded", "pmap", "shard_map"]
 
@@ -15,45 +17,49 @@ class Config:
     """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH or npz:PATH"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
-    image_size: int | None = None
+    image_size: Pixels | None = None
     """resize images to this many pixels square; by default as they are"""
     channels: Literal[1, 3] | None = None
     """convert images to grey (1) or RGB (3); by default as they are"""
-    steps: int = 2000
+    background: Literal["white", "black"] = "white"
+    """what lies under the transparent parts of pictures"""
+    levels: int | None = None
+    """pixels are 0 .. N-1 and N-1 is white: 2 for binarised images; by default 256"""
+    steps: Count = 2000
     """rounds to train in all; raise it to continue a finished run"""
-    batch_size: int = 64
+    batch_size: Size = 64
     """examples a minibatch, over all devices"""
-    seed: int = 0
+    seed: Seed = 0
     """of weights, data order and noise"""
     run_dir: Path | None = None
     """the run folder; by default runs/EXPERIMENT-DATA-seedN"""
     backend: Backend = "auto"
     """auto: jit on one device, sharded on several"""
-    devices: int | None = None
+    devices: Size | None = None
     """how many devices to use; all by default"""
-    steps_per_call: int = 50
+    steps_per_call: Size = 50
     """rounds in one compiled call; changes speed, never results"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """of the networks' arithmetic; parameters, statistics and losses stay float32"""
     deterministic: bool = False
     """the same bits at every run on a GPU, too, at a cost in speed that is told; on a CPU it is so anyway"""
-    log_every: int = 50
+    log_every: Count = 50
     """steps between two lines of metrics.jsonl"""
-    sample_every: int = 500
+    sample_every: Whole = 500
     """steps between two sample grids; 0: only at the end"""
-    evaluate_every: int = 500
+    evaluate_every: Whole = 500
     """steps between two evaluations on held-out data; 0: never"""
     track: str = ""
     """scores to follow at each evaluation: fd, kid, precision, recall, density, coverage, with commas between"""
     track_features: str = "auto"
     """features of these scores: lenet, pixels, pca, ...; by default lenet where the data are labelled images"""
-    track_samples: int = 1000
+    track_samples: Annotated[int, Interval(10, 50_000)] = 1000
     """samples behind each of these scores"""
-    checkpoint_every: int = 500
+    checkpoint_every: Whole = 500
     """steps between two checkpoints; 0: only at the end"""
-    max_nonfinite: int = 100
+    max_nonfinite: Count = 100
     """stop after this many non-finite (skipped) steps in a row"""
-    resident_gib: float = 2.0
+    resident_gib: NonNegative = 2.0
     """data sets up to this size stay on the device; larger ones stream from disk"""
 
     @property

@@ -1,0 +1,108 @@
+"""The command line as settings: read by tyro, in whose help every number has its domain; a mistake is one line."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import io
+import re
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from gen_jax.core import domains
+from gen_jax.core.errors import UserError
+
+_FRAMES = dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")  # what tyro draws around its messages
+_MORE = re.compile(r"(Argument helptext:|For full helptext|={5,}).*")
+_HEADING = re.compile(
+    r"^(Value error|Invalid choice|Unrecognized options|Required options|Missing argument|Parsing error) (?=\S)"
+)
+_NO_NUMBER = (
+    (re.compile(r"^Error parsing (\S+): invalid literal for int\(\) with base 10: '(.*)'$"), "a whole number"),
+    (re.compile(r"^Error parsing (\S+): could not convert string to float: '(.*)'$"), "a number"),
+)
+
+
+def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
+    """The settings dataclass that a command line asks for, every value inside its domain. Raises UserError otherwise.
+
+    options: as tyro.cli takes them (prog, description).
+    """
+    import tyro
+
+    settings = one_line(lambda: tyro.cli(shown(kind), args=args, **options))
+    domains.check(settings)
+    return settings
+
+
+def one_line(parse: Callable[[], Any]) -> Any:
+    """What `parse` returns; where it ends the process over a mistake, UserError with its message in one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            found = parse()
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise UserError(_flat(said.getvalue())) from None
+    sys.stderr.write(said.getvalue())
+    return found
+
+
+def _flat(text: str) -> str:
+    """tyro's box as a sentence. The heading in the frame says again what the sentence under it says."""
+    line = _HEADING.sub("", _MORE.sub("", " ".join(text.translate(_FRAMES).split())).strip())
+    for pattern, kind in _NO_NUMBER:
+        line = pattern.sub(rf"\1 \2: give {kind}", line)
+    return f"{line.rstrip('. ')}; --help says what there is" if line.startswith("Unrecognized") else line
+
+
+def shown(kind: type) -> type:
+    """The dataclass itself, its annotations amended so that tyro's help says each domain behind the default."""
+    for each in kind.__mro__:
+        if not dataclasses.is_dataclass(each):
+            continue
+        known = domains.of_class(each)
+        own = inspect.get_annotations(each)
+        for name, hint in domains.hints(each).items():
+            if name in own and name in known and not _told(hint):
+                each.__annotations__[name] = told(hint, known[name])
+            if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+                shown(hint)
+    return kind
+
+
+def told(hint: Any, domain: domains.Interval) -> Any:
+    """The hint with a note for tyro: what may be given, behind the default."""
+    import tyro
+
+    if domain in domains.UNSAID:
+        return hint
+    return Annotated[hint, tyro.conf.arg(help_behavior_hint=lambda default: f"(default: {default}; {domain.brief})")]
+
+
+def _told(hint: Any) -> bool:
+    """Whether the help of a field is settled already, by us or by its author."""
+    notes = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
+    return any(hasattr(note, "help_behavior_hint") for note in notes)
+
+
+def checked(function: Callable[..., None]) -> Callable[..., Callable[[], None]]:
+    """A verb for tyro: called with what was read, it checks the domains and gives back the call itself, still to do."""
+    known = domains.of_function(function)
+    notes = typing.get_type_hints(function, include_extras=True)
+
+    @functools.wraps(function)
+    def prepare(**arguments: Any) -> Callable[[], None]:
+        domains.check_call(function, arguments)
+        return functools.partial(function, **arguments)
+
+    hints = {name: told(hint, known[name]) if name in known else hint for name, hint in notes.items()}
+    signature = inspect.signature(function)
+    own = [one.replace(annotation=hints.get(name, one.annotation)) for name, one in signature.parameters.items()]
+    prepare.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+    prepare.__annotations__ = hints
+    del prepare.__wrapped__
+    return prepare

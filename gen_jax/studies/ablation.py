@@ -126,7 +126,7 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows for a program."""
     found = []
     for row in rows:
-        plain = row._asdict() | {"metric": row.metric.name, "highest": row.metric.highest}
+        plain = row._asdict() | {"metric": row.metric.name, "better": row.metric.better}
         plain |= {"t": row.t.ends, "bootstrap": row.bootstrap.ends}
         if row.difference is not None:
             plain["difference"] = row.difference._asdict() | {"interval": row.difference.interval.ends}

@@ -13,24 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.metrics import intervals
+from gen_jax.metrics import intervals, meaning
 from gen_jax.metrics.intervals import Difference, Interval
+from gen_jax.metrics.meaning import Better
 from gen_jax.runs import folder, log
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
 from gen_jax.studies.plan import label
 
-# Which way is better where the request does not say: these, and lower for all others.
-HIGHER = ("accuracy", "elbo", "bound", "log_likelihood", "precision", "recall", "density", "coverage", "modes", "mig")
-
 SIGNS = ("samples/distance", "samples/coverage")  # of the samples themselves: a game's losses do not tell it
 
 
 class Metric(NamedTuple):
-    """A metric by its name in metrics.jsonl, and which way is better."""
+    """A metric by its name in metrics.jsonl, and which way is better: None where neither is."""
 
     name: str
-    highest: bool
+    better: Better
 
 
 class Group(NamedTuple):
@@ -51,7 +49,7 @@ class Row(NamedTuple):
     final: float
     t: Interval
     bootstrap: Interval
-    best: float
+    best: float  # NaN where neither way is better
     difference: Difference | None
     p_holm: float
 
@@ -77,7 +75,7 @@ def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], leve
                     len(values),
                     len(group.failed),
                     intervals.mean(values),
-                    intervals.t_interval(values, level),
+                    _possible(intervals.t_interval(values, level), metric),
                     intervals.bootstrap_interval(values, level, "percentile"),
                     intervals.mean(list(best(curves[group.name], metric).values())),
                     differences.get(group.name),
@@ -85,6 +83,12 @@ def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], leve
                 )
             )
     return found
+
+
+def _possible(interval: Interval, metric: Metric) -> Interval:
+    """The interval within what the metric can be: no recall below 0."""
+    can_be = meaning.of(metric.name)
+    return interval._replace(low=can_be.clip(interval.low), high=can_be.clip(interval.high))
 
 
 def read(group: Group) -> dict[int, dict[str, log.Series]]:
@@ -99,8 +103,10 @@ def final(runs: dict[int, dict[str, log.Series]], metric: Metric) -> dict[int, f
 
 
 def best(runs: dict[int, dict[str, log.Series]], metric: Metric) -> dict[int, float]:
-    """The best value of each seed over its run."""
-    choose = np.nanmax if metric.highest else np.nanmin
+    """The best value of each seed over its run; none where neither way is better."""
+    if metric.better is None:
+        return {}
+    choose = np.nanmax if metric.better == "highest" else np.nanmin
     kept = {seed: series[metric.name].values for seed, series in runs.items() if metric.name in series}
     return {seed: float(choose(values)) for seed, values in kept.items() if np.isfinite(values).any()}
 
@@ -129,8 +135,8 @@ def choose_metrics(groups: Sequence[Group], asked: Sequence[str] = (), best_metr
             raise UserError(f"no run has a metric {name}; there are {known}")
         if way not in ("", "highest", "lowest"):
             raise UserError(f"--metric {text}: write {name}:highest or {name}:lowest")
-        natural = name == best_metric or any(word in name.split("/") for word in HIGHER)
-        found.append(Metric(name, way == "highest" if way else natural))
+        natural = "highest" if name == best_metric else meaning.of(name).better
+        found.append(Metric(name, "highest" if way == "highest" else "lowest" if way == "lowest" else natural))
     return found
 
 

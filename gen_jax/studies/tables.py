@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gen_jax.metrics.intervals import Interval
+from gen_jax.metrics.meaning import Better
 from gen_jax.runs.files import atomic_write_text
+from gen_jax.studies import latex
 from gen_jax.studies.results import Row
 
 MISSING = "–"
+ARROWS: dict[Better, str] = {"highest": "↑", "lowest": "↓", None: ""}
 
 
 class Table(NamedTuple):
@@ -35,7 +38,7 @@ def tabulate(rows: Sequence[Row], caption: str, baseline: str, level: float = 0.
     body = []
     for row in rows:
         other = row.difference
-        cells = [f"{row.metric.name} {'↑' if row.metric.highest else '↓'}", row.arm]
+        cells = [f"{row.metric.name} {ARROWS[row.metric.better]}".rstrip(), row.arm]
         cells += [f"{row.seeds}" + (f" ({row.failed} failed)" if row.failed else "")]
         cells += [number(row.final), interval(row.t), interval(row.bootstrap), number(row.best)]
         if other is None:
@@ -81,36 +84,6 @@ def to_markdown(table: Table) -> str:
     return "\n".join([*lines, *(f"{note}  " for note in table.notes)]).rstrip() + "\n"
 
 
-def to_latex(table: Table) -> str:
-    """A `table` environment for booktabs; a rule between metrics."""
-    columns = "ll" + "r" * (len(table.header) - 2)
-    lines = ["% \\usepackage{booktabs}", "\\begin{table}", "\\centering", "\\small"]
-    lines += [f"\\caption{{{escape(table.caption)}. {' '.join(escape(note) for note in table.notes)}}}"]
-    lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(table.header), "\\midrule"]
-    before = table.rows[0][0] if table.rows else ""
-    for cells in table.rows:
-        if cells[0] != before:
-            lines.append("\\midrule")
-            before = cells[0]
-        lines.append(_tex_row(cells))
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
-
-
-def _tex_row(cells: Sequence[str]) -> str:
-    # A row that begins with a bracket would be read as the optional argument of the line break before it.
-    return " & ".join(f"{{}}{escape(cell)}" if cell.startswith("[") else escape(cell) for cell in cells) + " \\\\"
-
-
-def escape(text: str) -> str:
-    """Text as LaTeX shows it."""
-    known = {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "$-$",
-        "–": "--", "<": "$<$",
-    }  # fmt: skip
-    return "".join(known.get(character, character) for character in text)
-
-
 def to_html(table: Table) -> str:
     """A `<table>`, without a page around it: a group of rows a metric, under the metric's name."""
 
@@ -152,8 +125,7 @@ def to_csv(rows: Sequence[Row]) -> str:
         values += [math.nan] * 3 if other is None else [other.mean, *other.interval.ends]
         cells = [f"{value:.10g}" if math.isfinite(value) else "" for value in values]
         tests = ["", "", ""] if other is None else [str(other.pairs), *(_plain(p) for p in (other.p, row.p_holm))]
-        better = "highest" if row.metric.highest else "lowest"
-        writer.writerow([row.metric.name, better, row.arm, row.seeds, row.failed, *cells, *tests])
+        writer.writerow([row.metric.name, row.metric.better or "", row.arm, row.seeds, row.failed, *cells, *tests])
     return text.getvalue()
 
 
@@ -167,5 +139,10 @@ def write(folder: Path, table: Table, rows: Sequence[Row]) -> list[Path]:
         f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(table.caption)}</title>\n{STYLE}{to_html(table)}'
     )
     notes = "".join(f"<p>{html.escape(note)}</p>\n" for note in table.notes)
-    texts = {"md": to_markdown(table), "tex": to_latex(table), "csv": to_csv(rows), "html": page + notes}
+    texts = {
+        "md": to_markdown(table),
+        "tex": latex.to_latex(rows, table.caption),
+        "csv": to_csv(rows),
+        "html": page + notes,
+    }
     return [atomic_write_text(folder / f"table.{kind}", text) for kind, text in texts.items()]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gen_jax.metrics import intervals
+from gen_jax.metrics import intervals, meaning
 from gen_jax.runs.evaluation.subject import Subject
 
 
@@ -40,9 +40,9 @@ def over_repeats(name: str, values: Sequence[float], unit: str = "", details: di
         return Value(name, mean, None, "", unit, details)
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         return Value(name, mean, None, "", unit, found)
-    interval = intervals.t_interval(values)
+    interval, can_be = intervals.t_interval(values), meaning.of(name)  # Student's knows no bound: a recall has one
     kind = f"95 %, {len(values)} repeated sample sets (not training runs)"
-    return Value(name, mean, (interval.low, interval.high), kind, unit, found)
+    return Value(name, mean, (can_be.clip(interval.low), can_be.clip(interval.high)), kind, unit, found)
 
 
 def over_examples(name: str, values: np.ndarray, unit: str = "", details: dict[str, Any] | None = None) -> Value:

@@ -19,11 +19,17 @@ def trees(package: Path = PACKAGE) -> dict[str, ast.Module]:
 
 
 def imports(modules: dict[str, ast.Module]) -> dict[str, set[str]]:
-    """Which modules of the package each imports, anywhere in it."""
+    """Which modules of the package each imports, anywhere in it but for type checkers."""
     found = {}
     for name, tree in modules.items():
         named: set[str] = set()
+        checked = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        ]
+        unseen = {inner for node in checked for inner in ast.walk(node)}
         for node in ast.walk(tree):
+            if node in unseen:
+                continue
             if isinstance(node, ast.Import):
                 named |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:

@@ -28,11 +28,7 @@ def autoregressive_stack(modules: Sequence[nn.Module], dims: int, context_size: 
 
 def inverse_autoregressive_stack(modules: Sequence[nn.Module], dims: int, context_size: int = 0) -> FlowStack:
     """IAF's gated layers (Kingma et al. 2016), fast in `forward` (a sample with its density): a posterior."""
-
-    def layer(conditioner: flows.Conditioner) -> flows.Flow:
-        return flows.invert(flows.masked_autoregressive(flows.gated(conditioner)))
-
-    return _stack(modules, dims, context_size, layer)
+    return _stack(modules, dims, context_size, flows.gated_autoregressive)
 
 
 def coupling_stack(modules: Sequence[nn.Module], dims: int, context_size: int = 0) -> FlowStack:

@@ -74,7 +74,8 @@ def masked_autoregressive(conditioner: Conditioner, limit: float = 5.0) -> Flow:
     """MAF (Papamakarios et al. 2017, eq. 3): y_i = x_i e^{s_i} + t_i with (t_i, s_i) functions of y_1..y_{i-1} only.
 
     `conditioner` must be autoregressive in that order (MADE: `made_masks`). Inverse (density) takes one pass, forward
-    (sampling) d passes. `invert(...)` of it is the IAF of Kingma et al. 2016: one pass to sample, with its density.
+    (sampling) d passes. `invert(...)` of it is an IAF, of the paper's first form (eq. 10): one pass to sample, with its
+    density. s passes through limit · tanh(s/limit), as in `coupling`; MAF has no such bound.
     """
 
     def shift_and_scale(y):
@@ -97,19 +98,31 @@ def masked_autoregressive(conditioner: Conditioner, limit: float = 5.0) -> Flow:
     return Flow(forward, inverse)
 
 
-def gated(conditioner: Conditioner, bias: float = 2.0) -> Conditioner:
-    """IAF's stable update (Kingma et al. 2016, eq. 14) as a conditioner for `invert(masked_autoregressive(...))`.
+def gated_autoregressive(conditioner: Conditioner, bias: float = 2.0) -> Flow:
+    """IAF's stable update (Kingma et al. 2016, eq. 13-14): y = σ x + (1 - σ) m, σ = sigmoid(s + bias).
 
-    From the network's (m, s): gate σ = sigmoid(s + bias), and new z = σ z + (1 - σ) m, so it starts near the identity.
+    (m, s) are the conditioner's of x_1..x_{i-1} (MADE: `made_masks`); nothing bounds s, since a gate bounds itself.
+    With the bias it starts near the identity. Forward (sampling) takes one pass, inverse d passes.
     """
 
-    def conditioned(z):
-        mean, raw = conditioner(z)
-        log_gate = jax.nn.log_sigmoid(raw + bias)
-        # The inverse map is (z - shift) e^{-log_scale}: e^{-log_scale} = σ and shift = -(1 - σ) m / σ.
-        return -mean * jnp.exp(-(raw + bias)), -log_gate
+    def parts(x):
+        mean, raw = conditioner(x)
+        return mean, raw + bias
 
-    return conditioned
+    def forward(x):
+        mean, raw = parts(x)
+        gate = jax.nn.sigmoid(raw)
+        return gate * x + (1.0 - gate) * mean, jnp.sum(jax.nn.log_sigmoid(raw), axis=-1)
+
+    def inverse(y):
+        def refine(x, _):
+            mean, raw = parts(x)  # (1 - σ) / σ = e^{-raw}
+            return y + (y - mean) * jnp.exp(-raw), -jnp.sum(jax.nn.log_sigmoid(raw), axis=-1)
+
+        x, log_dets = jax.lax.scan(refine, jnp.zeros_like(y), None, length=y.shape[-1])
+        return x, log_dets[-1]
+
+    return Flow(forward, inverse)
 
 
 def permutation(order: Sequence[int] | np.ndarray) -> Flow:

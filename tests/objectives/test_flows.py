@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from scipy import integrate
 
+from gen_jax.models import flow_stacks
 from gen_jax.objectives import flows
 
 D = 5
@@ -38,7 +40,7 @@ FLOWS = {
     "coupling": flows.coupling(dense((D, 16, 2 * D)), flows.alternating_masks(D, 1)[0]),
     "maf": flows.masked_autoregressive(made()),
     "iaf": flows.invert(flows.masked_autoregressive(made())),
-    "gated_iaf": flows.invert(flows.masked_autoregressive(flows.gated(made()))),
+    "gated_iaf": flows.gated_autoregressive(made()),
     "permutation": flows.permutation([2, 0, 4, 1, 3]),
     "realnvp": flows.chain(
         [flows.coupling(dense((D, 16, 2 * D), seed=i), m) for i, m in enumerate(flows.alternating_masks(D, 4))]
@@ -96,16 +98,21 @@ def test_made_masks_in_one_dimension_see_nothing():
     assert not np.linalg.multi_dot(flows.made_masks(1, (4,))).any()
 
 
-def test_gated_update_is_the_papers():
-    network = made(3)
-    z = jnp.asarray(RNG.normal(size=(4, D)), jnp.float32)
-    mean, raw = network(z)
-    gate = jax.nn.sigmoid(raw + 2.0)
-    # A wide limit, so that the soft clamp of the scales plays no part.
-    flow = flows.invert(flows.masked_autoregressive(flows.gated(network), limit=1e4))
-    new, log_det = flow.forward(z)
-    np.testing.assert_allclose(new, gate * z + (1 - gate) * mean, atol=1e-4)
-    np.testing.assert_allclose(log_det, jnp.log(gate).sum(-1), atol=1e-4)
+@pytest.mark.parametrize("raw", [-60.0, -6.0, -1.0, 0.0, 3.0, 60.0])
+def test_a_layer_of_an_iaf_posterior_is_equation_14_at_any_gate(raw):
+    """z' = σ z + (1 - σ) m, log-determinant Σ log σ, in NumPy; gates from shut to open, which no limit may bend."""
+
+    class Gate(nn.Module):  # m and s that a masked network might say
+        @nn.compact
+        def __call__(self, z, *, train):
+            return jnp.zeros_like(z) + jnp.arange(1.0, D + 1), jnp.full_like(z, raw)
+
+    stack = flow_stacks.inverse_autoregressive_stack([Gate()], D)
+    z = RNG.normal(size=(4, D)).astype(np.float32)
+    new, log_det = stack.build(stack.init(jax.random.key(0))).forward(jnp.asarray(z))
+    gate, mean = 1 / (1 + np.exp(-(raw + 2.0))), np.arange(1.0, D + 1)
+    np.testing.assert_allclose(new, gate * z + (1 - gate) * mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(log_det, np.full(4, -D * np.log1p(np.exp(-(raw + 2.0)))), rtol=1e-5)
 
 
 def test_density_of_a_one_dimensional_flow_integrates_to_one():

@@ -4,13 +4,17 @@
     python -m gen_jax traverse runs/infogan-mnist5k-seed0
 
 Latents are noise, one code of ten categories and two continuous ones. On digits the categories become digit classes
-(up to order) and the continuous codes slant and width.
-`auxiliary/*` is minus the bound on the mutual information, nats.
+(up to order) and the continuous codes slant and width. `auxiliary/*` is minus the bound on the mutual information, in
+nats.
+
+Learning rates and weights are those of the authors' code for MNIST (1 for both kinds of code; re-implementations weigh
+the continuous ones .1). There the noise is uniform on [-1, 1] and a batch 128; here it is normal, and a batch 64.
 """
 
 from dataclasses import asdict, dataclass
 
 from gen_jax import experiment
+from gen_jax.core.domains import DepthOrZero, NonNegative, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan
@@ -23,21 +27,21 @@ from gen_jax.objectives import adversarial
 @dataclass(frozen=True, kw_only=True)
 class Hyper(gan.Hyper):
     lr_generator: float = 1e-3
-    information: float = 1.0
+    information: NonNegative = 1.0
     """weight of the mutual information"""
-    continuous: float = 0.1
+    continuous: NonNegative = 1.0
     """weight of the continuous codes in it"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    noise: int = 62
-    categories: int = 10
-    groups: int = 1
+    noise: Size = 62
+    categories: Size = 10
+    groups: DepthOrZero = 1
     """categorical codes"""
-    continuous: int = 2
+    continuous: DepthOrZero = 2
     """continuous codes"""
-    width: int = 32
+    width: Size = 32
     """channels of the widest image's layer; deeper layers double it"""
     hyper: Hyper = Hyper()
 

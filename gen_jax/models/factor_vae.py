@@ -25,12 +25,13 @@ def factor_vae(
     body: Body,
     discriminator: nn.Module,
     *,
-    optimizer: Callable = adam("lr_discriminator", b1="b1_discriminator"),
+    optimizer: Callable = adam("lr_discriminator", b1="b1_discriminator", b2="b2_discriminator"),
 ) -> Algorithm:
     """FactorVAE as an `Algorithm`.
 
     discriminator: latents [B, d] -> logits [B], larger for codes of q(z) than for shuffled ones; optimizer: its own.
-    hyper (of the body): as for `vae`, and total_correlation (the paper's γ), lr_discriminator, b1_discriminator.
+    hyper (of the body): as for `vae`, and total_correlation (the paper's γ), lr_discriminator, b1_discriminator,
+    b2_discriminator (1e-4, .5 and .9 in disentanglement_lib).
     """
     codes_example = jax.ShapeDtypeStruct((2, body.densities.latent_size), jnp.float32)
     critic = hypers.player(discriminator, (codes_example,), optimizer, body.hyper, average=False)

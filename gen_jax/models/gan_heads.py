@@ -27,7 +27,7 @@ def acgan_head(weight: str = "classification") -> Term:
 
 
 class Codes(NamedTuple):
-    """InfoGAN's latents: noise, then `groups` one-hot codes, then continuous ones. MNIST: 62, 10, 1, 2."""
+    """InfoGAN's latents: noise, N(0, I), then `groups` one-hot codes, then continuous ones. MNIST: 62, 10, 1, 2."""
 
     noise: int = 62
     categories: int = 10
@@ -65,7 +65,8 @@ class Codes(NamedTuple):
 def infogan_head(codes: Codes, weight: str = "information", continuous: str = "continuous") -> Term:
     """InfoGAN: both players maximise the bound on I(codes; image) over fakes. Head: outputs [B, codes.outputs].
 
-    hyper[continuous] weighs the continuous codes' share (.1 in the paper), whose posterior has unit variance.
+    hyper[continuous] weighs the continuous codes' share: 1 in the authors' code for MNIST, as for the categories; .1 in
+    re-implementations. Their posterior has unit variance.
     """
 
     def lost(real: Array, fake: Array, view: View) -> Array:

@@ -3,6 +3,10 @@
 The architecture is data: `stages`, from coarse to fine, of (resolution, number of stochastic blocks). The encoder
 leaves its activations at every resolution; each top-down block makes q(z|x, above) from them and p(z|above) without
 them. Noise comes from outside, so that it does not depend on the layout.
+
+Departures from VDVAE's code: the tanh form of GELU, normal kernels (theirs are PyTorch's uniform ones, narrower by
+sqrt 3), heads of log-variances rather than log-deviations, posterior heads that start at 0 as the priors do (so the KL
+does), and GELU before the last 1×1 convolution, where theirs has a gain and a bias a channel.
 """
 
 from collections.abc import Sequence
@@ -19,6 +23,12 @@ from gen_jax.nets.layers import Conv, Initializer
 Stages = Sequence[tuple[int, int]]
 ZERO = nn.initializers.zeros_init()
 LECUN = nn.initializers.variance_scaling(1.0, "fan_in", "normal")  # not truncated: a deep stack compiles faster
+
+
+def _small(blocks: int) -> Initializer:
+    """How residual branches end, in encoder and decoder: the usual start over sqrt(blocks), or a deep stack would start
+    out loud (Child 2021, section 3.2)."""
+    return nn.initializers.variance_scaling(1.0 / blocks, "fan_in", "normal")
 
 
 def check_stages(stages: Stages, size: int) -> None:
@@ -62,12 +72,13 @@ class Encoder(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool) -> dict[str, jax.Array]:
         check_stages(self.stages, x.shape[1])
         x = Conv(self.width, 3, dtype=self.dtype)(x)
-        found = {}
-        for resolution, count in reversed(self.stages):
+        counts = [max(count, 1) for _, count in self.stages]
+        small, found = _small(sum(counts)), {}
+        for (resolution, _), count in zip(reversed(self.stages), reversed(counts), strict=True):
             step = x.shape[1] // resolution
             x = nn.avg_pool(x, (step, step), (step, step)) if step > 1 else x
-            for _ in range(max(count, 1)):
-                x = Block(self.width, self.hidden, residual=True, dtype=self.dtype)(x)
+            for _ in range(count):
+                x = Block(self.width, self.hidden, small, residual=True, dtype=self.dtype)(x)
             found[str(resolution)] = x
         return found
 
@@ -95,10 +106,7 @@ class Decoder(nn.Module):
         first = self.stages[0][0]
         start = self.param("start", ZERO, (first, first, self.width))
         x = jnp.broadcast_to(start, (noise[0].shape[0], *start.shape)).astype(self.dtype)
-        # Residual branches end small, or a deep stack would start out loud (Child 2021, section 3.2).
-        blocks = len(noise)
-        small = nn.initializers.variance_scaling(1.0 / blocks, "fan_in", "normal")
-        levels, number = [], 0
+        small, levels, number = _small(len(noise)), [], 0
         for resolution, count in self.stages:
             repeat = resolution // x.shape[1]
             x = jnp.repeat(jnp.repeat(x, repeat, axis=1), repeat, axis=2) if repeat > 1 else x

@@ -219,13 +219,13 @@ def moves(algorithm):
 
 
 def test_hybrids_move_every_player_and_take_their_minibatches():
-    critic = mlp.Discriminator(widths=(8,))
+    critic, critics = mlp.Discriminator(widths=(8,)), {"b1_discriminator": 0.5, "b2_discriminator": 0.9}
 
     def body(**hyper):
         return vae_body(*networks(), **{**GAUSS, "hyper": {**ADAM, "lr_discriminator": 1e-3, **hyper}})
 
     hybrids = {
-        "factor_vae": (factor_vae(body(beta=1.0, total_correlation=2.0, b1_discriminator=0.5), critic), 2),
+        "factor_vae": (factor_vae(body(beta=1.0, total_correlation=2.0, **critics), critic), 2),
         "aae": (aae(body(adversarial=1.0, b1_discriminator=0.5), critic), 1),
         "vae_gan": (vae_gan(body(beta=1.0, similarity=0.1), critic), 1),
         "refined_vae": (refined_vae(body(beta=1.0, adversarial=1.0), critic), 1),

@@ -81,7 +81,7 @@ def digest_of(run_dir: Path) -> str:
 
     state = open_state(run_dir).state
     leaves = []
-    for leaf in jax.tree.leaves((state.params, state.stats, state.opt, state.ema, state.aux)):
+    for leaf in jax.tree.leaves((state.params, state.stats, state.opt, state.ema, state.aux, state.ema_stats)):
         array = np.asarray(leaf)
         leaves.append(hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).hexdigest())
     return hashlib.sha256("".join(sorted(leaves)).encode()).hexdigest()

@@ -9,8 +9,8 @@
 
 The published networks want an accelerator. As in both published codes, the generator's average is of its batch
 statistics too. Theirs starts after 1,000 rounds, here with the first and a decay that warms up. BigGAN-PyTorch samples
-under the statistics of the batch at hand, here under the running ones. StudioGAN besides flips its images and has Adam's
-epsilon at 1e-6 and BatchNorm's at 1e-4.
+under the statistics of the batch at hand, here under the running ones. StudioGAN besides flips its images and has
+Adam's epsilon at 1e-6 and BatchNorm's at 1e-4.
 """
 
 from dataclasses import dataclass

@@ -78,6 +78,9 @@ def compose(
             ema={name: jax.tree.map(jnp.copy, params[name]) for name, p in players.items() if p.ema},
             hyper=values,
             aux={"nonfinite": {"total": jnp.int32(0), "in_a_row": jnp.int32(0)}, **(aux or {})},
+            ema_stats={
+                name: jax.tree.map(jnp.copy, made[name][1]) for name, p in players.items() if p.ema and p.ema_statistics
+            },
         )
 
     def update(state: State, batches: Round) -> tuple[State, dict[str, Array]]:
@@ -220,13 +223,19 @@ def _keep(finite: Array, new: Tree, old: Tree) -> Tree:
 
 def _average(players: Mapping[str, Player], state: State, values: Mapping[str, Array]) -> State:
     """Move the averages. The decay is warmed up, min(decay, (1 + t) / (10 + t)), or early samples show the noise of
-    initialisation for 1 / (1 - decay) rounds."""
-    ema = dict(state.ema)
+    initialisation for 1 / (1 - decay) rounds. Counters among the statistics are copied."""
+    ema, ema_stats = dict(state.ema), dict(state.ema_stats)
     early = (1.0 + state.step) / (10.0 + state.step)
     for name in ema:
         decay = jnp.minimum(values[players[name].ema or ""], early)
-        ema[name] = jax.tree.map(lambda mean, new, d=decay: d * mean + (1.0 - d) * new, ema[name], state.params[name])
-    return state.replace(ema=ema)
+
+        def move(mean: Array, new: Array, d: Array = decay) -> Array:
+            return d * mean + (1.0 - d) * new if jnp.issubdtype(new.dtype, jnp.floating) else new
+
+        ema[name] = jax.tree.map(move, ema[name], state.params[name])
+        if name in ema_stats:
+            ema_stats[name] = jax.tree.map(move, ema_stats[name], state.stats[name])
+    return state.replace(ema=ema, ema_stats=ema_stats)
 
 
 def _count_nonfinite(state: State, before: State, sound: Array) -> State:

@@ -19,6 +19,9 @@ class Player(NamedTuple):
     inputs: tuple[Any, ...]  # example arrays (or ShapeDtypeStructs) that initialise the module
     optimizer: Callable[[Hyper], optax.GradientTransformation]
     ema: str | None = None  # name of the hyper with the decay of this player's average; None: no average
+    # Whether the average is of the statistics as well (BatchNorm's running moments, spectral vectors), as
+    # BigGAN-PyTorch and StudioGAN keep it; otherwise averaged parameters meet raw statistics, as StyleGAN2 does.
+    ema_statistics: bool = False
     clip: str | None = None  # name of the hyper with the largest global gradient norm; None: no clipping
     project: Callable[[Tree, Hyper], Tree] | None = None  # applied to the parameters after each step (weight clipping)
 

@@ -57,6 +57,7 @@ class State(struct.PyTreeNode):
     ema: Players  # averaged parameters, for the players that asked for an average
     hyper: Hyper
     aux: Mapping[str, Tree]
+    ema_stats: Players = struct.field(default_factory=dict)  # averaged statistics, of players that average them too
 
 
 class Weights(NamedTuple):
@@ -115,5 +116,8 @@ def given_of(batch: Batch, names: tuple[str, ...] | Mapping[str, object]) -> dic
 
 
 def weights(state: State, averaged: bool = True) -> Weights:
-    """The state's weights: with `averaged`, players that have an EMA contribute it in place of the raw parameters."""
-    return Weights({**state.params, **state.ema} if averaged else dict(state.params), state.stats)
+    """The state's weights: with `averaged`, players that have an EMA contribute it in place of the raw parameters, and
+    those that average their statistics too (`Player.ema_statistics`) in place of the raw statistics."""
+    if not averaged:
+        return Weights(dict(state.params), state.stats)
+    return Weights({**state.params, **state.ema}, {**state.stats, **state.ema_stats})

@@ -10,7 +10,7 @@ from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase, SharedForward
-from gen_jax.core.players import Player, sgd
+from gen_jax.core.players import Player, apply, sgd
 from gen_jax.core.types import Aux, weights
 
 
@@ -132,6 +132,52 @@ def test_average_follows_its_closed_form():
     assert float(state.ema["a"]["w"]) == pytest.approx(expected, rel=1e-6)
     assert weights(state).params["a"]["w"] == state.ema["a"]["w"]
     assert weights(state, averaged=False).params["a"]["w"] == state.params["a"]["w"]
+
+
+class Norm(nn.Module):
+    """A weight beside a running mean and a counter of the calls."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        mean = self.variable("stats", "mean", lambda: jnp.float32(0.0))
+        count = self.variable("stats", "count", lambda: jnp.int32(0))
+        if train:
+            mean.value, count.value = 0.9 * mean.value + 0.1 * jnp.mean(x), count.value + 1
+        return self.param("w", lambda _: jnp.float32(0.0)) * x
+
+
+def averaging(**options):
+    """One player on a slope of 1, whose statistics follow the minibatches."""
+    net = Player(Norm(), (jax.ShapeDtypeStruct((2,), jnp.float32),), sgd("lr"), ema="decay", **options)
+
+    def objective(params, context):
+        _, new = apply(net, params["a"], context.stats["a"], context.batch["x"], train=True)
+        return params["a"]["w"], Aux({"a": new})
+
+    return compose({"a": net}, [Phase(("a",), objective)], {"lr": 1.0, "decay": 0.5})
+
+
+def test_statistics_are_averaged_where_the_player_says_so():
+    algorithm = averaging(ema_statistics=True)
+    state, raw, mean, w = algorithm.init(jax.random.key(0)), 0.0, 0.0, 0.0
+    for step in range(12):
+        state, _ = algorithm.update(state, batch([step, step + 2.0]))
+        decay = min(0.5, (1 + step) / (10 + step))
+        raw = 0.9 * raw + 0.1 * (step + 1)
+        mean, w = decay * mean + (1 - decay) * raw, decay * w + (1 - decay) * -(step + 1)
+    found = weights(state)
+    assert float(found.stats["a"]["stats"]["mean"]) == pytest.approx(mean, rel=1e-6)
+    assert float(found.params["a"]["w"]) == pytest.approx(w, rel=1e-6)
+    assert int(found.stats["a"]["stats"]["count"]) == 12  # a counter is copied
+    assert float(weights(state, averaged=False).stats["a"]["stats"]["mean"]) == pytest.approx(raw, rel=1e-6)
+
+
+def test_statistics_stay_raw_by_default():
+    algorithm = averaging()
+    state = algorithm.init(jax.random.key(0))
+    assert state.ema_stats == {}
+    state, _ = algorithm.update(state, batch([1.0, 3.0]))
+    assert float(weights(state).stats["a"]["stats"]["mean"]) == pytest.approx(0.2)
 
 
 def test_a_shared_forward_gives_the_gradients_of_the_whole():

@@ -56,13 +56,23 @@ def fetch(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, s
     Leaves are [minibatches, rows, ...], where rows is the global `batch_size`, or this device's share of it inside
     `pmap`, `shard_map` or `vmap` over the data axis.
     """
+    return take(held, choose(held, seed, step, minibatches, batch_size, stream))
+
+
+def choose(
+    held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train"
+) -> jax.Array:
+    """The half of `fetch` that needs no state: which examples, int32 [minibatches, rows]."""
     shards = lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
     rows = axis.rows(batch_size // shards)
     size, seed = len(held.arrays["x"]), order.seed_of(seed, stream, jnp)
     if held.thresholds is None:
-        chosen = order.indices(seed, step, minibatches, batch_size, size, rows, xp=jnp)
-    else:
-        chosen = order.weighted(seed, step, minibatches, batch_size, held.thresholds, rows, xp=jnp)
+        return order.indices(seed, step, minibatches, batch_size, size, rows, xp=jnp)
+    return order.weighted(seed, step, minibatches, batch_size, held.thresholds, rows, xp=jnp)
+
+
+def take(held: Held, chosen: jax.Array) -> Batch:
+    """The other half: the batch of the chosen examples."""
     return to_batch({name: a.at[chosen].get(mode="promise_in_bounds") for name, a in held.arrays.items()})
 
 

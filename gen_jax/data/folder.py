@@ -1,116 +1,82 @@
-"""`folder:PATH`: pictures in a folder, classes by sub-folder, or no classes when the folder is flat.
+"""`folder:PATH`: pictures in a folder, by splits and classes as `layout` finds them in its sub-folders.
 
-Splits: the sub-folders train/ and test/ where both exist; otherwise by a hash of each file's path inside the folder, so
-that a file keeps its side whatever is added or removed: those in the lowest tenth of hashes are the test split.
 Small folders are decoded at once (and the fingerprint covers every pixel); large ones are read as needed (and the
 fingerprint covers names and sizes of the files).
 """
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import images, source
+from gen_jax.data import images, layout, source
+from gen_jax.data.images import How
+from gen_jax.data.layout import Item
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-Item = tuple[Path, int]  # a file and its class, -1 where there are none
 
+def folder(path: str, how: How = How()) -> source.Source:
+    """Pictures under `path`, upright, on a background, cut and resized; grey (1) if all are grey, or else colour (3).
 
-def folder(path: str, image_size: int | None = None, channels: int | None = None) -> source.Source:
-    """Pictures under `path`, centre-cropped and resized to `image_size`; grey (1) if all are grey, or else colour (3).
-
-    Raises UserError for a missing or empty folder, a damaged picture, or sizes that differ without `image_size`.
+    Raises UserError for a missing or empty folder, a damaged picture, sizes that differ without `how.size`, and
+    pictures that never come near white without `how.levels`.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"folder:{path}: there is no such folder")
-    train, test, classes = _splits(root)
-    shape = _shape(root, [file for file, _ in train + test], image_size, channels)
-    name, labels = f"folder:{root.name}", classes is not None
-    kept, held_out = (_split(items, image_size, shape, labels) for items in (train, test))
-    if kept.nbytes + held_out.nbytes <= source.IN_MEMORY_BYTES:
-        return source.from_arrays(name, source.whole(kept), source.whole(held_out), classes)
-    listing = [(str(file.relative_to(root)), file.stat().st_size, label) for file, label in train + test]
-    fingerprint = source.digest("folder", len(train), shape, image_size, *listing)
-    return source.Source(name, shape, classes, fingerprint, kept, held_out)
-
-
-def _splits(root: Path) -> tuple[list[Item], list[Item], int | None]:
-    """(train, test, number of classes)."""
-    if (root / "train").is_dir() and (root / "test").is_dir():
-        names = _class_names(root / "train")
-        strange = sorted(set(_class_names(root / "test")) ^ set(names))
-        if strange:
-            raise UserError(f"folder:{root}: train/ and test/ have different sub-folders; {strange[0]} is in only one")
-        train, test = _items(root / "train", names), _items(root / "test", names)
+    found = layout.of(root)
+    shape = _shape(root, [file for file, _ in found.train + found.test], how)
+    name, labelled = f"folder:{root.name or root.resolve().name}", found.names is not None
+    train, test = (_split(items, how, shape, labelled) for items in (found.train, found.test))
+    classes = None if found.names is None else len(found.names)
+    if train.nbytes + test.nbytes <= source.IN_MEMORY_BYTES:
+        data = source.from_arrays(
+            name, source.whole(train), source.whole(test), classes, names=found.names, notes=found.notes
+        )
     else:
-        names = _class_names(root)
-        items = _items(root, names)
-        if len(items) == 1:
-            raise UserError(f"folder:{root} holds one image; at least 2 are needed, one of them to test")
-        items.sort(key=lambda item: _hash(item[0].relative_to(root)))
-        count = sum(_hash(file.relative_to(root)) < 2**256 // 10 for file, _ in items)
-        count = min(max(count, 1), len(items) - 1)  # tiny folders still get one of each
-        train, test = sorted(items[count:]), sorted(items[:count])
-    return train, test, len(names) or None
+        listing = [
+            (str(file.relative_to(root)), file.stat().st_size, label) for file, label in found.train + found.test
+        ]
+        data = source.Source(
+            name,
+            shape,
+            classes,
+            source.digest("folder/2", len(found.train), shape, *how, *listing),
+            train,
+            test,
+            names=found.names,
+            counts=source.count(np.array([label for _, label in found.train]), classes),
+            notes=found.notes,
+        )
+    images.check_levels(name, images.brightest(data.train, data.test), how)
+    return data
 
 
-def _hash(relative: Path) -> int:
-    return int.from_bytes(hashlib.sha256(relative.as_posix().encode()).digest(), "big")
-
-
-def _pictures(root: Path, pattern: str) -> list[Path]:
-    return sorted(p for p in root.glob(pattern) if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-
-
-def _class_names(root: Path) -> list[str]:
-    """Sub-folders that hold pictures, at any depth, in alphabetical order."""
-    return sorted(child.name for child in root.iterdir() if child.is_dir() and _pictures(child, "**/*"))
-
-
-def _items(root: Path, names: Sequence[str]) -> list[Item]:
-    flat = _pictures(root, "*")
-    if flat and names:
-        raise UserError(f"folder:{root} has images both in itself ({flat[0].name}) and in sub-folders ({names[0]}/)")
-    items = [(file, label) for label, name in enumerate(names) for file in _pictures(root / name, "**/*")]
-    items = items or [(file, -1) for file in flat]
-    if not items:
-        raise UserError(f"folder:{root} holds no images ({', '.join(sorted(s[1:] for s in SUFFIXES))})")
-    return items
-
-
-def _shape(root: Path, files: Sequence[Path], image_size: int | None, channels: int | None) -> tuple[int, int, int]:
+def _shape(root: Path, files: Sequence[Path], how: How) -> tuple[int, int, int]:
     """(H, W, C) of what will be read, from the headers of the files unless everything was given."""
-    if image_size is not None and channels is not None:
-        return image_size, image_size, channels
+    if how.size is not None and how.channels is not None:
+        return how.size, how.size, how.channels
     headers = _parallel(_header, files)
     sizes = {size for size, _ in headers}
-    if image_size is None and len(sizes) > 1:
+    if how.size is None and len(sizes) > 1:
         (w, h), (w2, h2) = sorted(sizes)[:2]
         raise UserError(
             f"folder:{root} has images of several sizes ({w}x{h}, {w2}x{h2}, …); choose one with --image-size"
         )
-    width, height = (image_size, image_size) if image_size else sizes.pop()
-    grey = all(mode in ("1", "L", "LA") for _, mode in headers)
-    return height, width, channels or (1 if grey else 3)
+    width, height = (how.size, how.size) if how.size else sizes.pop()
+    return height, width, how.channels or (1 if all(grey for _, grey in headers) else 3)
 
 
-def _header(file: Path) -> tuple[tuple[int, int], str]:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            return image.size, image.mode
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _damaged(file, error) from None
+def _header(file: Path) -> tuple[tuple[int, int], bool]:
+    with _named(file):
+        return images.header(os.fspath(file))
 
 
-def _split(items: Sequence[Item], image_size: int | None, shape: tuple[int, int, int], labels: bool) -> source.Split:
+def _split(items: Sequence[Item], how: How, shape: tuple[int, int, int], labels: bool) -> source.Split:
     files = [file for file, _ in items]
     classes = np.array([label for _, label in items], np.int32)
 
@@ -119,30 +85,37 @@ def _split(items: Sequence[Item], image_size: int | None, shape: tuple[int, int,
         decoded = np.empty((len(chosen), *shape), np.uint8)
         # Through chunks, so that a large folder never waits as a list of arrays beside its copy.
         for start in range(0, len(chosen), 1024):
-            pictures = _parallel(lambda file: _decode(file, image_size, shape), chosen[start : start + 1024])
+            pictures = _parallel(lambda file: _decode(file, how, shape), chosen[start : start + 1024])
             decoded[start : start + len(pictures)] = pictures
         return {"x": decoded, "label": classes[indices]} if labels else {"x": decoded}
 
     return source.lazy(len(files), read, shape, labels)
 
 
-def _decode(file: Path, image_size: int | None, shape: tuple[int, int, int]) -> np.ndarray:
+def _decode(file: Path, how: How, shape: tuple[int, int, int]) -> np.ndarray:
+    with _named(file):
+        found = images.decode(os.fspath(file), how, shape[-1])
+    if found.shape != shape:
+        (h, w), (height, width) = found.shape[:2], shape[:2]
+        raise UserError(f"{file} is {w}x{h} where others are {width}x{height}; choose one size with --image-size")
+    return found
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Errors of a picture as one line that names it."""
     from PIL import Image
 
     try:
-        return images.decode(str(file), image_size, shape[-1])
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _damaged(file, error) from None
+        yield
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError) as error:
+        reason = " ".join(str(error).replace(f"'{file}'", "it").split()) or type(error).__name__
+        raise UserError(f"{file} cannot be read as an image ({reason}); remove or replace it") from None
 
 
-def _damaged(file: Path, error: Exception) -> UserError:
-    reason = " ".join(str(error).replace(f"'{file}'", "it").split())
-    return UserError(f"{file} cannot be read as an image ({reason}); remove or replace it")
-
-
-def _parallel(function, files: Sequence[Path]) -> list:
+def _parallel(function: Callable[[Path], Any], files: Sequence[Path]) -> list[Any]:
     """In threads (Pillow decodes without the interpreter lock) when there is enough to do."""
     if len(files) < 64:
         return [function(file) for file in files]

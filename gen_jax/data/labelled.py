@@ -6,9 +6,8 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import order
+from gen_jax.data.labels import UNKNOWN as UNKNOWN
 from gen_jax.data.source import Source, Split, digest, subset, whole
-
-UNKNOWN = -1  # the label of an example whose class is not told
 
 
 def few_labels(data: Source, per_class: int, seed: int) -> Source:

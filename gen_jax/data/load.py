@@ -1,8 +1,9 @@
 """From what a person writes after `--data` to a data set. The only place where sources are chosen by name."""
 
+import dataclasses
 import difflib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import builtin, folder, images, npz, source, sprites, stacked, tfds, toy
@@ -15,6 +16,7 @@ PLAIN = {
     "sprites": sprites.sprites,
 }
 WITH_ARGUMENT = {"stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH"}
+FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels")  # settings that say which data
 
 
 class Asked(Protocol):
@@ -28,36 +30,55 @@ class Asked(Protocol):
     def image_size(self) -> int | None: ...
     @property
     def channels(self) -> int | None: ...
+    @property
+    def background(self) -> str: ...
+    @property
+    def levels(self) -> int | None: ...
 
 
 def of(config: Asked) -> source.Source:
     """The data that a run's settings ask for, as by `load`."""
-    return load(config.data, config.data_dir and str(config.data_dir), config.image_size, config.channels)
+    how = images.How(config.image_size, config.channels, config.background, config.levels)
+    return load(config.data, config.data_dir and str(config.data_dir), how=how)
+
+
+def other(config: Any, spec: str, **changes: Any) -> source.Source:
+    """The data set `spec`, read as these settings read theirs; `changes`: of the settings (a dataclass)."""
+    if spec.partition(":")[0] in PLAIN:
+        changes["levels"] = None  # what the project ships says itself how many there are
+    return of(dataclasses.replace(config, data=spec, **changes))
 
 
 def load(
-    spec: str, data_dir: str | None = None, image_size: int | None = None, channels: int | None = None
+    spec: str,
+    data_dir: str | None = None,
+    image_size: int | None = None,
+    channels: int | None = None,
+    how: images.How | None = None,
 ) -> source.Source:
     """The data set that `spec` names: a key of `PLAIN`, or KIND:ARGUMENT as in `WITH_ARGUMENT`.
 
     `data_dir` is where TFDS data sets are prepared. `image_size` makes images square of that size, `channels` (1 or 3)
-    makes them grey or colour. Raises UserError for whatever cannot be read.
+    makes them grey or colour; `how` says these and more. Raises UserError for whatever cannot be read.
     """
-    images.check(image_size, channels)
+    how = images.How(image_size, channels) if how is None else how
+    images.check(how)
     kind, colon, argument = spec.partition(":")
     if not colon and kind in PLAIN:
-        return images.adapt(PLAIN[kind](), image_size, channels)
+        if how.levels is not None:
+            raise UserError(f"{spec} says itself what white is: --levels is for folder:, npz: and tfds: data")
+        return images.adapt(PLAIN[kind](), how.size, how.channels)
     if kind not in WITH_ARGUMENT or not argument:
         raise _unknown(spec, kind)
     if kind == "stacked":
-        if channels not in (None, 3):
+        if how.channels not in (None, 3):
             raise UserError(f"{spec} has 3 channels by construction; leave --channels out")
-        return stacked.stacked(load(argument, data_dir, image_size))
+        return stacked.stacked(load(argument, data_dir, how=how._replace(channels=None)))
     if kind == "tfds":
-        return tfds.tfds(argument, data_dir, image_size, channels)
+        return tfds.tfds(argument, data_dir, how)
     if kind == "folder":
-        return folder.folder(argument, image_size, channels)
-    return images.adapt(npz.npz(argument), image_size, channels)
+        return folder.folder(argument, how)
+    return npz.npz(argument, how)
 
 
 def _unknown(spec: str, kind: str) -> UserError:

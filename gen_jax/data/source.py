@@ -3,6 +3,7 @@
 Images stay uint8 NHWC until they are on the device (a quarter of the memory and of the traffic); points are float32.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,14 @@ class Source:
     modes: Modes | None = None  # known for toy mixtures only
     others: Mapping[str, Split] = field(default_factory=dict)  # further streams that a phase can draw from, by name
     kind: Kind = IMAGES
+    names: tuple[str, ...] | None = None  # of the classes, by number, where the data have any
+    counts: tuple[int, ...] | None = None  # train examples of each class, where they are known
+    notes: tuple[str, ...] = ()  # what a person should know of how it was read: splits, what was left out
+
+    @property
+    def present(self) -> int | None:
+        """How many classes have examples to train on: one makes no classifier. None where that is not known."""
+        return None if self.counts is None else sum(count > 0 for count in self.counts)
 
     def split(self, name: str) -> Split:
         """A split by its name. Raises UserError, with the names there are, where there is none."""
@@ -72,20 +81,35 @@ def lazy(size: int, read: Callable[[np.ndarray], dict[str, np.ndarray]], shape: 
 
 
 def from_arrays(
-    name: str, train: Arrays, test: Arrays, classes: int | None, modes: Modes | None = None, kind: Kind | None = None
+    name: str,
+    train: Arrays,
+    test: Arrays,
+    classes: int | None,
+    modes: Modes | None = None,
+    kind: Kind | None = None,
+    names: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Source:
     """A source in memory; its fingerprint covers every pixel and label, in split order. `kind`: by default by shape."""
     shape = tuple(int(d) for d in train["x"].shape[1:])
-    names = {"x": "image"}  # as it was called when the first fingerprints were taken
-    parts = [
-        part
-        for split in (train, test)
-        for name in sorted(split, key=lambda name: names.get(name, name))
-        for part in (names.get(name, name), split[name])
-    ]
+    splits = in_memory(train), in_memory(test)
+    counts = count(train.get("label"), classes)
+    kind = kind or kinds.of(shape)
     return Source(
-        name, shape, classes, digest(*parts), in_memory(train), in_memory(test), modes, kind=kind or kinds.of(shape)
+        name, shape, classes, fingerprint(*splits), *splits, modes, kind=kind, names=names, counts=counts, notes=notes
     )
+
+
+def described(data: Source, names: tuple[str, ...] | None, notes: tuple[str, ...]) -> Source:
+    """The same data with the names of their classes, and with what to say of them."""
+    return dataclasses.replace(data, names=names, notes=notes)
+
+
+def count(labels: np.ndarray | None, classes: int | None) -> tuple[int, ...] | None:
+    """Examples of each class, labels below 0 apart. None without labels or classes."""
+    if labels is None or classes is None:
+        return None
+    return tuple(np.bincount(labels[labels >= 0], minlength=classes).tolist())
 
 
 def whole(split: Split) -> Arrays:
@@ -117,13 +141,37 @@ def digest(*parts: Any) -> str:
     sha = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
-            sha.update(f"array {part.dtype.str} {part.shape};".encode())
-            sha.update(np.ascontiguousarray(part).view(np.uint8).reshape(-1).data)
+            _update(sha, part)
         else:
             data = part if isinstance(part, bytes) else repr(part).encode()
             sha.update(f"{type(part).__name__} {len(data)};".encode())
             sha.update(data)
     return sha.hexdigest()
+
+
+def fingerprint(*splits: Split) -> str:
+    """Digest of every pixel and label, in split order; the same whether a split is in memory or read as needed."""
+    sha = hashlib.sha256()
+    calls = {"x": "image"}  # as it was called when the first fingerprints were taken
+    for split in splits:
+        first = split.read(np.zeros(1, np.int64)) if split.arrays is None else split.arrays
+        for entry in sorted(first, key=lambda entry: calls.get(entry, entry)):
+            called = calls.get(entry, entry)
+            data = repr(called).encode()
+            sha.update(f"str {len(data)};".encode() + data)
+            if split.arrays is not None:
+                _update(sha, np.asarray(split.arrays[entry]))
+                continue
+            sha.update(f"array {first[entry].dtype.str} {(split.size, *first[entry].shape[1:])};".encode())
+            for start in range(0, split.size, 4096):
+                part = split.read(np.arange(start, min(start + 4096, split.size)))[entry]
+                sha.update(np.ascontiguousarray(part).view(np.uint8).reshape(-1).data)
+    return sha.hexdigest()
+
+
+def _update(sha: Any, array: np.ndarray) -> None:
+    sha.update(f"array {array.dtype.str} {array.shape};".encode())
+    sha.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
 
 
 def to_float(image: Any, xp: Any = np) -> Any:

@@ -1,127 +1,100 @@
 """`tfds:NAME`: anything TensorFlow Datasets prepared as array_record and that has an image, read without TensorFlow.
 
-The prepared folder alone is read (its features.json and records), never the builder's code: names, versions and
-configurations are found as DATA_DIR/NAME[/CONFIG]/VERSION. Pictures are decoded by Pillow, whatever else is installed.
+The prepared folder alone is read (`prepared`), never the builder's code. Pictures are decoded by Pillow, whatever else
+is installed, and are not turned: their EXIF orientation is not part of what TFDS shows.
 
-Splits: "train", and for test the first of "test" and "validation" whose examples have labels; where there is neither, a
-fixed pseudo-random 10 % of train is held out.
+Splits, by their names (`roles`): train, and held out is the first of test and val that has examples whose labels are
+known; where there is none, a fixed pseudo-random 10 % of train. Examples without a label (-1) are left out of data that
+have labels.
 """
 
-import re
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gen_jax.core.errors import UserError, missing_package
-from gen_jax.data import images, source
+from gen_jax.core.errors import UserError
+from gen_jax.data import images, labels, prepared, roles, source
+from gen_jax.data.images import How
+from gen_jax.data.prepared import check_name as check_name
+from gen_jax.data.prepared import command as command
+from gen_jax.data.prepared import directory as directory
+from gen_jax.data.prepared import package as package
+from gen_jax.data.reading import short
 
-VERSION = re.compile(r"\d+\.\d+\.\d+")
-FULL_DIGEST_BYTES = 256 * 2**20  # records up to this size are hashed whole, larger ones at both ends of each file
+SCANNED = 2_000  # examples of a split too large for memory whose labels are looked at before they are needed
 
 
-def tfds(name: str, data_dir: str | None, image_size: int | None = None, channels: int | None = None) -> source.Source:
+class _Part(NamedTuple):
+    """A split as it lies there: read by number, with labels alone for a look at them."""
+
+    name: str
+    size: int
+    images: Callable[[np.ndarray], dict[str, np.ndarray]]
+    labels: Callable[[np.ndarray], np.ndarray] | None
+
+
+def tfds(name: str, data_dir: str | None, how: How = How()) -> source.Source:
     """The data set `NAME`, `NAME/CONFIG` or `NAME[/CONFIG]:VERSION` under `data_dir` (TFDS's own default where None).
 
-    Raises UserError when it is unknown, not prepared, prepared in another format, or has no usable image.
+    Raises UserError when it is unknown, not prepared, prepared in another format, damaged, or has no usable image.
     """
     library = package()
-    folder = locate(name, directory(data_dir))
-    builder = library.builder_from_directory(folder)
-    if builder.info.file_format is None or builder.info.file_format.value != "array_record":
-        found = getattr(builder.info.file_format, "value", "an unknown format")
-        anew = command(name.partition(":")[0], directory(data_dir) / "array_record")
-        raise UserError(f"{folder} is prepared as {found}, not array_record; prepare it elsewhere with: {anew}")
+    builder, folder = prepared.builder(name, data_dir)
     features = builder.info.features
     image, label = _image(name, features, library), _label(features, library)
     height, width, depth = features[image].shape
-    channels = channels or (1 if depth == 1 else 3)
-    if image_size is None and (height is None or width is None):
+    if how.size is None and (height is None or width is None):
         raise UserError(f"tfds:{name} has images of several sizes; choose one with --image-size")
-    shape = (int(image_size or height), int(image_size or width), channels)
+    shape = (int(how.size or height), int(how.size or width), how.channels or (1 if depth == 1 else 3))
 
-    def split(part: str) -> source.Split:
-        records = builder.as_data_source(split=part, decoders={image: library.decode.SkipDecoding()})
+    def part(split: str) -> _Part:
+        records = prepared.records(builder, split, image, library)
 
         def read(indices: np.ndarray) -> dict[str, np.ndarray]:
-            examples = records.__getitems__([int(i) for i in indices])
+            examples = prepared.examples(records, indices, f"tfds:{name} {split}")
             pictures = np.empty((len(examples), *shape), np.uint8)
             for i, example in enumerate(examples):
-                pictures[i] = images.decode(example[image], image_size, channels)
+                pictures[i] = _decode(example[image], f"tfds:{name} {split}: example {indices[i]}", how, shape)
             batch: dict[str, np.ndarray] = {"x": pictures}
-            if label:
-                batch["label"] = np.array([example[label] for example in examples], np.int32)
-            return batch
+            return batch | ({"label": _classes(examples, label)} if label else {})
 
-        return source.lazy(len(records), read, shape, labels=label is not None)
+        def look(indices: np.ndarray) -> np.ndarray:
+            return _classes(prepared.examples(records, indices, f"tfds:{name} {split}"), label)
 
-    train, test = _splits(name, list(builder.info.splits), split)
-    return source.Source(
+        return _Part(split, len(records), read, look if label else None)
+
+    sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
+    train, test, labelled, notes = _splits(name, sizes, part, shape)
+    notes += [f"transparency on {how.background}"] if depth == 4 else []
+    train, test = (_kept(split, f"{name} {what}") for split, what in ((train, "train"), (test, "test")))
+    classes = features[label].num_classes if labelled else None
+    known = features[label].names if classes else None  # names that are the numbers say nothing
+    names = tuple(known) if known and list(known) != [str(number) for number in range(len(known))] else None
+    counts = None
+    if classes and train.arrays is not None and test.arrays is not None:
+        counts = source.count(train.arrays["label"], classes)
+        notes += labels.absent(test.arrays["label"], classes, names, "test")
+    data = source.Source(
         name=f"tfds:{name}",
         shape=shape,
-        classes=features[label].num_classes if label else None,
-        fingerprint=source.digest("tfds", _fingerprint(folder), shape, test.size),
-        train=_kept(train, f"{name} train"),
-        test=_kept(test, f"{name} test"),
+        classes=classes,
+        fingerprint=source.digest("tfds", prepared.fingerprint(folder), shape, test.size, *_unusual(how, train.size)),
+        train=train,
+        test=test,
+        names=names,
+        counts=counts,
+        notes=tuple(notes),
     )
+    images.check_levels(data.name, images.brightest(train, test), how)
+    return data
 
 
-def package() -> Any:
-    """tensorflow_datasets, imported late; UserError where it is not installed."""
-    try:
-        import tensorflow_datasets
-    except ImportError as error:
-        missing = error.name or "tensorflow-datasets"
-        raise missing_package(missing, "pip install -r requirements.txt", "a tfds: data set") from None
-    return tensorflow_datasets
-
-
-def directory(data_dir: str | None) -> Path:
-    """Where prepared data sets lie: `data_dir`, or else TFDS's default (~/tensorflow_datasets or $TFDS_DATA_DIR)."""
-    return Path(data_dir or package().core.constants.DATA_DIR).expanduser()
-
-
-def command(name: str, root: Path) -> str:
-    """What a person types to prepare a data set."""
-    return f"python -m gen_jax prepare {name} --data-dir {root}"
-
-
-def check_name(name: str) -> None:
-    """Raises UserError, suggesting a close match, unless TFDS knows a data set of this name (NAME or NAME/CONFIG)."""
-    import difflib
-
-    known = package().list_builders(with_community_datasets=False)
-    plain = name.partition(":")[0].partition("/")[0]
-    if plain not in known:
-        close = difflib.get_close_matches(plain, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else "see https://www.tensorflow.org/datasets/catalog"
-        raise UserError(f"TensorFlow Datasets has no data set named {plain!r}; {hint}")
-
-
-def locate(name: str, root: Path) -> Path:
-    """The folder of the newest prepared version, or of the one that `name` asks for. Raises UserError without one."""
-    plain, _, version = name.partition(":")
-    folder = root / plain
-    if not _versions(folder) and folder.is_dir():
-        configs = [child.name for child in sorted(folder.iterdir()) if child.is_dir() and _versions(child)]
-        if len(configs) > 1:
-            options = ", ".join(f"tfds:{plain}/{config}" for config in configs)
-            raise UserError(f"{plain} is prepared in several configurations; choose one of {options}")
-        folder = folder / configs[0] if configs else folder
-    versions = _versions(folder)
-    if not versions:
-        check_name(plain)
-        raise UserError(f"{plain} is not prepared in {root}; prepare it with: {command(plain, root)}")
-    if version and version not in versions:
-        raise UserError(f"{plain} has no version {version} in {root}; prepared are {', '.join(versions)}")
-    return folder / (version or versions[-1])
-
-
-def _versions(folder: Path) -> list[str]:
-    """Prepared versions in a folder, oldest first."""
-    found = [info.parent.name for info in folder.glob("*/dataset_info.json") if VERSION.fullmatch(info.parent.name)]
-    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+def _unusual(how: How, size: int) -> tuple[Any, ...]:
+    """What else tells data apart, where it was asked for: so that fingerprints of older runs stay."""
+    plain = How(how.size, how.channels)
+    return () if how == plain else (how.background, how.levels, size)
 
 
 def _image(name: str, features: Any, library: Any) -> str:
@@ -139,47 +112,107 @@ def _image(name: str, features: Any, library: Any) -> str:
 
 def _label(features: Any, library: Any) -> str | None:
     """The feature that is the class: "label", or else the only one of the kind, or None."""
-    found = [key for key, value in features.items() if isinstance(value, library.features.ClassLabel)]
+    kinds = library.features.ClassLabel
+    found = [key for key, value in features.items() if isinstance(value, kinds) and value.num_classes]
     return "label" if "label" in found else found[0] if len(found) == 1 else None
 
 
-def _splits(name: str, names: list[str], split: Any) -> tuple[source.Split, source.Split]:
-    if "train" not in names:
-        raise UserError(f"tfds:{name} has no split called train, only {', '.join(names)}")
-    train = split("train")
-    for candidate in (split(part) for part in ("test", "validation") if part in names):
-        # Some published test splits are unlabelled: every label is -1.
-        if candidate.size and candidate.read(np.arange(1)).get("label", np.zeros(1))[0] >= 0:
-            return train, candidate
-    kept, held_out = source.holdout(train.size)
-    return source.subset(train, kept), source.subset(train, held_out)
+def _classes(examples: list[Any], label: str | None) -> np.ndarray:
+    return np.array([example[label] for example in examples], np.int32).reshape(len(examples))
+
+
+def _decode(data: bytes, what: str, how: How, shape: tuple[int, int, int]) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        found = images.decode(data, how, shape[-1])
+    except UserError as error:
+        raise UserError(f"{what}: {error}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{what} cannot be read as an image ({reason}); prepare the data set anew") from None
+    if found.shape != shape:
+        raise UserError(f"{what} is of shape {found.shape} where {shape} is declared; choose one with --image-size")
+    return found
+
+
+# ---- splits ----------------------------------------------------------------------------------------------------------
+def _splits(
+    name: str, sizes: dict[str, int], part: Callable[[str], _Part], shape: tuple[int, int, int]
+) -> tuple[source.Split, source.Split, bool, list[str]]:
+    """(train, test, whether they have labels, what to say)."""
+    by_role = {role: next((split for split in sizes if roles.of(split) == role), None) for role in roles.NAMES}
+    if by_role["train"] is None:
+        raise UserError(f"tfds:{name} has no split called train, only {', '.join(sizes)}")
+    if not sizes[by_role["train"]]:
+        raise UserError(f"tfds:{name}: its split {by_role['train']} has no examples; prepare the data set anew")
+    train, labelled, notes = _labelled(part(by_role["train"]), shape)
+    unused = [split for split in sizes if split not in by_role.values()]
+    test = None
+    for split in (by_role[role] for role in ("test", "val")):
+        if split is None:
+            continue
+        if test is not None:
+            unused.append(split)
+        elif not sizes[split]:
+            notes.append(f"{split} is empty")
+        else:
+            found, known, said = _labelled(part(split), shape)
+            if labelled and not known:
+                notes.append(f"{split} has no labels and is not used")
+                continue
+            test = found if labelled or not known else _unlabelled(found, shape)
+            notes += [f"held out is {split}", *said]
+    if unused:
+        notes.append(f"splits not used: {short(unused)}")
+    if test is None:
+        if train.size < 2:
+            raise UserError(f"tfds:{name} holds one example; at least 2 are needed, one of them to test")
+        kept, held_out = source.holdout(train.size)
+        train, test = source.subset(train, kept), source.subset(train, held_out)
+        notes.append("a tenth held out")
+    return train, test, labelled, notes
+
+
+def _labelled(part: _Part, shape: tuple[int, int, int]) -> tuple[source.Split, bool, list[str]]:
+    """(a split, whether its examples have labels, what to say): without those of no label, where others have one."""
+    split = source.lazy(part.size, part.images, shape, part.labels is not None)
+    if part.labels is None:
+        return split, False, []
+    some = part.size if split.nbytes <= source.IN_MEMORY_BYTES else SCANNED
+    known = _known(part.labels, source.evenly(part.size, some))
+    if known.all():
+        return split, True, []
+    if len(known) < part.size:
+        known = _known(part.labels, np.arange(part.size))
+    if not known.any():
+        return _unlabelled(split, shape), False, [f"no example of {part.name} has a label"]
+    kept = np.flatnonzero(known)
+    missing = part.size - len(kept)
+    return source.subset(split, kept), True, [f"{missing:,} examples of {part.name} without a label left out"]
+
+
+def _known(labels_of: Callable[[np.ndarray], np.ndarray], indices: np.ndarray) -> np.ndarray:
+    """Whether examples have a label, bool [n]."""
+    return np.concatenate([labels_of(indices[i : i + 5000]) for i in range(0, len(indices), 5000)]) >= 0
+
+
+def _unlabelled(split: source.Split, shape: tuple[int, int, int]) -> source.Split:
+    return source.lazy(split.size, lambda indices: {"x": split.read(indices)["x"]}, shape, labels=False)
 
 
 def _kept(split: source.Split, what: str) -> source.Split:
     """The split in memory if it is small enough, with a line of progress on stderr when that takes a while."""
     if split.nbytes > source.IN_MEMORY_BYTES:
         return split
-    parts = []
+    screen = sys.stderr if split.size > 5000 and sys.stderr is not None and sys.stderr.isatty() else None
+    whole: dict[str, np.ndarray] = {}
     for start in range(0, split.size, 5000):
-        parts.append(split.read(np.arange(start, min(start + 5000, split.size))))
-        if split.size > 5000 and sys.stderr.isatty():
-            sys.stderr.write(f"\rdecoding {what}: {min(start + 5000, split.size):,} of {split.size:,} images")
-    if split.size > 5000 and sys.stderr.isatty():
-        sys.stderr.write("\n")
-    return source.in_memory({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
-
-
-def _fingerprint(folder: Path) -> str:
-    """Of the description of the splits and features and of the records: whole, or both ends of each file when large."""
-    records = sorted(path for path in folder.iterdir() if path.is_file() and ".array_record" in path.name)
-    everything = sum(path.stat().st_size for path in records) <= FULL_DIGEST_BYTES
-    parts: list[Any] = [(folder / "features.json").read_bytes()]
-    for path in records:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            data = file.read(size if everything else 2**20)
-            if not everything:  # the end holds ArrayRecord's index of chunks, which moves with any record's length
-                file.seek(max(0, size - 2**20))
-                data += file.read()
-        parts += [path.name, size, data]
-    return source.digest(*parts)
+        stop = min(start + 5000, split.size)
+        for key, values in split.read(np.arange(start, stop)).items():
+            whole.setdefault(key, np.empty((split.size, *values.shape[1:]), values.dtype))[start:stop] = values
+        if screen:
+            screen.write(f"\rdecoding {what}: {stop:,} of {split.size:,} images")
+    if screen:
+        screen.write("\n")
+    return source.in_memory(whole)

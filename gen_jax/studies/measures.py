@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gen_jax.core.types import weights
+from gen_jax.data import load
 from gen_jax.data.source import Source, in_memory
 from gen_jax.runs import folder
 from gen_jax.runs.evaluation import codes, protocol
@@ -25,7 +26,7 @@ _LAST: dict[tuple[Any, ...], Source] = {}  # the data that were read last: many 
 def open_trained(run: Path) -> Trained:
     """A run at its newest sound checkpoint; data are read once for runs in a row that share them."""
     settings = folder.read_config(run)
-    key = tuple(settings.get(name) for name in ("data", "data_dir", "image_size", "channels"))
+    key = tuple(settings.get(name) for name in load.FIELDS)
     opened = open_state(run, source=_LAST.get(key))
     if key not in _LAST:
         _LAST.clear()

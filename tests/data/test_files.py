@@ -6,6 +6,7 @@ from PIL import Image
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import folder, images, npz, source
+from gen_jax.data.images import How
 
 RANDOM = np.random.RandomState(0)
 
@@ -76,7 +77,7 @@ def test_grey_folders_have_one_channel(tmp_path):
     data = folder.folder(str(tmp_path))
     assert data.shape == (4, 4, 1)
     assert {i.tobytes() for i in source.whole(data.train)["x"]} <= {i.tobytes() for i in written}
-    colour = folder.folder(str(tmp_path), channels=3)
+    colour = folder.folder(str(tmp_path), How(channels=3))
     assert colour.shape == (4, 4, 3)
     assert (colour.train.arrays["x"] == data.train.arrays["x"]).all()
     assert colour.fingerprint != data.fingerprint
@@ -91,7 +92,7 @@ def test_mixed_sizes_are_cropped_at_the_centre_and_resized(tmp_path):
     picture(tmp_path / "tall.png", array=np.ascontiguousarray(wide.transpose(1, 0, 2)))
     with pytest.raises(UserError, match=r"several sizes \(4x12, 12x4, …\); choose one with --image-size"):
         folder.folder(str(tmp_path))
-    data = folder.folder(str(tmp_path), image_size=8)
+    data = folder.folder(str(tmp_path), How(size=8))
     assert data.shape == (8, 8, 3)
     assert (data.train.arrays["x"] == 200).all()
     assert (data.test.arrays["x"] == 200).all()
@@ -126,7 +127,7 @@ def test_a_corrupt_image_is_named(tmp_path, content):
 def test_a_lazy_corrupt_image_is_named_when_it_is_read(tmp_path, monkeypatch):
     classes_folder(tmp_path, 4)
     monkeypatch.setattr(source, "IN_MEMORY_BYTES", 1)
-    data = folder.folder(str(tmp_path), image_size=4, channels=3)
+    data = folder.folder(str(tmp_path), How(4, 3))
     for file in tmp_path.glob("*/*.png"):
         file.write_bytes(b"gone bad")
     with pytest.raises(UserError, match=r"\.png cannot be read as an image"):

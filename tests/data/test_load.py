@@ -20,7 +20,7 @@ def test_size_and_channels_reach_every_kind(tmp_path):
     assert data.shape == (12, 12, 3)
     assert data.train.arrays["x"].dtype == np.uint8
     assert data.fingerprint != load("digits").fingerprint
-    np.savez(tmp_path / "x.npz", images=np.zeros((20, 4, 4), np.uint8))
+    np.savez(tmp_path / "x.npz", images=np.full((20, 4, 4), 200, np.uint8))
     assert load(f"npz:{tmp_path}/x.npz", image_size=8).shape == (8, 8, 1)
     stacked = load("stacked:digits", image_size=4)
     assert stacked.shape == (4, 4, 3)

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import load, prepare, source, tfds
+from gen_jax.data import load, prepare, prepared, source, tfds
+from gen_jax.data.images import How
 
 library = pytest.importorskip("tensorflow_datasets")
 array_record = pytest.importorskip("array_record.python.array_record_module")
@@ -128,12 +129,12 @@ def test_fingerprint_follows_the_records(tmp_path):
 
 def test_large_records_are_sampled_for_the_fingerprint(tmp_path, monkeypatch):
     folder = write(tmp_path, {"train": examples(12), "test": examples(5)})
-    monkeypatch.setattr(tfds, "FULL_DIGEST_BYTES", 10)
-    before = tfds._fingerprint(folder)
-    assert before == tfds._fingerprint(folder)
+    monkeypatch.setattr(prepared, "FULL_DIGEST_BYTES", 10)
+    before = prepared.fingerprint(folder)
+    assert before == prepared.fingerprint(folder)
     record = next(folder.glob("*train.array_record*"))
     record.write_bytes(record.read_bytes() + b"x")
-    assert tfds._fingerprint(folder) != before
+    assert prepared.fingerprint(folder) != before
 
 
 def test_versions_and_configurations(tmp_path):
@@ -156,7 +157,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
     write(tmp_path, {"train": (pictures, [0, 1]), "test": (pictures, [0, 1])}, shape=(None, None, 3))
     with pytest.raises(UserError, match="several sizes; choose one with --image-size"):
         tfds.tfds("tiny", str(tmp_path))
-    assert tfds.tfds("tiny", str(tmp_path), image_size=4).train.arrays["x"].shape == (2, 4, 4, 3)
+    assert tfds.tfds("tiny", str(tmp_path), How(4)).train.arrays["x"].shape == (2, 4, 4, 3)
 
 
 def test_unusable_features(tmp_path):

@@ -1,6 +1,5 @@
 """From what a person writes after `--features` to an extractor. The only place where features are chosen by name."""
 
-import dataclasses
 from pathlib import Path
 
 from gen_jax.core.errors import UserError
@@ -68,7 +67,7 @@ def lenet_of(source: Source, spec: str) -> Extractor:
 
 def base_of(config: Config) -> Source:
     """The grey images that a run's stacked data are made of."""
-    return load.of(dataclasses.replace(config, data=config.data.removeprefix(STACKED), channels=None))
+    return load.other(config, config.data.removeprefix(STACKED), channels=None)
 
 
 def _lenet(spec: str, source: Source, config: Config) -> Extractor:
@@ -78,7 +77,7 @@ def _lenet(spec: str, source: Source, config: Config) -> Extractor:
         return features.by_channel(lenet_of(base, base.name), source.shape[-1])
     if spec == config.data:
         return lenet_of(source, spec)
-    other = load.of(dataclasses.replace(config, data=spec))
+    other = load.other(config, spec)
     if other.shape != source.shape:
         raise UserError(
             f"--features lenet:{spec} sees images of shape {other.shape}, and {source.name} has {source.shape}; "

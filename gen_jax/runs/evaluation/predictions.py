@@ -1,6 +1,5 @@
 """What a model says of single examples: whether one is strange (`score`), and of which class it is (`classify`)."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ def _sides(subject: Subject) -> Mapping[str, tuple[Split, np.ndarray]]:
             raise UserError(f"--against {against}: {subject.options.reference} has no {empty[0]} examples then")
         return {name: (split, found[evenly(len(found), KEPT)]) for name, found in rows.items()}
     if "against" not in subject.memory:
-        subject.memory["against"] = load.of(dataclasses.replace(subject.config, data=against))
+        subject.memory["against"] = load.other(subject.config, against)
     other = subject.memory["against"]
     if other.shape != subject.source.shape:
         raise UserError(

@@ -1,0 +1,176 @@
+"""What the sub-folders of a folder of pictures mean: classes, or splits with or without classes in them.
+
+Splits are told by name (`roles`). Where there are test and val, test is held out and val is not used; where there is
+one of them, it is held out; where there is neither, a tenth of the training pictures is, by a hash of their paths.
+"""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen_jax.core.errors import UserError
+from gen_jax.data import roles, tree
+from gen_jax.data.reading import short
+from gen_jax.data.tree import Folder, Skipped
+
+Item = tuple[Path, int]  # a file and its class, -1 where there are none
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The pictures of a folder by split, the names of their classes (None: no labels), and what to say of it."""
+
+    train: list[Item]
+    test: list[Item]
+    names: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+def of(root: Path) -> Layout:
+    """Looks through `root`. Raises UserError where it holds no pictures, or can be read two ways."""
+    skipped = Skipped()
+    flat, folders = tree.children(root, skipped)
+    _refuse_pairs(root, [folder.path.name for folder in folders])
+    split_of = _splits(root, folders)
+    left_out = skipped.note()
+    if split_of:
+        others = [f"{folder.path.name}/" for folder in folders if folder not in split_of.values()]
+        others += [f"{len(flat):,} images beside them"] if flat else []
+        found = _by_split(root, split_of)
+        notes = [*found.notes, *([f"{short(others)} not used"] if others else [])]
+    else:
+        if not flat and not folders:
+            kinds = ", ".join(sorted(suffix[1:] for suffix in tree.SUFFIXES))
+            raise UserError(f"folder:{root} holds no images ({kinds}){f'; {left_out}' if left_out else ''}")
+        _refuse_splits_in_classes(root, folders)
+        below = {folder.path.name: folder.files for folder in folders}
+        found = _held_out_by_name(root, *_classes(Folder(root, flat, below)))
+        notes = list(found.notes)
+    notes += _missing(found)
+    return Layout(found.train, found.test, found.names, (*notes, *([left_out] if left_out else [])))
+
+
+# ---- splits by folder ------------------------------------------------------------------------------------------------
+def _splits(root: Path, folders: list[Folder]) -> dict[str, Folder]:
+    """Role -> folder, where the folders are splits; else nothing. Raises UserError where that cannot be told."""
+    found: dict[str, Folder] = {}
+    for folder in folders:
+        role = roles.of(folder.path.name)
+        if role in found:
+            both = f"{found[role].path.name}/ and {folder.path.name}/"
+            raise UserError(f"folder:{root} has {both}, two folders for one split; keep one of them")
+        if role:
+            found[role] = folder
+    others = [folder.path.name for folder in folders if not roles.of(folder.path.name)]
+    if not found or ("train" in found and (len(found) > 1 or not others)):
+        return found
+    if not others:
+        only = next(iter(found.values())).path
+        raise UserError(
+            f"folder:{root} has {only.name}/ and no train/; to train on it, give --data folder:{only}, or call it train"
+        )
+    if with_classes := [folder.path.name for folder in found.values() if folder.below]:
+        name = with_classes[0]
+        raise UserError(
+            f"folder:{root} has {name}/, with folders in it, beside {short(others)}: a split or a class? Put classes "
+            f"into train/ and test/, or rename {name}"
+        )
+    return {}  # a class that happens to be called train
+
+
+def _by_split(root: Path, split_of: dict[str, Folder]) -> Layout:
+    train_folder = split_of["train"]
+    train_name = train_folder.path.name
+    names, train = _classes(train_folder)
+    test: list[Item] | None = None
+    notes = []
+    for folder in (split_of[role] for role in ("test", "val") if role in split_of):
+        own, items = _classes(folder)
+        name = folder.path.name
+        if names is None and own is not None:
+            raise UserError(
+                f"folder:{root}: {name}/ has class folders ({short(own)}) and {train_name}/ has none; both need them"
+            )
+        if test is not None or (names is not None and own is None):
+            reason = "" if test is not None else ", for it has no class folders"
+            notes.append(f"{name}/ ({len(items):,} images) not used{reason}")
+            continue
+        number: dict[str, int] = {known: label for label, known in enumerate(names or ())}
+        if strange := [known for known in own or () if known not in number]:
+            raise UserError(
+                f"folder:{root}: {train_name}/ and {name}/ have different sub-folders; "
+                f"{strange[0]} is in only one, {name}/"
+            )
+        test = [(file, number[own[label]] if own else -1) for file, label in items]
+        notes.append(f"trained on {train_name}/, held out is {name}/")
+    if test is None:
+        found = _held_out_by_name(root, names, train)
+        return Layout(found.train, found.test, names, (f"trained on {train_name}/", *found.notes, *notes))
+    return Layout(train, test, names, tuple(notes))
+
+
+def _refuse_pairs(root: Path, names: list[str]) -> None:
+    """Raises UserError for trainA and trainB, the two domains of unpaired translation."""
+    stems = {name: re.sub(r"[ _-]?[ab]$", "", name, flags=re.I) for name in names}
+    pairs = [name for name, stem in stems.items() if stem != name and roles.of(stem)]
+    trains = [name for name in pairs if roles.of(stems[name]) == "train"]
+    if trains and len(pairs) > 1:
+        raise UserError(
+            f"folder:{root} holds {short(pairs, 4)}: two domains to translate between, and a model learns one here; "
+            f"give --data folder:{root / trains[0]}"
+        )
+
+
+# ---- classes by folder -----------------------------------------------------------------------------------------------
+def _classes(folder: Folder) -> tuple[tuple[str, ...] | None, list[Item]]:
+    """(names of the classes or None, pictures with their class) of a folder without splits."""
+    if folder.flat and folder.below:
+        raise UserError(
+            f"folder:{folder.path} has images both in itself ({folder.flat[0].name}) and in sub-folders "
+            f"({min(folder.below)}/)"
+        )
+    if folder.flat:
+        return None, [(file, -1) for file in folder.flat]
+    names = tree.in_order(folder.below)
+    return tuple(names), [(file, label) for label, name in enumerate(names) for file in folder.below[name]]
+
+
+def _refuse_splits_in_classes(root: Path, folders: list[Folder]) -> None:
+    for folder in folders:
+        if splits := sorted(name for name in folder.below if roles.of(name)):
+            name = folder.path.name
+            raise UserError(
+                f"folder:{root}: {name}/ holds {splits[0]}/, and splits stand above classes (train/CLASS); "
+                f"order them so, or give --data folder:{folder.path}"
+            )
+
+
+def _held_out_by_name(root: Path, names: tuple[str, ...] | None, items: list[Item]) -> Layout:
+    """A file keeps its side whatever is added or removed: the lowest tenth of the hashes of paths is held out."""
+    if len(items) == 1:
+        raise UserError(f"folder:{root} holds one image; at least 2 are needed, one of them to test")
+    items = sorted(items, key=lambda item: _hash(item[0].relative_to(root)))
+    count = sum(_hash(file.relative_to(root)) < 2**256 // 10 for file, _ in items)
+    count = min(max(count, 1), len(items) - 1)  # tiny folders still get one of each
+    return Layout(sorted(items[count:]), sorted(items[:count]), names, ("a tenth held out, by file names",))
+
+
+def _hash(relative: Path) -> int:
+    return int.from_bytes(hashlib.sha256(os.fsencode(relative.as_posix())).digest(), "big")
+
+
+def _missing(found: Layout) -> list[str]:
+    """Classes that cannot be learnt or tested; and one class, whose folders may be the classes that were meant."""
+    if found.names is None:
+        return []
+    notes = []
+    for items, what in ((found.train, "train"), (found.test, "test")):
+        there = {label for _, label in items}
+        if empty := [name for label, name in enumerate(found.names) if label not in there]:
+            notes.append(f"no {what} images of {short(empty)}")
+    deeper = {file.parent.name for file, _ in found.train} - set(found.names)
+    if len(found.names) == 1 and len(deeper) > 1:
+        notes.append(f"its folders {short(sorted(deeper))} are read as one class")
+    return notes

@@ -53,12 +53,13 @@ class Run:
 
     # ---- what a model does -------------------------------------------------------------------------------------------
     def sample(
-        self, count: int = 64, *, label: int | None = None, seed: int = 0, sampler: str = "prior", **given: Any
+        self, count: int = 64, *, label: int | str | None = None, seed: int = 0, sampler: str = "prior", **given: Any
     ) -> "np.ndarray":
         """Samples, float32 [count, *event]: those of `python -m gen_jax sample` with the same seed.
 
-        label: of a conditional model's samples; by default all classes in turn. sampler: its name, with options where
-        it has some ("truncated:0.7"). given: whatever else the sampler is given, [count, ...] each.
+        label: the class, by number or name, of a conditional model's samples; by default all classes in turn.
+        sampler: its name, with options where it has some ("truncated:0.7"). given: whatever else the sampler is given,
+        [count, ...] each.
         """
         import jax
         import numpy as np

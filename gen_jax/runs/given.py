@@ -1,12 +1,13 @@
 """What pictures of a conditional model are given: classes in turn, or what held-out examples have."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array
+from gen_jax.data import reading
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source
 
@@ -26,16 +27,27 @@ def in_turn(names: Iterable[str], source: Source, count: int) -> dict[str, Array
     return {name: found[name] for name in names}
 
 
-def of_class(label: int | None, names: Iterable[str], source: Source, count: int) -> dict[str, Array]:
-    """`in_turn`, but for the class that a person asked for with --label.
+def of_class(label: int | str | None, names: Iterable[str], source: Source, count: int) -> dict[str, Array]:
+    """`in_turn`, but for the class that a person asked for with --label, by its number, or, as text, by its name first.
 
     Raises UserError for a class that the data do not have, and for a model that is not given labels.
     """
     names = tuple(names)
     if label is None:
         return in_turn(names, source, count)
-    if not 0 <= label < (source.classes or 0):
-        raise UserError(f"--label {label}: this run's data has {source.classes or 'no'} classes, counted from 0")
+    number = reading.class_number(source, label) if isinstance(label, str) else label
+    if number is None or not 0 <= number < (source.classes or 0):
+        named = f", called {reading.short(source.names, 12)}" if source.names else ""
+        raise UserError(f"--label {label}: this run's data has {source.classes or 'no'} classes{named}, counted from 0")
     if "label" not in names:
         raise UserError(f"--label {label}: this model is not told labels; leave --label out")
-    return {**in_turn(names, source, count), "label": jnp.full(count, label, jnp.int32)}
+    return {**in_turn(names, source, count), "label": jnp.full(count, number, jnp.int32)}
+
+
+def shown(label: int | str | None, given: Mapping[str, Array], source: Source) -> str:
+    """Which classes a picture shows, in its order, for a person: "b (1)", or "a, b, c in turn"."""
+    number = int(np.asarray(given["label"])[0])
+    if label is not None:
+        name = reading.class_name(source, number)
+        return name if name == str(number) else f"{name} (number {number})"
+    return f"{reading.short([reading.class_name(source, i) for i in range(source.classes or 0)], 12)}, in turn"

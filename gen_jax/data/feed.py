@@ -59,9 +59,7 @@ def fetch(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, s
     return take(held, choose(held, seed, step, minibatches, batch_size, stream))
 
 
-def choose(
-    held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train"
-) -> jax.Array:
+def choose(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train") -> jax.Array:
     """The half of `fetch` that needs no state: which examples, int32 [minibatches, rows]."""
     shards = lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
     rows = axis.rows(batch_size // shards)

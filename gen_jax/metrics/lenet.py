@@ -4,6 +4,7 @@ LeNet-like (LeCun et al. 1998) with 84 features before the logits. Training is a
 fixed key, order and schedule, so the same platform gives the same weights; their hash goes with every score.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,8 +22,10 @@ from flax import serialization
 
 from gen_jax.core import keys, parallel
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 
 FEATURES = 84
+BATCH = 64
 ARCHITECTURE = "lenet-conv32x3-conv64x3-dense256-dense84/adamw-cosine-shift/v2"
 
 
@@ -84,7 +87,7 @@ def train_classifier(
     test_labels: np.ndarray | None = None,
     *,
     steps: int | None = None,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     learning_rate: float = 2e-3,
     seed: int = 0,
 ) -> Classifier:
@@ -170,21 +173,31 @@ def cached_classifier(
 ) -> Classifier:
     """`train_classifier`, once for each (data fingerprint, architecture, settings); later calls read the weights back.
 
-    A damaged cache file is trained again. The file appears under its name only once it is whole.
+    A damaged cache file is trained again, and a cache that cannot be written costs a line. The file appears under its
+    name only once it is whole.
     """
     settings = json.dumps([ARCHITECTURE, fingerprint, sorted(training.items())])
     path = Path(cache_dir) / f"lenet-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.msgpack"
-    if path.exists():
+    if os.path.isfile(path):
         try:
             raw = serialization.msgpack_restore(path.read_bytes())
             if raw["hash"] == weight_hash(raw["params"]):
                 return Classifier(int(raw["classes"]), raw["params"], float(raw["test_accuracy"]))
         except Exception:  # truncated or foreign bytes raise many things, and all mean the same: train it again
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
     trained = train_classifier(images, labels, test_images, test_labels, **training)
     raw = {**trained._asdict(), "hash": weight_hash(trained.params)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(serialization.msgpack_serialize(raw))
-    os.replace(file.name, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(serialization.msgpack_serialize(raw))
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):  # it has the other name by now
+                os.unlink(temporary)
+    except OSError as error:
+        say(f"the cache {path.parent} cannot be written ({error.strerror}): this LeNet is trained again next time")
     return trained

@@ -9,9 +9,10 @@ COPY = 1 / 3  # of the distance to the second nearest training example
 
 
 def relative_distance(found: np.ndarray, real: np.ndarray) -> float:
-    """Fréchet distance of Gaussians fitted to points [N, D] and [M, D], over the total variance of the second."""
+    """Fréchet distance of Gaussians fitted to points [N, D] and [M, D], over the total variance of the second; NaN
+    where one of them has no covariance."""
     found, real = found.astype(np.float64), real.astype(np.float64)
-    if not np.isfinite(found).all():
+    if not np.isfinite(found).all() or min(len(found), len(real)) < 2:
         return float("nan")
     moments = [frechet.Moments(np.asarray(len(p)), p.mean(axis=0), _scatter(p)) for p in (found, real)]
     variance = float(np.trace(frechet.covariance(moments[1])))

@@ -70,6 +70,11 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> dict[str, jax.Array]:
+        if x.shape[1] != x.shape[2]:
+            height, width = x.shape[1:3]
+            raise UserError(
+                f"a ladder is of square images, and these are {width}×{height}; use --image-size {min(height, width)}"
+            )
         check_stages(self.stages, x.shape[1])
         x = Conv(self.width, 3, dtype=self.dtype)(x)
         counts = [max(count, 1) for _, count in self.stages]

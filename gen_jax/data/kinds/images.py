@@ -99,8 +99,8 @@ def _picture(images: np.ndarray, real: np.ndarray, columns: int | None) -> Pictu
 
 
 def _features(shape: tuple[int, ...], classes: int | None) -> str:
-    """lenet where they are labelled; else pixels, or their principal components where there are many."""
-    if classes is not None:
+    """lenet where they have classes to tell apart; else pixels, or their principal components where there are many."""
+    if classes is not None and classes > 1:
         return "lenet"
     return "pixels" if int(np.prod(shape)) <= LARGEST else "pca"
 

@@ -2,34 +2,53 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.data import load
 from gen_jax.data import source as sources
 from gen_jax.data.kinds import IMAGES, need_images
 from gen_jax.data.kinds.images import LARGEST as LARGEST
 from gen_jax.data.source import Source
-from gen_jax.metrics import features, inception
+from gen_jax.metrics import features, inception, lenet
 from gen_jax.metrics.features import Extractor
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.cache import cache_dir, inception_path
 
 KINDS = "lenet, lenet:DATA, inception, efficientnet-lite0, pixels, pca, pca:COMPONENTS"
 STACKED = "stacked:"
+COMPONENTS = 64  # of pca, where nobody says how many and there are as many images
+WITHOUT = "use --features pixels, pca or lenet:DATA"
 
 
 def default(source: Source) -> str:
-    """What suits their kind: lenet for labelled images, pixels or pca for others, points as they are."""
+    """What suits their kind: lenet for images of several classes, pixels or pca for others, points as they are."""
     return source.kind.features(source.shape, source.classes)
+
+
+def fitting(source: Source, config: Config) -> Extractor:
+    """The default features, or, aloud, those of unlabelled data where a LeNet cannot be had or has learnt nothing."""
+    spec = default(source)
+    if spec != "lenet":
+        return make(spec, source, config)
+    try:
+        made = _lenet(config.data, source, config, strict=True)
+    except Unfit as reason:
+        other = source.kind.features(source.shape, None)
+        say(f"features are {other}, not a LeNet's: {reason}")
+        made = make(other, source, config)
+    return made
 
 
 def make(spec: str, source: Source, config: Config, inception_weights: Path | None = None) -> Extractor:
     """The extractor that `spec` names, for images of `source` (a run's data; `config` says how they were loaded).
 
-    "auto" is `default(source)`. LeNets are trained on first use and kept in the cache. Raises UserError for whatever
+    "auto" is `fitting`. LeNets are trained on first use and kept in the cache. Raises UserError for whatever
     these data cannot have, and where weights are missing.
     """
     if spec == "auto":
-        spec = default(source)
+        return fitting(source, config)
     kind, _, argument = spec.partition(":")
     if spec == "points" and source.kind is not IMAGES:
         return features.points(source.shape[0])
@@ -39,7 +58,7 @@ def make(spec: str, source: Source, config: Config, inception_weights: Path | No
     if spec == "pixels":
         return features.pixels(source.shape)
     if kind == "pca" and (not argument or argument.isdigit()):
-        return _pca(source, int(argument or 64))
+        return _pca(source, int(argument) if argument else min(COMPONENTS, source.train.size))
     if spec == "inception":
         return _inception(inception_weights)
     if spec == "efficientnet-lite0":
@@ -47,22 +66,51 @@ def make(spec: str, source: Source, config: Config, inception_weights: Path | No
     raise UserError(f"there are no features {spec!r}; there are {KINDS}")
 
 
-def lenet_of(source: Source, spec: str) -> Extractor:
-    """The LeNet trained on the labelled images of `source`, from the cache or trained now."""
+class Unfit(UserError):
+    """These data do not make a LeNet."""
+
+
+def lenet_of(source: Source, spec: str, strict: bool = False) -> Extractor:
+    """The LeNet trained on the labelled images of `source`, from the cache or trained now.
+
+    Raises Unfit where there are too few images or classes; and, when `strict`, where its test accuracy is not clearly
+    above that of the commonest class, which else is told.
+    """
     if source.kind is not IMAGES or source.classes is None:
         what = source.kind.name if source.kind is not IMAGES else "no labels"
         raise UserError(
             f"lenet features need labelled images, and {source.name} has {what}; use --features pixels, pca or "
             f"lenet:DATA with labelled data of the same shape"
         )
+    if source.train.size < lenet.BATCH:
+        raise Unfit(f"{source.name} has {source.train.size} train images, and a LeNet takes {lenet.BATCH}; {WITHOUT}")
     train, test = (sources.whole(split) for split in (source.train, source.test))
-    return features.trained(
+    if len(np.unique(train["label"])) < 2:
+        raise Unfit(f"the train images of {source.name} are of one class, which no LeNet can learn from; {WITHOUT}")
+    made = features.trained(
         spec,
         source.fingerprint,
         (train["x"], train["label"]),
         (test["x"], test["label"]),
         cache_dir() / "lenet",
     )
+    accuracy, chance = made.stamp["test_accuracy"], float(np.bincount(test["label"]).max() / len(test["label"]))
+    if not above_chance(accuracy, chance, len(test["label"])):
+        found = (
+            f"its accuracy on the {len(test['label']):,} test images of {source.name} is {accuracy:.3g}, and calling "
+            f"all of them the commonest class gives {chance:.3g}"
+        )
+        if strict:
+            raise Unfit(found)
+        say(f"the features of this LeNet mean little: {found}; {WITHOUT}")
+    return made
+
+
+def above_chance(accuracy: float, chance: float, count: int) -> bool:
+    """Whether so many right of `count` would be seen in fewer than 1 % of cases if each were right by `chance`."""
+    from scipy.stats import binom
+
+    return bool(binom.sf(round(accuracy * count) - 1, count, chance) < 0.01)
 
 
 def base_of(config: Config) -> Source:
@@ -70,13 +118,13 @@ def base_of(config: Config) -> Source:
     return load.other(config, config.data.removeprefix(STACKED), channels=None)
 
 
-def _lenet(spec: str, source: Source, config: Config) -> Extractor:
+def _lenet(spec: str, source: Source, config: Config, strict: bool = False) -> Extractor:
     if spec.startswith(STACKED) and spec == config.data:
         # 1,000 classes of three digits each are no task for a LeNet: one on the digits looks at each channel.
         base = base_of(config)
-        return features.by_channel(lenet_of(base, base.name), source.shape[-1])
+        return features.by_channel(lenet_of(base, base.name, strict), source.shape[-1])
     if spec == config.data:
-        return lenet_of(source, spec)
+        return lenet_of(source, spec, strict)
     other = load.other(config, spec)
     if other.shape != source.shape:
         raise UserError(

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gen_jax.core import lines
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import lenet
+from gen_jax.runs import shapes
 from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, predictions, scores
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.metric import Metric, Value
 from gen_jax.runs.evaluation.names import NAMES
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.files import atomic_write_json, plain, read_json
+from gen_jax.runs.files import atomic_write_json, plain
 
 FILE = "evaluation.json"
 PACKAGES = ("gen_jax", "jax", "jaxlib", "flax", "numpy", "scipy", "scikit-learn")
@@ -71,7 +73,7 @@ def requested(names: str | None, subject: Subject) -> list[str]:
     Raises UserError for a name that is none.
     """
     if names is None:
-        return default(subject)
+        return possible(default(subject), subject)
     asked = [name.strip().replace("-", "_") for name in names.split(",") if name.strip()]
     for name in asked:
         if name not in METRICS:
@@ -98,6 +100,26 @@ def default(subject: Subject) -> list[str]:
     return [name for name in METRICS if name in chosen]
 
 
+def possible(names: Sequence[str], subject: Subject) -> list[str]:
+    """Those of the metrics that these data and this model allow; what is left out, and why, is told in a line.
+
+    Raises UserError where none is left.
+    """
+    reasons: dict[str, str] = {}
+    for name in names:
+        try:
+            METRICS[name].check(subject)
+        except UserError as error:
+            reasons[name] = str(error)
+    if len(reasons) == len(names):
+        raise UserError(next(iter(reasons.values())))
+    if reasons:
+        told = dict.fromkeys(reasons.values())  # each reason once
+        line = "; ".join(f"{', '.join(n for n in reasons if reasons[n] == reason)}: {reason}" for reason in told)
+        lines.say(f"left out: {line}")
+    return [name for name in names if name not in reasons]
+
+
 def run(subject: Subject, names: Sequence[str], model: Model, path: Path, say: Any = None) -> dict[str, Any]:
     """Measure what is not in the file `path` yet; the results of these metrics, and which were measured now.
 
@@ -110,12 +132,12 @@ def run(subject: Subject, names: Sequence[str], model: Model, path: Path, say: A
         raise UserError(f"--samples {subject.options.samples}: ask for 1 or more")
     for name in names:
         METRICS[name].check(subject)
-    there = _still_true(read_json(path, default={}).get("results", []), model)
+    there = _still_true(shapes.read(path, shapes.EVALUATION, default={}).get("results", []), model)
     wanted, measured = [], []
     for name in names:
         protocol = stamp(subject, name, model)
         key = key_of({"metric": name, **protocol})
-        found = [result for result in there if result["key"] == key]
+        found = [result for result in there if result.get("key") == key]
         if not found:
             say(f"measuring {name} …")
             found = [_result(value, name, key, protocol) for value in METRICS[name].compute(subject)]
@@ -172,8 +194,8 @@ def _still_true(results: Iterable[dict[str, Any]], model: Model) -> list[dict[st
         result
         for result in results
         if "key" in result
+        and (made := result.get("protocol") or {})
         and (
-            (result["protocol"].get("step"), result["protocol"].get("weights")) != (model.step, model.weights)
-            or result["protocol"].get("model") == model.digest
+            (made.get("step"), made.get("weights")) != (model.step, model.weights) or made.get("model") == model.digest
         )
     ]

@@ -27,16 +27,18 @@ def samples_at_least(minimum: int, what: str, reference: bool = True) -> Callabl
 
     def check(subject: Subject) -> None:
         subject.need_samples(what)
-        if subject.count() < minimum:
-            raise UserError(
-                f"{what} needs {minimum:,} samples or more, and this is {subject.count():,}; use --samples {minimum}"
-            )
+        few = subject.options.samples is not None and subject.options.samples < minimum
         if reference and subject.split.size < minimum:
             name, other = subject.options.reference, _other(subject)
             large = subject.source.split(other).size >= minimum
             better = f"use --reference {other}" if large else "these data are too few for it"
+            more = f" and --samples {minimum}" if few and large else ""
             raise UserError(
-                f"{what} needs {minimum:,} reference examples, and {name} has {subject.split.size}; {better}"
+                f"{what} needs {minimum:,} reference examples, and {name} has {subject.split.size}; {better}{more}"
+            )
+        if subject.count() < minimum:
+            raise UserError(
+                f"{what} needs {minimum:,} samples or more, and this is {subject.count():,}; use --samples {minimum}"
             )
 
     return check
@@ -112,8 +114,10 @@ def _fd(subject: Subject) -> list[Value]:
     values = repeats(subject, lambda r: frechet_of(subject.reference(), subject.fakes(r)))
     short = subject.count() <= subject.extractor.dimension
     note = {"note": "fewer samples than features: the covariance is singular and the bias large"} if short else {}
-    name, other = features.distance_name(subject.extractor), subject.reference(_other(subject))
-    first, second = subject.reference().moments, other.moments
+    name = features.distance_name(subject.extractor)
+    if subject.source.split(_other(subject)).size < 2:
+        return [over_repeats(name, values, details=note)]
+    first, second = subject.reference().moments, subject.reference(_other(subject)).moments
     assert first is not None
     assert second is not None
     floor = frechet.distance(first, second)

@@ -25,6 +25,7 @@ import jax
 import numpy as np
 
 from gen_jax.core import keys
+from gen_jax.core.lines import say
 from gen_jax.core.types import Algorithm, State, Weights, given_of, weights
 from gen_jax.data import source as data
 from gen_jax.data.feed import to_batch
@@ -69,6 +70,9 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     given = in_turn(prior.given, source, count) if prior else {}
     held_out = _some(source.test, SAMPLES)
     reference = _reference(source, held_out) if source.kind.signs else None
+    alone = source.test.size < 2
+    if alone:
+        say("one held-out example has no covariance: distances and coverage are left out of what is followed")
     again = _reconstructor(algorithm)
     judged = data.subset(source.train, data.evenly(source.train.size, TRAIN_LOGITS)) if measure is not None else None
 
@@ -92,8 +96,8 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
                 found, wanted = found @ reference.projection, wanted @ reference.projection
             return relative_distance(found, wanted)
 
-        found = {} if samples is None else {"samples/distance": distance(samples)}
-        if state.ema and algorithm.adversarial:  # averages tell of players that circle each other
+        found = {} if samples is None or alone else {"samples/distance": distance(samples)}
+        if state.ema and algorithm.adversarial and not alone:  # averages tell of players that circle each other
             raw = draw(weights(state, averaged=False))
             found |= {} if raw is None else {"samples/distance_raw": distance(raw)}
         if reference is not None and samples is not None:
@@ -103,8 +107,8 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
             found |= {"samples/modes": report.modes / len(source.modes.centres), "samples/good": report.good}
         if again is not None:
             codes, pictures_ = again(view, held_out, keys.named(key, "posterior"))
-            found["reconstructions/distance"] = distance(pictures_)
-            if codes is not None and algorithm.prior is not None:
+            found |= {} if alone else {"reconstructions/distance": distance(pictures_)}
+            if codes is not None and algorithm.prior is not None and not alone:
                 known = given_of(to_batch(dict(held_out)), algorithm.given)
                 latents = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes), known))
                 if latents.shape == codes.shape:
@@ -123,12 +127,10 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
 
 def _against(reference: Reference, samples: np.ndarray, classes: int | None) -> dict[str, float]:
     share, nearest = copied(samples, reference.train)
-    cover = coverage(reference.held_out, reference.radii, samples)
-    found = {
-        "samples/coverage": cover / max(reference.covered, 1e-12),
-        "samples/copied": share,
-        "samples/copied_held_out": reference.copied,
-    }
+    found = {"samples/copied": share, "samples/copied_held_out": reference.copied}
+    if len(reference.held_out) > 1:
+        cover = coverage(reference.held_out, reference.radii, samples)
+        found["samples/coverage"] = cover / max(reference.covered, 1e-12)
     if classes is None or reference.labels is None:
         return found
     real = np.bincount(reference.labels, minlength=classes) / len(reference.labels)
@@ -158,9 +160,10 @@ def _make_reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Refer
     order = np.sqrt(np.maximum(np.sort(squares_between(real, real), axis=1), 0))
     radii = order[:, min(NEIGHBOURS, len(real) - 1)]
     alike = train[data.evenly(len(train), SAMPLES)]
+    labels = some.get("label")
     return Reference(
         train,
-        some.get("label"),
+        labels if labels is not None and (labels >= 0).all() else None,
         real,
         vectors[:, ::-1][:, :COMPONENTS].astype(np.float32),
         radii,

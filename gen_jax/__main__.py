@@ -5,9 +5,15 @@ import sys
 
 def main() -> None:
     """Read the command line and run one verb. Exits 0; 2 with one line on a usage error; 1 where something failed."""
+    from gen_jax.runs.exits import exit_with
+
+    with exit_with():  # imports included: Ctrl-C may come at any time
+        _run(sys.argv[1:] or ["--help"])
+
+
+def _run(arguments: list[str]) -> None:
     import tyro
 
-    from gen_jax.runs.exits import exit_with
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.compare import compare
@@ -40,13 +46,11 @@ def main() -> None:
         prepare,
     )
     verbs = (*verbs, convert_inception)
-    arguments = sys.argv[1:] or ["--help"]
-    with exit_with():
-        if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
-            ablate_.main(arguments[1:])
-            return
-        named = {verb.__name__.replace("_", "-"): verb for verb in verbs}
-        tyro.extras.subcommand_cli_from_dict(named, prog="python -m gen_jax", description=__doc__, args=arguments)
+    if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
+        ablate_.main(arguments[1:])
+        return
+    named = {verb.__name__.replace("_", "-"): verb for verb in verbs}
+    tyro.extras.subcommand_cli_from_dict(named, prog="python -m gen_jax", description=__doc__, args=arguments)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,14 @@
-"""The one exception that means "the person asked for what cannot be done": shown as one line, exit status 2."""
+"""The exceptions that mean "it cannot be done, and no defect is why": shown as one line, without a traceback."""
 
 
 class UserError(Exception):
-    """A usage error. The message is one line that says what is wrong and what would work; nothing was touched."""
+    """A usage error, exit status 2. The message is one line that says what is wrong and what would work; nothing was
+    touched."""
+
+
+class SystemFault(UserError):
+    """The machine gave out on the way (a full disk, no memory, a device that fails): one line, exit status 1. What was
+    saved before is intact, and the same command continues."""
 
 
 def missing_package(package: str, command: str, purpose: str) -> UserError:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import re
+import tempfile
 from importlib import metadata, util
 from pathlib import Path
 
@@ -67,9 +68,18 @@ def configure(deterministic: bool = False) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def accelerated() -> bool:
+    """Whether programs are for a GPU or TPU: what is written in one way for them and in another for a CPU asks here."""
+    return jax.default_backend() != "cpu"
+
+
 def user_cache() -> Path:
-    """~/.cache/gen_jax, or where XDG_CACHE_HOME puts it; it need not exist yet."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gen_jax"
+    """~/.cache/gen_jax, or where XDG_CACHE_HOME puts it; it need not exist yet. Under the folder of temporary files for
+    a user who has no home, as in some containers."""
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "gen_jax"
+    home = os.path.expanduser("~")
+    return Path(home, ".cache", "gen_jax") if home != "~" else Path(tempfile.gettempdir(), f"gen_jax-{os.getuid()}")
 
 
 def _cpu_only() -> bool:

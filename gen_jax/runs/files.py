@@ -1,18 +1,24 @@
-"""Files that are either the old one or the new one, never half of each: written beside, flushed, renamed over."""
+"""Files that are either the old one or the new one, never half of each: written beside, flushed, renamed over. And
+what the system says where a file cannot be read or written, as one line that tells the two apart.
+"""
 
 import contextlib
 import errno
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gen_jax.core.errors import UserError
+from gen_jax.core.errors import SystemFault, UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BROKEN = (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.ESTALE)
+_JSON = 256 << 20  # bytes: no file of a run comes near it
+_DEEP = 100  # levels of JSON in JSON; settings and protocols have five
 
 
 def out_of_space(error: BaseException) -> bool:
@@ -28,15 +34,48 @@ def out_of_space(error: BaseException) -> bool:
     return False
 
 
+def refused(error: OSError, act: str, path: object) -> UserError:
+    """The system's refusal to `act` ("read", "write") as the one line for it, whatever its number.
+
+    A full disk and a device that fails are `SystemFault`s (the machine gave out); all else is something about the path.
+    """
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    if error.errno in _FULL:
+        return SystemFault(f"no space left to write {path} ({reason}); free some, then run again")
+    kind = SystemFault if error.errno in _BROKEN else UserError
+    return kind(f"cannot {act} {path}: {reason}")
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
     """Turn the failures of the disk under `path` into a `UserError` of one line; everything else passes unchanged."""
     try:
         yield
     except OSError as error:
-        if out_of_space(error):
-            raise UserError(f"no space left to write {path} ({error.strerror}); free some, then run again") from error
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        raise refused(error, "write", path) from error
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike) -> Iterator[None]:
+    """`writing`'s twin: a file that cannot be read is never said to be one that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(error, "read", path) from error
+
+
+def read_bytes(path: str | os.PathLike, most: int) -> bytes:
+    """The content of an ordinary file of `most` bytes at most. Raises `UserError` for a file that is missing, cannot be
+    read, is larger, or is none (a folder, a pipe that would never end).
+    """
+    # Opening a pipe waits for somebody to write into it, unless it is told not to.
+    with reading(path), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise UserError(f"cannot read {path}: it is a {_kind(state.st_mode)}, where a file is meant")
+        if state.st_size > most:
+            raise UserError(f"cannot read {path}: it has {state.st_size:,} bytes, and no such file has over {most:,}")
+        return file.read(most)
 
 
 def atomic_write_bytes(path: str | os.PathLike, content: bytes) -> Path:
@@ -44,7 +83,7 @@ def atomic_write_bytes(path: str | os.PathLike, content: bytes) -> Path:
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -60,8 +99,8 @@ def atomic_write_bytes(path: str | os.PathLike, content: bytes) -> Path:
 
 
 def atomic_write_text(path: str | os.PathLike, text: str) -> Path:
-    """`atomic_write_bytes` of UTF-8 text."""
-    return atomic_write_bytes(path, text.encode())
+    """`atomic_write_bytes` of UTF-8 text; what is none (names of files may be any bytes) is in it as "\\udcff"."""
+    return atomic_write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def atomic_write_json(path: str | os.PathLike, value: Any) -> Path:
@@ -89,13 +128,43 @@ def plain(value: Any) -> Any:
 
 
 def read_json(path: str | os.PathLike, default: Any = None) -> Any:
-    """The JSON in the file, or `default` where there is no such file. Raises `UserError` where it is not JSON."""
+    """The JSON in the file, or `default` where there is no such file. Raises `UserError` where it cannot be read or is
+    not JSON; what shape it has, `runs.shapes` says.
+    """
     try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        return default
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = read_bytes(path, _JSON)
+    except UserError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return default
+        raise
+    try:
+        return parse_json(content)
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); mend or delete it") from error
+
+
+def parse_json(content: bytes | str) -> Any:
+    """`json.loads`, whose every refusal is a ValueError: also of what nests without end."""
+    try:
+        found = json.loads(content)
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+    level = [found]
+    for _ in range(_DEEP):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return found
+    raise ValueError("it nests too deep")
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(mode), "device")
 
 
 def _umask() -> int:

@@ -2,14 +2,14 @@
 
 import contextlib
 import fcntl
-import json
 import os
-import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line
+from gen_jax.runs import scripts, shapes, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.settings import differences, from_json, to_json
@@ -20,6 +20,8 @@ EXECUTION = (
     "track", "track_features", "track_samples",
 )  # fmt: skip
 
+
+OWN = ("config.json", "manifest.json", "metrics.jsonl", "checkpoints", "samples", "pictures", "tensorboard")
 
 FORMAT = 2  # of run folders; 1 (without a number) was that of release 0.1.0, whose scripts speak another contract
 READERS = {1: "gen_jax 0.1.0"}  # releases that rebuild the models of older formats
@@ -50,6 +52,7 @@ def check(run_dir: Path, config: Config, script: Path) -> bool:
         return False
     if not (run_dir / "config.json").exists():
         raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
+    trust.refuse_links(run_dir, OWN)
     _refuse_other_formats(run_dir)
     found = differences(read_config(run_dir), to_json(config), EXECUTION)
     if found:
@@ -78,12 +81,11 @@ def _read(run_dir: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{run_dir} is no run folder: it has no config.json; give the folder of a run (--run-dir)")
     try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
+        return shapes.read(path, shapes.CONFIG)
+    except UserError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
         raise UserError(f"{path} is damaged ({error}); restore it, or start a run in another folder") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path} is damaged (it holds no settings); restore it, or start a run in another folder")
-    return found
 
 
 def _refuse_other_formats(run_dir: Path) -> None:
@@ -118,14 +120,18 @@ def claim(run_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def open_run(run_dir: Path) -> Run:
-    """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none."""
+def open_run(run_dir: Path, trusted: bool = False) -> Run:
+    """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none, and
+    where the script is a stranger's (see `runs.trust`), unless `trusted`.
+    """
     settings = read_config(run_dir)
     _refuse_other_formats(run_dir)
     script = run_dir / "experiment.py"
     if not script.exists():
         raise UserError(f"{run_dir} has no experiment.py, so its model cannot be rebuilt")
-    names = runpy.run_path(str(script), run_name="gen_jax_experiment")
-    if "Config" not in names or "build" not in names:
-        raise UserError(f"{script} must define `Config` and `build`")
-    return Run(run_dir, from_json(names["Config"], settings), names["build"])
+    (content,) = trust.require(run_dir, [script], trusted)
+    module = scripts.load(script, content)
+    try:
+        return Run(run_dir, from_json(module.Config, settings), module.build)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{run_dir / 'config.json'} does not fit `Config` of {script} ({one_line(error)})") from error

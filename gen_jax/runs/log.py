@@ -1,27 +1,35 @@
-"""What a run says while it trains: metrics.jsonl, TensorBoard events, and a line or a bar for the person watching.
+"""What a run logs while it trains: metrics.jsonl and TensorBoard events.
 
 metrics.jsonl has one JSON object a line, in order of steps: `step`, `seconds` (of training, over all sittings),
 `images` (seen so far), and the metrics as numbers; what is not finite is null, for JSON knows no NaN. A run that
 resumes drops the lines of the future that it gave up, so the file is that of a run that was never interrupted.
+`crc32` ends a line: of all that stands in it but the clock, so that a changed digit is seen. Older files have none.
 """
 
+import functools
 import json
 import math
 import os
-import sys
 import time
-from collections.abc import Mapping
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gen_jax.runs.files import atomic_write_bytes, writing
+from gen_jax.core.lines import say
+from gen_jax.runs import shapes
+from gen_jax.runs.files import atomic_write_bytes, parse_json, read_bytes, writing
+from gen_jax.runs.progress import Progress
 
 FILE = "metrics.jsonl"
-FIXED = ("step", "seconds", "images")
+CHECKSUM = "crc32"
+CLOCK = "seconds"
+FIXED = ("step", CLOCK, "images", CHECKSUM)
 FLUSH_SECONDS = 10.0  # between two flushes of TensorBoard's events, each of which waits for the disk
-QUIET_SECONDS = 5.0  # between two lines where there is no terminal
+LARGEST = 4 << 30  # bytes
 
 
 class Series(NamedTuple):
@@ -31,28 +39,115 @@ class Series(NamedTuple):
     values: np.ndarray
 
 
-def truncate_after(path: str | Path, step: int) -> None:
-    """Drop the lines later than `step`, and what a killed process left half-written."""
-    path = Path(path)
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    kept = b"".join(line + b"\n" for line in content.split(b"\n") if (found := _parse(line)) and found["step"] <= step)
-    if kept != content:
-        atomic_write_bytes(path, kept)
+def encode(line: Mapping[str, Any]) -> bytes:
+    """A line of metrics.jsonl with its checksum, without its end."""
+    return json.dumps({**line, CHECKSUM: _checksum(line)}, allow_nan=False).encode()
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
+    """What `encode` was given; None for a line that is damaged: no JSON, another checksum, a value that is no number,
+    a step that is none. A line without checksum is one of an older release."""
+    try:
+        found = parse_json(line)
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    written = found.pop(CHECKSUM, None)
+    if written is not None and written != _checksum(found):
+        return None
+    step, seconds = found.get("step"), found.get("seconds", 0.0)
+    sound = isinstance(step, int) and 0 <= step < 2**63 and seconds is not None
+    return found if sound and all(value is None or shapes.number(value) for value in found.values()) else None
+
+
+def _checksum(line: Mapping[str, Any]) -> str:
+    """Of everything but the clock: equal runs have equal lines. Python writes a number that it read as it was."""
+    return f"{zlib.crc32(json.dumps({name: line[name] for name in line if name != CLOCK}).encode()):08x}"
 
 
 def read_lines(run_dir: str | Path) -> list[dict[str, Any]]:
-    """The objects of metrics.jsonl in order; a half-written last line is passed over. Empty where there is no file."""
+    """The objects of metrics.jsonl in order; empty where there is no file. A half-written last line, as a killed
+    process leaves it, is passed over; of lines that are damaged otherwise the person is told, once.
+    """
     path = Path(run_dir) / FILE
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
-    return [found for line in lines if (found := _parse(line)) is not None]
+    lines, damaged = _read(path)
+    if damaged:
+        _tell_once(f"{path}: {_listing('line', damaged)} damaged and left out")
+    return lines
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """The sound lines, and the numbers of the damaged ones."""
+    if not path.exists():
+        return [], []
+    written = read_bytes(path, LARGEST).split(b"\n")
+    parsed = [parse(line) for line in written]
+    damaged = [n for n, found in enumerate(parsed[:-1], 1) if found is None]  # the last has no end: being written
+    return [found for found in parsed if found is not None], damaged
+
+
+def truncate_after(path: str | Path, step: int, intervals: Sequence[int] = ()) -> None:
+    """Drop the lines later than `step`, and what a killed process left half-written.
+
+    What else is not as it was written is told in one line: damaged lines, which go, and lines that are missing. A run
+    at `step` has one for each multiple of each of the `intervals` (those of logging and of evaluations).
+    """
+    path = Path(path)
+    lines, damaged = _read(path)
+    kept = [line for line in lines if line["step"] <= step]
+    found = [f"{_listing('line', damaged)} damaged and dropped"] if damaged else []
+    if lost := missing(kept, step, intervals):
+        found.append(f"lines of {_listing('step', lost)} missing")
+    if found:
+        say(f"{path}: {'; '.join(found)}; the model's state is not touched, but curves and diagnosis lack them")
+    if not path.exists():
+        return
+    # The bytes as they are, where nothing is to go: older lines stay without a checksum.
+    content = read_bytes(path, LARGEST)
+    rows = [line + b"\n" for line in content.split(b"\n") if (one := parse(line)) and one["step"] <= step]
+    if (whole := b"".join(rows)) != content:
+        atomic_write_bytes(path, whole)
+
+
+def missing(lines: Sequence[Mapping[str, Any]], step: int, intervals: Sequence[int]) -> list[int]:
+    """Steps up to `step` of which fewer lines are there than a run with these intervals writes."""
+    there = Counter(line["step"] for line in lines)
+    due = Counter(at for every in intervals if every > 0 for at in range(every, step + 1, every))
+    return sorted(at for at, count in due.items() if there[at] < count)
+
+
+def tell_of_losses(run_dir: Path, lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> None:
+    """One line where a run that only is looked at has checkpoints later than its metrics, or gaps between them."""
+    folder = run_dir / "checkpoints"
+    steps = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
+    intervals = [config.get(name) for name in ("log_every", "evaluate_every")]
+    known = [every for every in intervals if isinstance(every, int)]
+    if steps and (lost := missing(lines, max(steps), known)):
+        _tell_once(f"{run_dir / FILE}: lines of {_listing('step', lost)} missing")
+
+
+@functools.cache
+def _tell_once(line: str) -> None:
+    say(line)
+
+
+def _listing(noun: str, numbers: Sequence[int]) -> str:
+    """ "lines 3, 4, 9 and 12 more are"."""
+    few = [str(number) for number in numbers[:5]]
+    text = ", ".join(few) if len(numbers) <= 5 else f"{', '.join(few)} and {len(numbers) - 5} more"
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {text} {'is' if (len(numbers), noun) == (1, 'line') else 'are'}"
 
 
 def read_metrics(run_dir: str | Path) -> dict[str, Series]:
     """Every metric of a run by name, in the order in which the names first appear."""
+    return series(read_lines(run_dir))
+
+
+def series(lines: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
+    """The lines of metrics.jsonl by metric."""
     found: dict[str, list[tuple[int, float]]] = {}
-    for line in read_lines(run_dir):
+    for line in lines:
         for name, value in line.items():
             if name not in FIXED:
                 found.setdefault(name, []).append((line["step"], math.nan if value is None else float(value)))
@@ -81,7 +176,7 @@ class Log:
     ) -> None:
         self.path = Path(run_dir) / FILE
         before = read_lines(run_dir)
-        self._before = float(before[-1]["seconds"]) if before else 0.0
+        self._before = max((float(line.get("seconds", 0.0)) for line in before), default=0.0)
         self._images = images
         self._began = time.perf_counter()
         with writing(self.path):
@@ -108,7 +203,7 @@ class Log:
         line |= {name: number if math.isfinite(number := float(value)) else None for name, value in metrics.items()}
         with writing(self.path):
             # One write of a whole line, handed to the system at once: a killed process leaves at most one torn line.
-            self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+            self._file.write(encode(line) + b"\n")
             self._file.flush()
             if self._events is not None:
                 self._events.scalars(step, metrics)
@@ -168,87 +263,3 @@ class Events:
 
     def _add(self, step: int, **content: Any) -> None:
         self._file.write_event(self._event(step=step, wall_time=time.time(), **content))
-
-
-class Progress:
-    """A bar with speed, time left and losses on a terminal; elsewhere one plain line every few seconds.
-
-    `batch_size` is how many images one step sees. Writes to standard error, so that standard output stays the
-    program's own.
-    """
-
-    def __init__(
-        self, total: int, start: int, batch_size: int, *, stream: TextIO | None = None, every: float = QUIET_SECONDS
-    ):
-        self._total, self._start, self._batch_size, self._every = total, start, batch_size, every
-        self._stream = stream or sys.stderr
-        self._began = self._told = time.monotonic()
-        self._bar = None
-
-    def __enter__(self) -> "Progress":
-        self._began = self._told = time.monotonic()
-        if self._stream.isatty() and os.environ.get("TERM") != "dumb":
-            self._bar, self._task = _bar(self._stream, self._total, self._start)
-            self._bar.start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def update(self, step: int, metrics: Mapping[str, float]) -> None:
-        """The run is at `step`; `metrics` are the newest."""
-        now = time.monotonic()
-        rate = (step - self._start) / max(now - self._began, 1e-9)
-        left = _clock((self._total - step) / rate) if rate > 0 else "?"
-        speed = f"{_short(rate)} steps/s  {_short(rate * self._batch_size)} images/s  {left} left"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step, speed=speed, losses=_losses(metrics, 3))
-        elif now - self._told >= self._every or step == self._total:
-            self._told = now
-            line = f"step {step}/{self._total}  {speed}  {_losses(metrics, 6)}"
-            print(line.rstrip(), file=self._stream, flush=True)
-
-
-def _bar(stream: TextIO, total: int, start: int) -> tuple[Any, Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
-    from rich.table import Column
-
-    bar = RichProgress(
-        TextColumn("{task.completed}/{task.total}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=10),
-        TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
-        # What gives way where the terminal is narrow.
-        TextColumn("[dim]{task.fields[losses]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-        console=Console(file=stream),
-        expand=True,
-        refresh_per_second=4,
-    )
-    return bar, bar.add_task("train", total=total, completed=start, speed="", losses="")
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("step"), int) else None
-
-
-def _losses(metrics: Mapping[str, float], most: int) -> str:
-    """Losses first, for they are what one watches, and counts and norms last."""
-    last = ("gradient_norm/", "nonfinite/", "accuracy/", "active_", "kl_dimension/")
-    names = sorted(metrics, key=lambda name: ("loss" not in name, name.startswith(last)))[:most]
-    return "  ".join(f"{name} {float(metrics[name]):.4g}" for name in names)
-
-
-def _short(number: float) -> str:
-    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -18,7 +18,8 @@ import jax
 import gen_jax
 from gen_jax.core.errors import UserError
 from gen_jax.data.source import Source
-from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs import shapes
+from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.folder import FORMAT
 
 FILE = "manifest.json"
@@ -43,7 +44,7 @@ def start(
     `source` has `name` and `fingerprint` (of the data), `parameters` counts scalars by player, `backend` and `devices`
     say how it executes. A run that continues keeps what the earlier sittings wrote, as its `sittings`.
     """
-    before = read_json(run_dir / FILE, default={})
+    before = read(run_dir) or {}
     sitting = {
         "from_step": step,
         "started": _now(),
@@ -92,9 +93,17 @@ def finish(run_dir: Path, status: str, reason: str | None = None) -> None:
     atomic_write_json(run_dir / FILE, {**current, "status": status, "reason": reason})
 
 
+def read(run_dir: Path) -> dict[str, Any] | None:
+    """The manifest of a run, None where there is none. Raises UserError, naming what is wrong, where it is damaged."""
+    found = shapes.read(run_dir / FILE, shapes.MANIFEST)
+    if found is not None and not found["sittings"]:
+        raise UserError(f"{run_dir / FILE} is damaged: sittings is empty; restore or delete it")
+    return found
+
+
 def summary(run_dir: Path) -> list[tuple[str, Any]]:
     """The manifest for a person, as (name, value) rows; empty where there is none. Units are in the values."""
-    current = read_json(run_dir / FILE)
+    current = read(run_dir)
     if not current:
         return []
     sittings = current["sittings"]
@@ -187,9 +196,9 @@ def _cpu(field: str) -> str:
 
 
 def _read(run_dir: Path) -> dict[str, Any]:
-    current = read_json(run_dir / FILE)
-    if not isinstance(current, dict) or not current.get("sittings"):
-        raise UserError(f"{run_dir / FILE} is missing or is no manifest; it was there when the run started")
+    current = read(run_dir)
+    if current is None:
+        raise UserError(f"{run_dir / FILE} is missing; it was there when the run started")
     return current
 
 

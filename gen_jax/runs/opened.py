@@ -24,13 +24,14 @@ class Opened(NamedTuple):
     step: int
 
 
-def open_state(run: Path, step: int | None = None, source: Source | None = None) -> Opened:
+def open_state(run: Path, step: int | None = None, source: Source | None = None, *, trusted: bool = False) -> Opened:
     """Rebuild a run's model from its folder and restore a checkpoint, the newest sound one by default.
 
-    `source`: the run's data, where they are loaded already. Raises UserError for a folder that holds no run, for data
-    that are not there, and for a step without a checkpoint. Platform settings (`core.platform`) are the caller's.
+    `source`: the run's data, where they are loaded already. `trusted`: execute its script, whoever wrote it. Raises
+    UserError for a folder that holds no run, for data that are not there, and for a step without a checkpoint. Platform
+    settings (`core.platform`) are the caller's.
     """
-    rebuilt = folder.open_run(run)
+    rebuilt = folder.open_run(run, trusted)
     config = rebuilt.config
     source = load.of(config) if source is None else source
     algorithm = rebuilt.build(config, source)

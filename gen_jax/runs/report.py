@@ -5,18 +5,21 @@ import base64
 import io
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import diagnosis, figures, folder, log, manifest
-from gen_jax.runs.files import atomic_write_text, read_json
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say, visible
+from gen_jax.runs import diagnosis, figures, folder, log, manifest, shapes
+from gen_jax.runs.files import atomic_write_text, read_bytes
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
 
 STRIP = 9  # pictures in the strip over training
 THUMBNAIL = 300  # pixels
+PICTURE = 64 << 20  # bytes that a picture of a run may have
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -38,9 +41,11 @@ def write_report(run_dir: str | Path) -> Path:
 def content(run_dir: Path) -> dict[str, Any]:
     """What the page shows, ready to be laid out; every part may be empty."""
     config = folder.read_config(run_dir) if (run_dir / "config.json").exists() else {}
-    record = read_json(run_dir / manifest.FILE, default={})
+    record = manifest.read(run_dir) or {}
     provenance = dict(manifest.summary(run_dir))
-    metrics = log.read_metrics(run_dir)
+    lines = log.read_lines(run_dir)
+    log.tell_of_losses(run_dir, lines, config)
+    metrics = log.series(lines)
     samples = _samples(run_dir)
     reached = max([0, *(int(series.steps[-1]) for series in metrics.values()), *samples])
     return {
@@ -49,16 +54,18 @@ def content(run_dir: Path) -> dict[str, Any]:
         "status": record.get("status", ""),
         "reason": record.get("reason") or "",
         "facts": _facts(config, provenance, reached),
-        "final": _embed(samples[max(samples)]) if samples else None,
+        "final": _data(samples[max(samples)]) if samples else None,
         "final_step": max(samples, default=0),
-        "strip": [(step, _thumbnail(samples[step])) for step in _spread(sorted(samples))],
-        "pictures": [(words(path.stem), _embed(path)) for path in sorted((run_dir / "pictures").glob("*.png"))],
+        "strip": [(step, _data(_thumbnail(samples[step]))) for step in _spread(sorted(samples))],
+        "pictures": [
+            (words(visible(path.stem)), _data(png)) for path, png in _sound((run_dir / "pictures").glob("*.png"))
+        ],
         "curves": [
             _inline(figures.curves(metrics, names, title, [_label(name, names) for name in names]))
             for title, names in charts(metrics)
         ],
         "tracked": tracked(metrics),
-        "evaluation": evaluation(read_json(run_dir / "evaluation.json", default={})),
+        "evaluation": evaluation(shapes.read(run_dir / "evaluation.json", shapes.EVALUATION, default={})),
         "diagnosis": diagnosed(metrics),
         "settings": [(name, _value(value)) for name, value in flatten(config).items()],
         "provenance": [(name, value) for name, value in provenance.items() if name != "status"],
@@ -99,9 +106,25 @@ def _label(name: str, names: list[str]) -> str:
     return "held out" if name.startswith("held_out/") else words(name.split("/", 1)[-1])
 
 
-def _samples(run_dir: Path) -> dict[int, Path]:
-    found = {re.fullmatch(r"step_(\d+)", path.stem): path for path in (run_dir / "samples").glob("step_*.png")}
-    return {int(match[1]): path for match, path in found.items() if match}
+def _samples(run_dir: Path) -> dict[int, bytes]:
+    """The sample grids by step."""
+    named = [path for path in (run_dir / "samples").glob("step_*.png") if re.fullmatch(r"step_[0-9]{1,18}", path.stem)]
+    return {int(path.stem.removeprefix("step_")): png for path, png in _sound(named)}
+
+
+def _sound(paths: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+    """Pictures in the order of their names; one that is damaged is left out with a line: the run can draw it again, or
+    it shows what others show as well.
+    """
+    for path in sorted(paths):
+        try:
+            content = read_bytes(path, PICTURE)
+            _opened(content).load()
+        except Exception as error:  # Pillow raises nearly anything of damage
+            said = str(error) if isinstance(error, UserError) else "it is no PNG that can be read"
+            say(f"{path} is left out of the report: {said}")
+            continue
+        yield path, content
 
 
 def _spread(steps: list[int], most: int = STRIP) -> list[int]:
@@ -124,8 +147,8 @@ def _experiment(run_dir: Path, record: Mapping[str, Any]) -> str:
 def _about(script: Path) -> str:
     """The first paragraph of the experiment's docstring."""
     try:
-        text = ast.get_docstring(ast.parse(script.read_text())) or ""
-    except (OSError, SyntaxError, ValueError):
+        text = ast.get_docstring(ast.parse(read_bytes(script, PICTURE))) or ""
+    except (SyntaxError, ValueError, RecursionError, MemoryError, UserError):  # what parsing raises of any bytes
         return ""
     return " ".join(text.split("\n\n")[0].split())
 
@@ -177,21 +200,22 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _embed(path: Path) -> str:
-    return _data(path.read_bytes())
-
-
-def _thumbnail(path: Path) -> str:
+def _opened(png: bytes) -> Any:
     from PIL import Image
 
-    with Image.open(path) as image:
+    return Image.open(io.BytesIO(png), formats=("PNG",))
+
+
+def _thumbnail(png: bytes) -> bytes:
+    with _opened(png) as image:
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         file = io.BytesIO()
         image.save(file, "PNG", optimize=True)
-    return _data(file.getvalue())
+    return file.getvalue()
 
 
 def _data(png: bytes) -> str:
+    """A picture as the address that stands for it in the page."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

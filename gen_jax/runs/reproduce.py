@@ -40,12 +40,12 @@ class Verdict(NamedTuple):
         return self.same_digest and self.same_stream
 
 
-def reproduce(run: Path, scratch: Path | None = None) -> Verdict:
+def reproduce(run: Path, scratch: Path | None = None, trusted: bool = False) -> Verdict:
     """Execute a run again, up to its newest checkpoint, in `scratch` (by default a folder that is removed after).
 
     The run's folder is only read. Raises UserError where it is no run, or has no checkpoint to compare with.
     """
-    opened = folder.open_run(run)
+    opened = folder.open_run(run, trusted)
     with checkpoint.open_checkpoints(run, writable=False) as there:
         steps = there.steps()
     if not steps:
@@ -62,8 +62,8 @@ def _again(opened: folder.Run, step: int, scratch: Path) -> Verdict:
     config = dataclasses.replace(before, run_dir=scratch, steps=step, checkpoint_every=0)
     with Signals() as signals:
         drive(training(config, opened.build, run / "experiment.py", signals, quiet=True))
-    first = open_state(run, step)
-    second = open_state(scratch, step, first.source)
+    first = open_state(run, step, trusted=True)  # it was executed a moment ago, and so was its copy
+    second = open_state(scratch, step, first.source, trusted=True)
     stream, again = _stream(run, step), _stream(scratch, step)
     return Verdict(
         step,

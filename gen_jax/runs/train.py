@@ -16,7 +16,7 @@ from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load
 from gen_jax.data.source import Source
-from gen_jax.runs import checkpoint, feeding, folder, log, manifest
+from gen_jax.runs import checkpoint, feeding, folder, log, manifest, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.files import atomic_write_text
@@ -52,6 +52,7 @@ def train(config: Config, build: Callable[..., Algorithm], script: Path) -> Path
     Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
     Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
     """
+    trust.record([script])  # who runs it here may open its run here
     with Signals() as signals:
         return drive(training(config, build, script, signals))
 
@@ -114,7 +115,7 @@ def training(
         if not continues:
             atomic_write_text(run_dir / "experiment.py", script.read_text())
         manifest.start(run_dir, source, count_parameters(template.params), where.backend, where.size, start)
-        log.truncate_after(run_dir / "metrics.jsonl", start)
+        log.truncate_after(run_dir / log.FILE, start, (config.log_every, config.evaluate_every))
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)

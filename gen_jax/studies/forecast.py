@@ -19,8 +19,7 @@ import numpy as np
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.data import feed
-from gen_jax.runs import feeding
-from gen_jax.runs.files import read_json
+from gen_jax.runs import feeding, manifest
 from gen_jax.studies import execute, plan, program, study
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study
@@ -114,7 +113,7 @@ def _finished(opened: Study, part: Part) -> float | None:
     found = []
     for arm in part.arms:
         for seed in opened.seeds:
-            record = read_json(opened.run_dir(arm, seed) / "manifest.json") or {}
+            record = manifest.read(opened.run_dir(arm, seed)) or {}
             if record.get("status") == "complete":
                 found.append(sum(sitting["run_seconds"] or 0.0 for sitting in record["sittings"]))
     return float(np.mean(found)) if found else None

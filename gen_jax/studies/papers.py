@@ -17,9 +17,12 @@ from typing import Any, NamedTuple
 
 import jax
 
+from gen_jax.core.domains import Seeds
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.metrics import intervals
-from gen_jax.runs import folder
-from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs import folder, manifest, shapes
+from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation
 from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.measures import Trained, open_trained
@@ -38,7 +41,7 @@ class Config:
     """where the runs go; by default studies/papers/NAME"""
     out: Path | None = None
     """a Markdown file whose section NAME becomes the table, such as docs/reproductions.md"""
-    seeds: int = 3
+    seeds: Seeds = 3
     launcher: str = "here"
     """here, local:N or slurm, as for `ablate`"""
 
@@ -113,7 +116,11 @@ def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
     """The measurement of one run, from its folder where it is there already."""
     config = folder.read_config(run)
     stamp = hashlib.sha256(f"{protocol} {config['steps']}".encode()).hexdigest()[:16]
-    before = read_json(run / MEASURED) or {}
+    try:
+        before = shapes.read(run / MEASURED, shapes.PAPER) or {}
+    except UserError as error:  # it is measured again
+        say(error)
+        before = {}
     if before.get("stamp") == stamp:
         return before["values"]
     began = time.perf_counter()
@@ -125,7 +132,7 @@ def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
 
 def training_seconds(run: Path) -> float:
     """Compilation and stepping of a run, over all its sittings."""
-    record = read_json(run / "manifest.json") or {}
+    record = manifest.read(run) or {}
     names = ("compile_seconds", "run_seconds")
     return sum(sitting.get(name) or 0.0 for sitting in record.get("sittings", []) for name in names)
 

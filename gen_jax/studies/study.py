@@ -6,16 +6,14 @@ The folder is all that a process needs to work on the study, so that it can be k
 processes and requeued.
 """
 
-import importlib.util
-import sys
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs import manifest, scripts, shapes, trust
 from gen_jax.runs.config import Config
-from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.settings import differences, flatten, from_json, to_json
 from gen_jax.studies import plan
@@ -55,19 +53,10 @@ class Study(NamedTuple):
 
 
 def load_script(script: Path) -> tuple[type, Callable[..., Any]]:
-    """`Config` and `build` of an experiment script. Raises UserError where there is no such script or it lacks them."""
+    """`Config` and `build` of a script that a person named. Raises UserError where there is none, or it lacks them."""
     if not script.is_file():
         raise UserError(f"there is no experiment {script}; give the path of a script such as experiments/gan.py")
-    # A module of its own, and a registered one: tyro reads the sources of the dataclasses for their help.
-    name = f"gen_jax_experiment_{zlib.crc32(str(script.resolve()).encode()):08x}"
-    spec = importlib.util.spec_from_file_location(name, script)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{script} is no Python file; give the path of a script such as experiments/gan.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    if not (hasattr(module, "Config") and hasattr(module, "build")):
-        raise UserError(f"{script} is no experiment: it must define `Config` and `build`")
+    module = scripts.load(script)
     return module.Config, module.build
 
 
@@ -107,7 +96,8 @@ def plan_study(
 
 
 def begin(study: Study, experiment: Path) -> None:
-    """Write what was asked for, and the folder's own copy of the script."""
+    """Write what was asked for, and the folder's own copy of the script, which is remembered as this user's."""
+    trust.record([experiment])
     study.folder.mkdir(parents=True, exist_ok=True)
     if not study.script.exists():
         atomic_write_text(study.script, experiment.read_text())
@@ -124,17 +114,21 @@ def _asked(study: Study, experiment: Path) -> dict[str, Any]:
     }
 
 
-def open_study(folder: Path) -> Study:
-    """The study in a folder. Raises UserError where there is none."""
-    asked = read_json(folder / FILE)
+def open_study(folder: Path, trusted: bool = False) -> Study:
+    """The study in a folder. Raises UserError where there is none, and where its script is a stranger's (see
+    `runs.trust`), unless `trusted`.
+    """
+    asked = shapes.read(folder / FILE, shapes.STUDY)
     if asked is None:
         raise UserError(f"{folder} is no study: it has no {FILE}")
-    config_type, build = load_script(folder / "experiment.py")
+    script = folder / "experiment.py"
+    (content,) = trust.require(folder, [script], trusted)
+    module = scripts.load(script, content)
+    config_type, build = module.Config, module.build
     base = from_json(config_type, asked["settings"])
     grid = plan.grid_from_json(config_type, asked["grid"])
     first = int(base.seed)
     seeds = tuple(range(first, first + asked["seeds"]))
-    script = folder / "experiment.py"
     arms = plan.arms(base, grid)
     return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms)
 
@@ -145,7 +139,7 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
         raise UserError(f"{folder} is a file; give --study-dir a folder")
     if not folder.exists() or not any(folder.iterdir()):
         return
-    before = read_json(folder / FILE)
+    before = shapes.read(folder / FILE, shapes.STUDY)
     if before is None:
         raise UserError(f"{folder} has files but no {FILE}, so it is no study; give another --study-dir")
     swept = tuple(flatten({"": asked["grid"]}).keys())
@@ -178,9 +172,10 @@ def status(study: Study, arm: Arm, seed: int) -> str:
     if study.failure_file(arm, seed).exists():
         return "failed"
     run = study.run_dir(arm, seed)
-    if (read_json(run / "manifest.json") or {}).get("status") != "complete":
+    if (manifest.read(run) or {}).get("status") != "complete":
         return "open"
-    return "complete" if (read_json(run / "config.json") or {}).get("steps", 0) >= arm.config.steps else "open"
+    settings = shapes.read(run / "config.json", shapes.CONFIG) or {}
+    return "complete" if settings.get("steps", 0) >= arm.config.steps else "open"
 
 
 def record_failure(study: Study, arm: Arm, seed: int, kind: str, message: str) -> None:
@@ -193,7 +188,7 @@ def failures(study: Study) -> list[tuple[Arm, int, dict[str, str]]]:
     found = []
     for arm in study.arms:
         for seed in study.seeds:
-            record = read_json(study.failure_file(arm, seed))
+            record = shapes.read(study.failure_file(arm, seed), shapes.FAILURE)
             if record is not None:
                 found.append((arm, seed, record))
     return found

@@ -11,6 +11,7 @@ def worker(
     arms: tuple[str, ...],
     mode: Literal["auto", "sequential", "batched"] = "auto",
     memory_gib: float | None = None,
+    trust: bool = False,
 ) -> None:
     """Bring the open runs of these arms to their end.
 
@@ -19,10 +20,11 @@ def worker(
         arms: names of arms
         mode: one run after another, or many as one vmapped program
         memory_gib: what a batch may take
+        trust: execute the study's script also where it is not one that you ran here
     """
     from gen_jax.studies.launch import Job, work
 
-    work(Job(str(folder), arms, mode, memory_gib), lambda line: print(line, flush=True))
+    work(Job(str(folder), arms, mode, memory_gib, trust), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -2,42 +2,61 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import visible
+from gen_jax.verbs import outputs
 
 if TYPE_CHECKING:
     from gen_jax.runs.opened import Opened
 
 Which = Literal["ema", "raw"]
+TRUST = "execute the run's script also where it is neither one of experiments/ nor one that you trained with here"
+Trust = Annotated[bool, tyro.conf.arg(help=TRUST)]
 
 
-def open_state(run: Path, step: int | None = None) -> "Opened":
+def open_state(run: Path, step: int | None = None, trust: bool = False) -> "Opened":
     """`runs.opened.open_state`, on a platform that is set up; without JAX until it is called."""
     from gen_jax.core.platform import configure
 
     configure()
     from gen_jax.runs.opened import open_state as rebuild
 
-    return rebuild(run, step)
+    return rebuild(run, step, trusted=trust)
 
 
 def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str, Any] | None = None) -> None:
     """Print rows as a short table, or everything as one JSON object."""
     if as_json:
-        print(json.dumps({**dict(rows), **(extra or {})}, default=str))
+        from gen_jax.runs.files import plain
+
+        print(json.dumps(plain({**dict(rows), **(extra or {})})))
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    # Texts, not strings: rich would read "[red]" in the name of a folder as its own markup.
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
+        table.add_row(Text(visible(name)), Text(f"{value:.6g}" if isinstance(value, float) else visible(value)))
+    table.title, table.title_justify = Text(visible(title), "table.title") if title else None, "left"
+    Console(emoji=False).print(table)
 
 
 def picture_path(run: Path, name: str, out: Path | None) -> Path:
-    """Where a verb's picture goes: `--out`, or pictures/NAME.png in the run folder."""
-    path = out or run / "pictures" / f"{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Where a verb's picture goes: `--out`, or pictures/NAME.png in the run folder. To be asked before the work.
+
+    Raises UserError for an `--out` that is no .png, cannot be written, or is a file of a run.
+    """
+    if out is not None:
+        return outputs.file(out, "--out", ".png")
+    path = run / outputs.PICTURES / f"{name}.png"
+    if path.parent.is_symlink():
+        raise UserError(f"{path.parent} is a link, where files would be replaced; give --out")
     return path

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tyro
 
+from gen_jax.verbs import outputs
 from gen_jax.verbs.common import show
 
 
@@ -17,13 +18,12 @@ def convert_inception(
         out: the .npz to write; by default in the cache, where evaluate finds it
         json: print JSON
     """
-    from gen_jax.core.errors import UserError
     from gen_jax.core.platform import configure
     from gen_jax.runs.evaluation.cache import inception_path
     from gen_jax.runs.files import writing
 
-    if out is not None and out.suffix != ".npz":
-        raise UserError(f"{out}: the weights are written as .npz; give a name that ends so, or none")
+    if out is not None:
+        outputs.file(out, "OUT", ".npz")
     configure()
     from gen_jax.metrics import inception, lenet
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import tyro
 
+from gen_jax.core.lines import visible
+
 
 def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     """Look for signs of failure in what a run logged, and write diagnosis.json.
@@ -17,27 +19,32 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     from gen_jax.runs.files import atomic_write_json
     from gen_jax.runs.watching.monitor import FILE
 
-    folder.read_config(run)
-    metrics = log.read_metrics(run)
+    config = folder.read_config(run)
+    lines = log.read_lines(run)
+    log.tell_of_losses(run, lines, config)
+    metrics = log.series(lines)
     if not metrics:
         raise UserError(f"{run} has logged nothing yet, so there is nothing to diagnose; train it first")
     found = diagnosis.summary(diagnosis.examine(metrics))
     path = atomic_write_json(run / FILE, found)
     if json:
-        print(path.read_text(), end="")
+        print(path.read_text(encoding="utf-8"), end="")
         return
     _show(run, found)
 
 
 def _show(run: Path, found: dict) -> None:
     from rich.console import Console
-    from rich.markup import escape
+    from rich.markup import escape as markup
     from rich.table import Table
 
-    console = Console(highlight=False)
+    def escape(text: object) -> str:
+        return markup(visible(text))
+
+    console = Console(highlight=False, emoji=False)
     looked = [row for row in found["looked_at"] if row["saw"]]
     signs = f"{len(found['findings'])} of {len(looked)} signs of failure" if looked else "nothing to look at"
-    console.print(f"{run}, up to step {found['step']}: {signs}", markup=False)
+    console.print(f"{visible(run)}, up to step {found['step']}: {signs}", markup=False)
     for row in found["findings"]:
         when = f"since step {row['since']}" if row["until"] is None else f"from step {row['since']} to {row['until']}"
         console.print(f"\n[bold]{escape(row['sign'])}[/bold], {when}")

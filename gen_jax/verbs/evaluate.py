@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from gen_jax.runs.evaluation.names import NAMES
-from gen_jax.verbs.common import Which, open_state, show
+from gen_jax.verbs.common import Trust, Which, open_state, show
 
 METRICS = f"names with commas between: {', '.join(NAMES)}; by default what suits the model and its data"
 
@@ -26,6 +26,7 @@ def evaluate(
     nll_examples: int | None = None,
     inception_weights: Path | None = None,
     against: str | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Measure a run's model and add the results to evaluation.json; what is in there already is not measured again.
@@ -49,7 +50,7 @@ def evaluate(
             of the run's own data
         json: print JSON
     """
-    opened = open_state(run, step)
+    opened = open_state(run, step, trust)
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.evaluation import protocol
     from gen_jax.runs.evaluation.subject import Options, Subject

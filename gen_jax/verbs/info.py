@@ -4,10 +4,16 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import open_state, show
+from gen_jax.verbs.common import Trust, open_state, show
 
 
-def info(run: tyro.conf.Positional[Path], digest: bool = False, step: int | None = None, json: bool = False) -> None:
+def info(
+    run: tyro.conf.Positional[Path],
+    digest: bool = False,
+    step: int | None = None,
+    trust: Trust = False,
+    json: bool = False,
+) -> None:
     """Say what a run is and how far it is.
 
     Args:
@@ -19,7 +25,7 @@ def info(run: tyro.conf.Positional[Path], digest: bool = False, step: int | None
     if digest:
         from gen_jax.runs.checkpoint import digest as digest_of
 
-        opened = open_state(run, step)
+        opened = open_state(run, step, trust)
         value = digest_of(opened.state)
         if json:
             show("", [("digest", value), ("step", opened.step)], json)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, open_state, picture_path, show
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 
 def interpolate(
@@ -13,9 +13,10 @@ def interpolate(
     frames: int = 10,
     seed: int = 0,
     weights: Which = "ema",
-    label: int | None = None,
+    label: str | None = None,
     step: int | None = None,
     out: Path | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Decode points on the great circle (slerp) between two latents of the prior, row by row.
@@ -26,12 +27,13 @@ def interpolate(
         frames: pictures a row, ends included
         seed: of the latents
         weights: averaged (ema) or raw weights
-        label: of a conditional model's pictures; by default one class a row
+        label: the class, by name or number, of a conditional model's pictures; by default one class a row
         step: which checkpoint; the newest by default
         out: the PNG to write; by default RUN/pictures/interpolations.png
         json: print JSON
     """
-    opened = open_state(run, step)
+    path = picture_path(run, "interpolations", out)
+    opened = open_state(run, step, trust)
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -52,7 +54,6 @@ def interpolate(
     path_latents = slerp(ends[:pairs], ends[pairs:], jnp.linspace(0.0, 1.0, frames))
     along = {name: jnp.repeat(value, frames, axis=0) for name, value in given.items()}
     images = np.asarray(jax.jit(decode)(view, path_latents.reshape(pairs * frames, *ends.shape[1:]), along))
-    path = picture_path(run, "interpolations", out)
     pictures.save_grid(path, images, opened.source, columns=frames)
     show(f"{run}", [("pairs", pairs), ("frames", frames), ("step", opened.step), ("picture", path)], json)
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import tyro
 
-from gen_jax.verbs.common import Which, open_state, picture_path, show
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 
 def latents(
@@ -16,6 +16,7 @@ def latents(
     weights: Which = "ema",
     step: int | None = None,
     out: Path | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Draw the codes of a split, coloured by class; codes of more than two dimensions by their principal components.
@@ -30,10 +31,12 @@ def latents(
         coverage: probability under the prior that each axis of the manifold spans
         weights: averaged (ema) or raw weights
         step: which checkpoint; the newest by default
-        out: the PNG of the scatter; by default RUN/pictures/latents.png (the manifold lies beside it)
+        out: the PNG of the scatter; by default RUN/pictures/latents.png (the manifold lies beside it, as manifold.png
+            or OUT_manifold.png)
         json: print JSON
     """
-    opened = open_state(run, step)
+    path = picture_path(run, "latents", out)
+    opened = open_state(run, step, trust)
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -65,7 +68,6 @@ def latents(
         plane, share = principal(found)
         names = tuple(f"component {i + 1} ({part:.0%} of the variance)" for i, part in enumerate(share))
         rows.append(("drawn", f"2 principal components of {found.shape[1]} dimensions, {share.sum():.0%} of variance"))
-    path = picture_path(run, "latents", out)
     figures.classes(path, plane, classes if opened.source.classes else None, names)
     rows.append(("picture", path))
     # One manifold needs one decoder: a model that is given something has one for each.
@@ -74,7 +76,7 @@ def latents(
         line = jax.scipy.stats.norm.ppf(jnp.linspace(ends, 1.0 - ends, frames))
         grid = jnp.stack(jnp.meshgrid(line, line[::-1]), -1).reshape(-1, 2)  # z1 grows upwards, as in the scatter
         images = np.asarray(jax.jit(algorithm.decode)(view, grid))
-        beside = path.with_name("manifold.png")
+        beside = path.with_name("manifold.png" if out is None else f"{path.stem}_manifold.png")
         pictures.save_grid(beside, images, opened.source, columns=frames)
         rows.append(("manifold", beside))
     show(f"{run}", rows, json)

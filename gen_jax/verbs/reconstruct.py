@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, open_state, picture_path, show
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 
 def reconstruct(
@@ -13,6 +13,7 @@ def reconstruct(
     weights: Which = "ema",
     step: int | None = None,
     out: Path | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Encode held-out examples and decode the posterior means.
@@ -25,7 +26,8 @@ def reconstruct(
         out: the PNG to write; by default RUN/pictures/reconstructions.png
         json: print JSON
     """
-    opened = open_state(run, step)
+    path = picture_path(run, "reconstructions", out)
+    opened = open_state(run, step, trust)
     import jax
     import numpy as np
 
@@ -48,7 +50,6 @@ def reconstruct(
         return decode(view, encode(view, batch)["mean"], given_of(batch, opened.algorithm.given))
 
     images, again = np.asarray(batch["x"]), np.asarray(function(view, batch))
-    path = picture_path(run, "reconstructions", out)
     pictures.save_pairs(path, images, again, opened.source)
     error = float(np.mean((images - again) ** 2))
     rows = [("examples", count), ("step", opened.step), ("mean squared error", error), ("picture", path)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import show
+from gen_jax.verbs.common import Trust, show
 
 
 def reproduce(
@@ -13,6 +13,7 @@ def reproduce(
     metric: str | None = None,
     tolerance: float = 0.0,
     keep: Path | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Train a run again and compare state and metrics: bit for bit, or how far apart and what differs.
@@ -36,9 +37,9 @@ def reproduce(
         raise UserError(f"{run} has no metric {metric}; it has {', '.join(known) or 'none'}")
     if tolerance < 0 or (tolerance > 0 and metric is None):
         raise UserError(f"--tolerance {tolerance}: give 0 or more, and a --metric that it is for")
-    if keep is not None and keep.exists() and any(keep.iterdir()):
+    if keep is not None and keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
         raise UserError(f"--keep {keep}: there is something already; give a new folder")
-    verdict = again(run, keep)
+    verdict = again(run, keep, trust)
     rows = [("steps", verdict.step)]
     if metric is None:
         same = verdict.bitwise

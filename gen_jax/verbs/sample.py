@@ -1,11 +1,13 @@
 """`sample RUN`: a grid of samples from a run's model."""
 
+import io
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from gen_jax.verbs.common import Which, open_state, picture_path, show
+from gen_jax.verbs import outputs
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 
 def sample(
@@ -13,10 +15,11 @@ def sample(
     count: int = 64,
     seed: int = 0,
     weights: Which = "ema",
-    label: int | None = None,
+    label: str | None = None,
     step: int | None = None,
     out: Path | None = None,
     npz: Path | None = None,
+    trust: Trust = False,
     json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Draw samples and save them as a picture.
@@ -26,20 +29,24 @@ def sample(
         count: how many samples
         seed: of the latents
         weights: the generator's average (ema) or its raw weights
-        label: of a conditional model's samples; by default all classes in turn
+        label: the class, by name or number, of a conditional model's samples; by default all classes in turn
         step: which checkpoint; the newest by default
         out: the PNG to write; by default RUN/pictures/samples.png
-        npz: also save the samples themselves, float32 in [-1, 1]
+        npz: also save the samples themselves, float32 in [-1, 1], in this .npz
         json: print JSON
     """
-    opened = open_state(run, step)
+    path = picture_path(run, "samples", out)
+    if npz is not None:
+        outputs.file(npz, "--npz", ".npz")
+    opened = open_state(run, step, trust)
     import jax
     import numpy as np
 
     from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.abilities import need_sampler
-    from gen_jax.runs.given import of_class
+    from gen_jax.runs.files import atomic_write_bytes
+    from gen_jax.runs.given import of_class, shown
     from gen_jax.runs.watching import pictures
 
     if count < 1:
@@ -49,8 +56,11 @@ def sample(
     function = jax.jit(prior.draw, static_argnums=2)
     view = weights_of(opened.state, averaged=weights == "ema")
     images = np.asarray(function(view, jax.random.key(seed), count, given))
-    path = picture_path(run, "samples", out)
     pictures.save_grid(path, images, opened.source)
     if npz is not None:
-        np.savez_compressed(npz, images=images)
-    show(f"{run}", [("samples", count), ("step", opened.step), ("weights", weights), ("picture", path)], json)
+        content = io.BytesIO()
+        np.savez_compressed(content, images=images)
+        atomic_write_bytes(npz, content.getvalue())
+    told = [("classes", shown(label, given, opened.source))] if "label" in given else []
+    rows = [("samples", count), *told, ("step", opened.step), ("weights", weights), ("picture", path)]
+    show(f"{run}", rows, json)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Which, open_state, picture_path, show
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 
 def traverse(
@@ -16,6 +16,7 @@ def traverse(
     weights: Which = "ema",
     step: int | None = None,
     out: Path | None = None,
+    trust: Trust = False,
     json: bool = False,
 ) -> None:
     """Start at the code of a held-out example and move single dimensions over [-extent, extent].
@@ -34,7 +35,8 @@ def traverse(
         out: the PNG to write; by default RUN/pictures/traversal.png
         json: print JSON
     """
-    opened = open_state(run, step)
+    path = picture_path(run, "traversal", out)
+    opened = open_state(run, step, trust)
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -72,7 +74,6 @@ def traverse(
     latents = latents.at[jnp.arange(count)[:, None], jnp.arange(frames)[None], jnp.asarray(order)[:, None]].set(values)
     along = {name: jnp.repeat(value, count * frames, axis=0) for name, value in given.items()}
     images = np.asarray(jax.jit(decode)(view, latents.reshape(count * frames, -1), along))
-    path = picture_path(run, "traversal", out)
     names = [f"z{d}" if used is None else f"z{d}  {used[d]:.2f} nats" for d in order]
     pictures.save_rows(path, images.reshape(count, frames, *images.shape[1:]), names, opened.source)
     rows = [("dimensions", ", ".join(f"z{d}" for d in order)), ("step", opened.step), ("picture", path)]

@@ -10,7 +10,7 @@ import pytest
 from disk import files_no_larger_than
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import log
+from gen_jax.runs import log, progress
 
 
 def lines(run_dir):
@@ -124,8 +124,8 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     stream = Terminal()
-    with log.Progress(100, 40, 64, stream=stream) as progress:
-        progress.update(60, {"generator/loss": 1.25, "accuracy": 0.5})
+    with progress.Progress(100, 40, 64, stream=stream) as shown:
+        shown.update(60, {"generator/loss": 1.25, "accuracy": 0.5})
     assert "60/100" in stream.getvalue()
     assert "steps/s" in stream.getvalue()
     assert "generator/loss 1.25" in stream.getvalue()
@@ -134,9 +134,9 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch):
 
 def test_progress_elsewhere_is_plain_lines_at_a_sane_interval():
     stream = io.StringIO()
-    with log.Progress(1000, 0, 64, stream=stream) as progress:
+    with progress.Progress(1000, 0, 64, stream=stream) as shown:
         for step in range(1, 1001):
-            progress.update(step, {"accuracy": 0.5, "critic/loss": 1 / 3})
+            shown.update(step, {"accuracy": 0.5, "critic/loss": 1 / 3})
     told = stream.getvalue().splitlines()
     assert len(told) == 1  # a thousand quick steps are not a thousand lines, and the last is always told
     assert told[0].startswith("step 1000/1000  ")
@@ -144,7 +144,7 @@ def test_progress_elsewhere_is_plain_lines_at_a_sane_interval():
     assert "images/s" in told[0]
     assert "\x1b" not in stream.getvalue()
     stream = io.StringIO()
-    with log.Progress(100, 90, 1, stream=stream, every=0.0) as progress:
-        progress.update(95, {})
+    with progress.Progress(100, 90, 1, stream=stream, every=0.0) as shown:
+        shown.update(95, {})
     assert stream.getvalue().startswith("step 95/100")
     assert " left" in stream.getvalue()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import reproduce
+from gen_jax.runs import log, reproduce
 from gen_jax.runs.train import train
 from gen_jax.studies import plan, study
 from gen_jax.verbs.reproduce import reproduce as verb
@@ -34,10 +34,12 @@ def copy(run, tmp_path):
 
 
 def edit(run, change):
-    path = run / "config.json"
-    settings = json.loads(path.read_text())
-    change(settings)
-    path.write_text(json.dumps(settings))
+    """Other settings, as a forger makes them: in config.json and where the manifest has them again."""
+    settings, manifest = (json.loads((run / name).read_text()) for name in ("config.json", "manifest.json"))
+    for each in (settings, manifest["sittings"][-1]["identity"]["settings"]):
+        change(each)
+    (run / "config.json").write_text(json.dumps(settings))
+    (run / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_the_same_machine_gives_the_same_bits(run, capsys):
@@ -49,7 +51,13 @@ def test_the_same_machine_gives_the_same_bits(run, capsys):
 
 
 def test_a_changed_hyperparameter_is_named(copy, capsys):
+    before = (copy / "manifest.json").read_bytes()
     edit(copy, lambda settings: settings["hyper"].update(lr_generator=1e-3))
+    forged = (copy / "manifest.json").read_bytes()
+    (copy / "manifest.json").write_bytes(before)
+    with pytest.raises(UserError, match=r"config.json is not as it was .*: hyper.lr_generator is 0.0002 there and 0.001"):
+        verb(copy, json=True)
+    (copy / "manifest.json").write_bytes(forged)
     with pytest.raises(SystemExit) as end:
         verb(copy, json=True)
     assert end.value.code == 1
@@ -62,12 +70,12 @@ def test_a_changed_hyperparameter_is_named(copy, capsys):
 
 def test_a_tampered_metric_is_seen_although_the_state_is_the_same(copy):
     path = copy / "metrics.jsonl"
-    lines = path.read_text().splitlines()
-    line = json.loads(lines[1])
+    lines = path.read_bytes().splitlines()
+    line = log.parse(lines[1])
     name = next(key for key in line if key.startswith("loss/"))
     line[name] += 0.25
-    lines[1] = json.dumps(line)
-    path.write_text("\n".join(lines) + "\n")
+    lines[1] = log.encode(line)  # with a checksum that fits
+    path.write_bytes(b"\n".join(lines) + b"\n")
     verdict = reproduce.reproduce(copy)
     assert verdict.same_digest
     assert not verdict.same_stream

@@ -1,18 +1,27 @@
 """The diagnosis while a run trains: a line where a rule fires for the first time, and diagnosis.json."""
 
-import json
-import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
-from gen_jax.runs import log
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
+from gen_jax.runs import log, shapes
 from gen_jax.runs.diagnosis import Diagnosis, Watch, examine, moments, summary
 from gen_jax.runs.diagnosis.rule import Metrics
-from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs.files import atomic_write_json
 
 FILE = "diagnosis.json"
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """What an earlier sitting found. Every check writes it anew, so damage costs a line, and a sign told twice."""
+    try:
+        return shapes.read(path, shapes.DIAGNOSIS, default={})
+    except UserError as error:
+        say(f"{error}: it is made again")
+        return {}
 
 
 class Monitor:
@@ -24,7 +33,7 @@ class Monitor:
         self._run_dir, self._quiet, self._stream = run_dir, quiet, stream
         self._offset, self._after, self._watch = 0, -1, Watch({}, {})
         self._rows: dict[str, tuple[list[int], list[float]]] = {}
-        before = read_json(run_dir / FILE, default={}) if start else {}
+        before = _before(run_dir / FILE) if start else {}
         self._told = {found["rule"] for found in before.get("findings", []) if found.get("since", 0) <= start}
 
     def check(self, tell: bool = True) -> Diagnosis:
@@ -36,7 +45,7 @@ class Monitor:
             if finding.lasting and finding.rule.name not in self._told:
                 self._told.add(finding.rule.name)
                 if tell and not self._quiet:
-                    print(f"diagnosis: {finding.line}", file=self._stream or sys.stderr, flush=True)
+                    say(f"diagnosis: {finding.line}", self._stream)
         atomic_write_json(self._run_dir / FILE, summary(diagnosis))
         return diagnosis
 
@@ -49,7 +58,8 @@ class Monitor:
                     if not line.endswith(b"\n"):
                         break
                     self._offset += len(line)
-                    self._add(json.loads(line))
+                    if (found := log.parse(line.rstrip(b"\n"))) is not None:
+                        self._add(found)
         return {name: log.Series(np.array(s, np.int64), np.array(v)) for name, (s, v) in self._rows.items()}
 
     def _add(self, line: dict) -> None:

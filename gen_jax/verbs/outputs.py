@@ -1,0 +1,64 @@
+"""Where a command may write what it was asked for: checked before the work, and never over a file of a run."""
+
+import os
+from pathlib import Path
+
+from gen_jax.core.errors import UserError
+
+MARKS = ("config.json", "study.json")  # what makes a folder that of a run or a study
+PICTURES = "pictures"
+
+
+def file(out: Path, flag: str, suffix: str) -> Path:
+    """The path that a flag gives for a file to write. Raises UserError where it does not end in `suffix`, is a folder,
+    cannot be written, or would replace a file of a run; nothing is made yet.
+    """
+    if out.suffix.lower() != suffix:
+        raise UserError(f"{flag} {out}: this is written as {suffix}; give a name that ends so")
+    if out.is_dir():
+        raise UserError(f"{flag} {out} is a folder; give the name of a file in it")
+    place = out.parent.resolve() / out.name
+    if (home := home_of(place.parent)) is not None:
+        new = place.parent == home and not os.path.lexists(place)
+        if not new and place.parent != home / PICTURES:
+            raise UserError(
+                f"{flag} {out} would be among the files of the run {home}; give a path outside of it, or in its "
+                f"{PICTURES}/"
+            )
+    _refuse_unwritable(out, flag, place)
+    return out
+
+
+def folder(out: Path, flag: str) -> Path:
+    """The path that a flag gives for a folder to write into. Raises UserError for a file, and for the folder of a run
+    or a study, whose own files have the same names.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{flag} {out} is a file; give a folder")
+    place = out.resolve()
+    if (home := home_of(place)) is not None and (home == place or (home / MARKS[0]).exists()):
+        raise UserError(f"{flag} {out} is, or is in, the folder of a run or study ({home}); give another folder")
+    _refuse_unwritable(out, flag, place / "file")
+    return out
+
+
+def home_of(place: Path) -> Path | None:
+    """The run or study folder that holds a folder, or is it; None where there is none above it."""
+    for parent in (place, *place.parents):
+        if any(os.path.lexists(parent / mark) for mark in MARKS):
+            return parent
+    return None
+
+
+def _refuse_unwritable(out: Path, flag: str, place: Path) -> None:
+    """Raises UserError where the folder of `place` is not there and cannot be made, or cannot be written into."""
+    try:
+        there = next(parent for parent in place.parents if os.path.lexists(parent))
+        if not there.is_dir():
+            raise UserError(f"{flag} {out}: {there} is no folder")
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise UserError(f"{flag} {out}: {error.strerror}") from error
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{flag} {out}: the folder {there} cannot be written into")
+    if len(os.fsencode(place.name)) > 255:
+        raise UserError(f"{flag} {out}: the name is too long")

@@ -20,6 +20,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.verbs.convert_inception import convert_inception
     from gen_jax.verbs.diagnose import diagnose
     from gen_jax.verbs.evaluate import evaluate
+    from gen_jax.verbs.export import export
     from gen_jax.verbs.info import info
     from gen_jax.verbs.interpolate import interpolate
     from gen_jax.verbs.latents import latents
@@ -41,6 +42,7 @@ def _run(arguments: list[str]) -> None:
         diagnose,
         report,
         compare,
+        export,
         reproduce,
         ablate,
         prepare,

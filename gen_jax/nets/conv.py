@@ -26,6 +26,7 @@ from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from gen_jax.core import portable
 from gen_jax.nets import conv_cpu
 from gen_jax.nets.conv_plain import Padding, plain_conv, plain_input_grad, plain_weight_grad
 
@@ -38,6 +39,8 @@ def conv(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
     padding = tuple(
         same_padding(size, window, stride) for size, window in zip(x.shape[1:3], kernel.shape, strict=False)
     )
+    if portable.wanted():
+        return plain_conv(x, kernel, stride=stride, padding=padding)
     return _conv_p.bind(*_vary_alike(x, kernel), stride=stride, padding=padding)
 
 
@@ -49,6 +52,8 @@ def conv_transpose(x: jax.Array, kernel: jax.Array, stride: int = 2) -> jax.Arra
     """
     size = (stride * x.shape[1], stride * x.shape[2])
     padding = tuple(same_padding(full, window, stride) for full, window in zip(size, kernel.shape, strict=False))
+    if portable.wanted():
+        return plain_input_grad(x, kernel, stride=stride, padding=padding, size=size)
     return _input_grad_p.bind(*_vary_alike(x, kernel), stride=stride, padding=padding, size=size)
 
 

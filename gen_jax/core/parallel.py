@@ -7,7 +7,7 @@ reductions, and batch statistics are global by themselves.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gen_jax.core import keys
+from gen_jax.core import keys, rounds
 from gen_jax.core.axis import DATA_AXIS
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch, Round, State, Tree
@@ -80,26 +80,26 @@ def many_steps(
 
     The number of rounds is a traced argument, so that a run whose length or resume point is no multiple of
     `capacity` still compiles once. `streamed`: the data argument holds this call's batches, leaves
-    [capacity, minibatches, rows, ...], split over devices by row; otherwise it is replicated (resident arrays).
+    [capacity, minibatches, rows, ...], split over devices by row; otherwise it is replicated (resident arrays). Of a
+    `rounds.Drawn` fetch all that the call's rounds choose is chosen before the first.
     """
 
     def steps(state: State, data: Tree, count: Array) -> tuple[State, dict[str, Array]]:
+        ahead = None
+        if isinstance(fetch, rounds.Drawn):
+            ahead = jax.vmap(partial(fetch.choose, data))(state.step + jnp.arange(capacity, dtype=jnp.int32))
+
         # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
         @jax.jit
-        def one(state: State, position: Array) -> tuple[State, dict[str, Array]]:
-            batches = local(fetch(data, state.step, position))
+        def one(state: State, position: Array, chosen: Tree) -> tuple[State, dict[str, Array]]:
+            if isinstance(fetch, rounds.Drawn):
+                batches = local(fetch.take(data, chosen))
+            else:
+                batches = local(fetch(data, state.step, position))
             after, metrics = update(state, batches)
             return after, metrics if probe is None else metrics | _look(probe, after, batches["train"])
 
-        shapes = jax.eval_shape(one, state, jnp.int32(0))[1]
-        buffers = {name: jnp.zeros((capacity, *s.shape), s.dtype) for name, s in shapes.items()}
-
-        def body(position, carry):
-            state, buffers = carry
-            state, metrics = one(state, position)
-            return state, {name: buffers[name].at[position].set(value) for name, value in metrics.items()}
-
-        return jax.lax.fori_loop(0, count, body, (state, buffers))
+        return rounds.loop(one, state, count, capacity, ahead)
 
     def local(batches: Round) -> Round:
         if layout.backend != "sharded":

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from gen_jax.core import axis, keys
+from gen_jax.core import axis, keys, platform
 from gen_jax.core.errors import UserError
+from gen_jax.nets import batch_norm
 from gen_jax.nets import conv as ops
 from gen_jax.nets.spectral import SpectralNorm
 
@@ -99,7 +100,8 @@ class ConvTranspose(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation over the *global* batch on every backend (Ioffe & Szegedy 2015), PyTorch's constants.
 
-    Statistics are float32 whatever `dtype`; running variance is the biased one, where PyTorch keeps the unbiased.
+    Statistics are float32 whatever `dtype`; running variance is the biased one, where PyTorch keeps the unbiased. The
+    arithmetic is Flax's on a CPU and that of `batch_norm` elsewhere, which is the same up to rounding.
     """
 
     dtype: Any = jnp.float32
@@ -109,14 +111,17 @@ class BatchNorm(nn.Module):
     use_scale: bool = True
 
     def setup(self):
-        self.norm = nn.BatchNorm(
-            axis_name=axis.name(),
-            dtype=self.dtype,
-            scale_init=self.scale_init,
-            momentum=self.momentum,
-            epsilon=self.epsilon,
-            use_scale=self.use_scale,
-        )
+        options = {
+            "dtype": self.dtype,
+            "scale_init": self.scale_init,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "use_scale": self.use_scale,
+        }
+        if platform.accelerated():
+            self.norm = batch_norm.BatchNorm(**options)
+        else:
+            self.norm = nn.BatchNorm(axis_name=axis.name(), **options)
         nn.share_scope(self, self.norm)
 
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gen_jax.core import parallel
+from gen_jax.core import parallel, rounds
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Round
 from gen_jax.data import feed, source
@@ -61,13 +61,16 @@ def _resident(data: source.Source, config: Config, minibatches: Mapping[str, int
     # The seed travels as data, so that programs of different seeds are the same program.
     held = {"splits": splits, "seed": parallel.place(jnp.uint32(config.seed & 0xFFFFFFFF), where)}
 
-    def fetch(held: Any, step: Any, position: Any) -> Round:
+    def choose(held: Any, step: Any) -> dict[str, Any]:
         return {
-            stream: feed.fetch(held["splits"][stream], held["seed"], step, count, config.batch_size, stream)
+            stream: feed.choose(held["splits"][stream], held["seed"], step, count, config.batch_size, stream)
             for stream, count in minibatches.items()
         }
 
-    return Feed(fetch, lambda step, count: held, lambda: held, streamed=False)
+    def take(held: Any, chosen: Any) -> Round:
+        return {stream: feed.take(held["splits"][stream], chosen[stream]) for stream in minibatches}
+
+    return Feed(rounds.Drawn(choose, take), lambda step, count: held, lambda: held, streamed=False)
 
 
 def _streamed(

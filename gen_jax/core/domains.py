@@ -98,8 +98,8 @@ Share = Annotated[float, Interval(0, 1, "right-open")]  # of what is kept of an 
 Count = Annotated[int, Interval(1, 2**31 - 1)]  # of steps: they are counted in 32 bits
 Whole = Annotated[int, Interval(0, 2**31 - 1)]  # the same from 0 on, which mostly means never
 Size = Annotated[int, Interval(1, 1_000_000)]  # channels, latents, units: what memory holds of them is asked later
-Depth = Annotated[int, Interval(1, 1_000)]  # layers, blocks: each is traced and compiled
-DepthOrZero = Annotated[int, Interval(0, 1_000)]
+Depth = Annotated[int, Interval(1, 100)]  # layers, blocks: each is traced and compiled, one after another
+DepthOrZero = Annotated[int, Interval(0, 100)]
 Turns = Annotated[int, Interval(1, 1_000)]  # steps of a player in one round
 Seeds = Annotated[int, Interval(1, 10_000)]  # how many: each is a run of its own
 Sample = Annotated[int, Interval(1, 10_000_000)]  # samples and examples that are drawn to be measured
@@ -182,6 +182,9 @@ def check(settings: Any, prefix: str = "--") -> None:
         value = getattr(settings, name)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             check(value, f"{prefix}{flag(name)}.")
+        elif isinstance(value, dict):  # a script's hypers may be a mapping
+            for key, each in value.items():
+                check_value(each, _FLOAT, f"{prefix}{flag(name)}.{key}")
         elif name in domains and not (domains[name] in (_FLOAT, _INT) and _same(value, default)):
             check_value(value, domains[name], f"{prefix}{flag(name)}")
 

@@ -1,0 +1,112 @@
+"""A run on shapes alone, before anything is written: what cannot be built, traced, fed or held is found here."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from gen_jax.core import domains, parallel
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Algorithm, State
+from gen_jax.data import feed
+from gen_jax.data.source import Source
+from gen_jax.runs import feeding, listening, memory
+from gen_jax.runs.config import Config
+
+PROBES = 5  # settings tried to find one that fits: each is built and traced
+
+
+class Rehearsed(NamedTuple):
+    """What a rehearsal found out."""
+
+    algorithm: Algorithm
+    template: State  # shapes
+    metrics: tuple[str, ...]  # of every round, by name
+
+
+def check(config: Config) -> None:
+    """What can be said of settings before data are read. Raises UserError for a number outside its domain, and for
+    images of which no batch fits."""
+    domains.check(config)
+    if config.image_size is not None:
+        # A batch and its copy, float32, one channel: the least that training holds.
+        most = memory.host()
+        if 8.0 * config.batch_size * config.image_size**2 > most:
+            side = memory.rounded((most / (8.0 * config.batch_size)) ** 0.5)
+            raise UserError(
+                f"--image-size {config.image_size}: a batch of {config.batch_size} such images does not fit into "
+                f"{memory.size(most)}; --image-size {side} might"
+            )
+
+
+def rehearse(
+    config: Config, build: Callable[..., Algorithm], source: Source, where: parallel.Layout, script: Path, new: bool
+) -> Rehearsed:
+    """Build a run and trace its first round. `new`: refuse settings that its build does not read, too.
+
+    Raises UserError for what cannot be fed or held, for a setting that nothing reads and, by `compose`, for a hyper
+    that nothing reads.
+    """
+    heard, seen = listening.listening(config)
+    try:
+        traced, need = _trace(heard, build, source)
+    except MemoryError:  # a mask or a table that is made at once
+        raise _too_large(config, build, source, float("inf")) from None
+    if need > memory.machine():
+        raise _too_large(config, build, source, need)
+    feeding.check(source, config.batch_size, traced.algorithm.minibatches, where.size)
+    if new:
+        listening.refuse_unread(config, seen, script.name)
+    return traced
+
+
+def _trace(config: Config, build: Callable[..., Algorithm], source: Source) -> tuple[Rehearsed, float]:
+    """What was built, and the bytes that its training needs, at least."""
+    algorithm = build(config, source)
+    template = jax.eval_shape(algorithm.init, jax.random.key(0))
+    batches = feeding.shapes(source, config.batch_size, algorithm.minibatches)
+    closed, (_, metrics) = jax.make_jaxpr(algorithm.update, return_shape=True)(template, batches)
+    need = memory.of(template) + memory.at_work(closed) + _of_calls(config, algorithm, source, batches, metrics)
+    return Rehearsed(algorithm, template, tuple(metrics)), need
+
+
+def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any, metrics: Any) -> float:
+    """Bytes of the metrics of a compiled call, and of its batches where they are streamed."""
+    fits = feed.fits(source, int(config.resident_gib * memory.GIB), algorithm.minibatches)
+    return config.steps_per_call * (memory.of(metrics) + (0.0 if fits else memory.of(batches)))
+
+
+def _too_large(config: Config, build: Callable[..., Algorithm], source: Source, need: float) -> UserError:
+    """What to say where `need` is more than the machine has: the setting to blame, and a value of it that fits."""
+    most = memory.machine()
+    much = f"at least {memory.size(need)}" if need < float("inf") else "more than there is"
+    head = f"training needs {much}, and this machine has {memory.size(most)}"
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for name in domains.of_class(type(config)):
+        value, usual = getattr(config, name), defaults[name]
+        if isinstance(value, int) and isinstance(usual, int) and value > usual > 0:
+            found = _largest(config, build, source, name, usual, most)
+            if found is not None:
+                flag = domains.flag(name)
+                return UserError(f"--{flag} {value}: {head}; try --{flag} {found}")
+    return UserError(f"{head}; ask for less: smaller networks, or a smaller --batch-size")
+
+
+def _largest(config: Config, build: Any, source: Source, name: str, low: int, most: float) -> int | None:
+    """A value of this setting from `low` on that fits, close to the largest that does; None where `low` does not."""
+
+    def fits(value: int) -> bool:
+        try:
+            return _trace(dataclasses.replace(config, **{name: value}), build, source)[1] <= most
+        except (UserError, MemoryError):
+            return False
+
+    high = getattr(config, name)
+    if not fits(low):
+        return None
+    for _ in range(PROBES):
+        middle = max(low, memory.rounded((low * high) ** 0.5))
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

@@ -4,8 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gen_jax
+from gen_jax.core.errors import UserError
+from gen_jax.runs.evaluation.subject import Options, Subject
 from gen_jax.verbs.sample import sample
 
 SETTINGS = {"data": "digits", "width": 8, "batch_size": 16, "steps": 2, "sample_every": 0, "evaluate_every": 0}
@@ -28,6 +31,21 @@ def test_samples_are_the_command_lines(run, tmp_path):
     drawn = run.sample(6, seed=3, label=2)
     assert np.array_equal(drawn, np.load(tmp_path / "a.npz")["images"])
     assert drawn.shape == (6, *run.opened.source.shape)
+
+
+def test_files_hold_what_evaluate_scores(run, tmp_path):
+    sample(run.path, count=5, seed=1, to=tmp_path / "pngs")
+    files = sorted((tmp_path / "pngs").iterdir())
+    assert [path.name for path in files] == [f"{number:05d}.png" for number in range(5)]
+    opened = run.opened
+    subject = Subject(opened.algorithm, run.weights, opened.source, opened.config, Options(seed=1))
+    scored, _ = subject.images(5)
+    for path, image in zip(files, scored, strict=True):
+        assert np.abs(np.asarray(Image.open(path)) - (image[..., 0] + 1) * 127.5).max() <= 0.5 + 1e-4
+    with pytest.raises(UserError, match="a new folder"):
+        sample(run.path, count=5, to=tmp_path / "pngs")
+    with pytest.raises(UserError, match="leave out"):
+        sample(run.path, to=tmp_path / "more", npz=tmp_path / "a.npz")
 
 
 def test_codes_and_back(run):

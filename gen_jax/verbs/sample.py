@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from gen_jax.core.errors import UserError
 from gen_jax.verbs import outputs
 from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
@@ -19,6 +20,7 @@ def sample(
     step: int | None = None,
     out: Path | None = None,
     npz: Path | None = None,
+    to: Path | None = None,
     trust: Trust = False,
     json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
@@ -32,18 +34,25 @@ def sample(
         label: the class, by name or number, of a conditional model's samples; by default all classes in turn
         step: which checkpoint; the newest by default
         out: the PNG to write; by default RUN/pictures/samples.png
+        to: write the samples that `evaluate` scores with this seed, a PNG each, into this new folder, and no picture
         npz: also save the samples themselves, float32 in [-1, 1], in this .npz
         json: print JSON
     """
     path = picture_path(run, "samples", out)
     if npz is not None:
         outputs.file(npz, "--npz", ".npz")
+    if to is not None:
+        outputs.folder(to, "--to")
+        if npz is not None or out is not None or label is not None:
+            raise UserError(
+                "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label"
+            )
     opened = open_state(run, step, trust)
     import jax
     import numpy as np
 
-    from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
+    from gen_jax.runs import sample_files
     from gen_jax.runs.abilities import need_sampler
     from gen_jax.runs.files import atomic_write_bytes
     from gen_jax.runs.given import of_class, shown
@@ -51,10 +60,15 @@ def sample(
 
     if count < 1:
         raise UserError(f"--count {count}: ask for 1 sample or more")
+    view = weights_of(opened.state, averaged=weights == "ema")
+    if to is not None:
+        written = sample_files.write(opened, view, to, count, seed)
+        rows = [("samples", written), ("step", opened.step), ("weights", weights), ("folder", to)]
+        show(f"{run}", rows, json)
+        return
     prior = need_sampler(opened.algorithm, "sample")
     given = of_class(label, prior.given, opened.source, count)
     function = jax.jit(prior.draw, static_argnums=2)
-    view = weights_of(opened.state, averaged=weights == "ema")
     images = np.asarray(function(view, jax.random.key(seed), count, given))
     pictures.save_grid(path, images, opened.source)
     if npz is not None:

@@ -37,15 +37,27 @@ CONFIG = {
     "data": Maybe(str), "data_dir": Maybe(TEXT), "steps": Maybe(int), "batch_size": Maybe(int), "seed": Maybe(int),
     "deterministic": Maybe(bool), "hyper": Maybe({str: object}),
 }  # fmt: skip
+_READ = {"train": int, "test": int, "shape": [int], "notes": [str]}
+_IDENTITY = {
+    "data": Maybe(
+        {
+            "name": str, "fingerprint": str, "spec": Maybe(TEXT), "shape": Maybe([int]), "classes": Maybe((int, None)),
+            "names": Maybe(([str], None)), "train": Maybe(int), "test": Maybe(int),
+        }
+    ),
+    "code": Maybe({str: str}), "settings": Maybe({str: object}),
+}  # fmt: skip
 _SITTING = {
     "from_step": int, "started": str, "finished": TEXT, "run_seconds": (number, None),
     "compile_seconds": (number, None), "command": str, "versions": {str: object}, "backend": str, "devices": int,
     "flags": {str: object}, "code": {"commit": TEXT, "dirty": (bool, None)},
     "platform": {"devices": [str], "cpu": str, "cpus": (int, None), "system": str, "python": str},
+    "identity": Maybe((_IDENTITY, None)),
 }  # fmt: skip
 MANIFEST = {
-    "status": str, "reason": TEXT, "data": {"name": str, "fingerprint": str}, "parameters": {str: int},
-    "sittings": [_SITTING],
+    "status": str, "reason": TEXT, "parameters": {str: int}, "sittings": [_SITTING],
+    "data": {"name": str, "fingerprint": str, "read": Maybe((_READ, None))},
+    "changed": Maybe([{"kind": str, "step": int, "words": str}]),
     "process": {"clock": number},
 }  # fmt: skip
 EVALUATION = {
@@ -72,10 +84,15 @@ def read(path: Path, shape: Any, default: Any = None) -> Any:
 
     Raises UserError, naming the file and what in it is wrong, where it cannot be read, is no JSON or of another shape.
     """
-    found = read_json(path, default)
-    if found is not default and (wrong := deviation(found, shape)):
+    found = read_json(path, _MISSING)  # a file that holds null is there
+    if found is _MISSING:
+        return default
+    if wrong := deviation(found, shape):
         raise UserError(f"{path} is damaged: {wrong}; restore or delete it")
     return found
+
+
+_MISSING = object()
 
 
 def deviation(value: Any, shape: Any, name: str = "") -> str:

@@ -1,5 +1,6 @@
 """A player: a Linen module with its own parameters, statistics and optimizer, and the one way to call it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import optax
 from flax import linen as nn
 
 from gen_jax.core import keys
+from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Hyper, Players, Tree
 
 
@@ -29,8 +31,23 @@ class Player(NamedTuple):
 def init(player: Player, key: Array) -> tuple[Tree, Tree]:
     """(params, stats) of one player. Equal keys and shapes give equal weights, whatever else the model contains."""
     examples = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), player.inputs)
+    check_call(player.module, *examples)
     variables = dict(player.module.init({"params": key, "dropout": key}, *examples, train=False))
     return variables.pop("params", {}), variables
+
+
+def check_call(module: nn.Module, *inputs: Any) -> None:
+    """Raises UserError where a network cannot be called as `module(*inputs, train=...)`: its own inputs, in order what
+    the model is given, and whether it trains."""
+    own = inspect.signature(type(module).__call__)
+    try:
+        own.bind(module, *inputs, train=False)
+    except TypeError as error:
+        names = ", ".join(["x", *(f"given{number}" for number in range(1, len(inputs)))])
+        raise UserError(
+            f"{type(module).__name__}.__call__{own} cannot be called with {len(inputs)} array(s) and `train` ({error}); "
+            f"write def __call__(self, {names}, *, train), whether it uses them or not"
+        ) from error
 
 
 def apply(

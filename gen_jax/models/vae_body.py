@@ -13,7 +13,7 @@ from flax import linen as nn
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import Player, adam
+from gen_jax.core.players import Player, adam, check_call
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, given_of
 from gen_jax.models import hypers
 from gen_jax.models.codes import Codes, Regularizer, check_latent_size, weighted
@@ -97,6 +97,8 @@ def vae_body(
 def _latent_size(encoder: nn.Module, *inputs: jax.ShapeDtypeStruct) -> int:
     # Asked first where the encoder names it: initialisers die on a size of 0 with a traceback.
     check_latent_size(getattr(encoder, "latent_size", 1))
+
+    check_call(encoder, *inputs)
 
     def encoded(*inputs: Array) -> Any:
         key = jax.random.key(0)

@@ -74,9 +74,9 @@ def header(file: str) -> tuple[tuple[int, int], bool]:
 
     with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
-        # A PNG's EXIF may stand behind the pixels; looking for it would decode the picture.
-        early = image.format != "PNG" or "exif" in image.info
-        if width != height and early and image.getexif().get(ORIENTATION, 1) >= 5:
+        # Pillow turns TIFF itself; a PNG's EXIF may stand behind the pixels, and to look for it would decode them.
+        told = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        if width != height and told and image.getexif().get(ORIENTATION, 1) >= 5:
             width, height = height, width
         return (width, height), image.mode in ("1", "L", "LA", "La")
 

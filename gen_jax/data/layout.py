@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import roles, tree
-from gen_jax.data.reading import short
+from gen_jax.data.reading import counted, short
 from gen_jax.data.tree import Folder, Skipped
 
 Item = tuple[Path, int]  # a file and its class, -1 where there are none
@@ -37,7 +37,7 @@ def of(root: Path) -> Layout:
     left_out = skipped.note()
     if split_of:
         others = [f"{folder.path.name}/" for folder in folders if folder not in split_of.values()]
-        others += [f"{len(flat):,} images beside them"] if flat else []
+        others += [f"{counted(len(flat), 'image')} beside them"] if flat else []
         found = _by_split(root, split_of)
         notes = [*found.notes, *([f"{short(others)} not used"] if others else [])]
     else:
@@ -95,7 +95,7 @@ def _by_split(root: Path, split_of: dict[str, Folder]) -> Layout:
             )
         if test is not None or (names is not None and own is None):
             reason = "" if test is not None else ", for it has no class folders"
-            notes.append(f"{name}/ ({len(items):,} images) not used{reason}")
+            notes.append(f"{name}/ ({counted(len(items), 'image')}) not used{reason}")
             continue
         number: dict[str, int] = {known: label for label, known in enumerate(names or ())}
         if strange := [known for known in own or () if known not in number]:

@@ -174,9 +174,10 @@ def _labels(what: str, there: Mapping[str, Stored], images_: str, name: str) -> 
         return None
     array, count = there[name], there[images_].shape[0]
     shape = array.shape[:1] if array.shape[1:] == (1,) else array.shape
-    if shape != (count,) or array.dtype.kind not in "iuU":
+    if shape != (count,) or array.dtype.kind not in "biuU":
+        hint = f"; of rows with a single 1, store {name}.argmax(1)" if len(shape) == 2 and shape[0] == count else ""
         raise UserError(
-            f"{what}: {name} is {array.dtype} {array.shape}; {count} integers are needed, one an image, or words"
+            f"{what}: {name} is {array.dtype} {array.shape}; {count} integers are needed, one an image, or words{hint}"
         )
     with stored.sound(what):
         found = stored.whole(array).reshape(-1)

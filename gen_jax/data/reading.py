@@ -54,6 +54,11 @@ def short(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
+def counted(number: int, what: str) -> str:
+    """ "1 image", "2 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _sizes(data: Source) -> str:
     if data.kind is IMAGES:
         height, width, channels = data.shape

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gen_jax.core.errors import UserError
-from gen_jax.data.reading import short
+from gen_jax.data.reading import counted, short
 
 SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -37,12 +37,12 @@ class Skipped:
         """In words, or None where nothing was left out."""
         parts = []
         if self.folders:
-            parts.append(short([f"{name}/ ({count:,} images)" for name, count in sorted(self.folders.items())]))
+            parts.append(short([f"{name}/ ({counted(n, 'image')})" for name, n in sorted(self.folders.items())]))
         if self.links:
             parts.append(f"links to folders above or read already ({short(self.links)})")
         if self.files:
             total, suffixes = sum(self.files.values()), sorted(self.files)
-            parts.append(f"{total:,} {'file' if total == 1 else 'files'} of other kinds ({short(suffixes)})")
+            parts.append(f"{counted(total, 'file')} of other kinds ({short(suffixes)})")
         return f"left out: {', '.join(parts)}" if parts else None
 
 
@@ -63,7 +63,7 @@ class Folder:
 def look(path: Path, above: tuple[Path, ...], skipped: Skipped) -> Folder:
     """The pictures in and below a folder, in order; `above`: the folders that it lies in, to which no link leads back.
 
-    Raises UserError where a folder cannot be read, and for a pipe, a device or a broken link with a picture's name.
+    Raises UserError where a folder cannot be read, and for a broken link, and for a pipe with a picture's name.
     """
     flat, children = _listed(path, skipped)
     above = (*above, path)
@@ -127,13 +127,14 @@ def _listed(root: Path, skipped: Skipped) -> tuple[list[Path], list[Path]]:
                 folders.append(path)
         elif entry.name.startswith("."):
             continue
+        elif entry.is_symlink() and not path.exists():  # of a file, or of a whole class on a disk that is not there
+            raise UserError(f"{path} is a link to nothing; mend it or remove it")
         elif suffix not in SUFFIXES:
             skipped.files[suffix or "no suffix"] += 1
         elif entry.is_file():
             pictures.append(path)
         else:
-            what = "a link to nothing" if entry.is_symlink() and not path.exists() else "no regular file"
-            raise UserError(f"{path} is {what}, though its name is that of a picture; remove it")
+            raise UserError(f"{path} is a pipe or a device, though its name is that of a picture; remove it")
     return pictures, folders
 
 

@@ -31,6 +31,8 @@ def fitting(source: Source, config: Config) -> Extractor:
     """The default features, or, aloud, those of unlabelled data where a LeNet cannot be had or has learnt nothing."""
     spec = default(source)
     if spec != "lenet":
+        if source.classes == 1:
+            say(f"features are {spec}, not a LeNet's: {source.name} has one class")
         return make(spec, source, config)
     try:
         made = _lenet(config.data, source, config, strict=True)

@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract bench lint format house lock clean
+.PHONY: help demo test contract bench site lint format house lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,14 @@ contract: .venv/installed-dev  ## the whole contract table: every algorithm on e
 bench: .venv/installed .venv-bench/installed  ## speed beside PyTorch's, into docs/performance.md (about an hour on two idle cores)
 	$(RUN) -m benchmarks --write docs/performance.md
 
+.venv-docs/installed: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
+site: .venv-docs/installed  ## the documentation as a site, into .cache/site
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+
 lint: .venv/installed-dev  ## ruff (rules and format) and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -72,4 +80,4 @@ lock:  ## write the lock files anew from the ranges in requirements*.txt
 	rm -rf .venv-lock
 
 clean:  ## remove the environment and caches (runs/ stays)
-	rm -rf .venv .venv-bench .cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench .venv-docs .cache .ruff_cache .pytest_cache

@@ -41,7 +41,6 @@ class _Tensor:
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
 
     def array(self, data: np.ndarray) -> np.ndarray:
-        last = self.offset + sum((n - 1) * s for n, s in zip(self.size, self.stride, strict=True))
         if (
             not all(isinstance(n, int) for n in (self.offset, *self.size, *self.stride))
             or min(self.size, default=0) < 0
@@ -49,6 +48,7 @@ class _Tensor:
             raise ValueError("a tensor has a size that is none")
         if 0 in self.size:
             return np.zeros([min(n, len(data)) for n in self.size], data.dtype)
+        last = self.offset + sum((n - 1) * s for n, s in zip(self.size, self.stride, strict=True))
         if min((self.offset, *self.stride)) < 0 or last >= len(data):
             raise ValueError("a tensor reaches past its storage")
         if math.prod(self.size) > len(data):  # stride 0: a number that stands for any count of them

@@ -1,6 +1,8 @@
 """Where a command may write what it was asked for: checked before the work, and never over a file of a run."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from gen_jax.core.errors import UserError
@@ -56,9 +58,9 @@ def _refuse_unwritable(out: Path, flag: str, place: Path) -> None:
         there = next(parent for parent in place.parents if os.path.lexists(parent))
         if not there.is_dir():
             raise UserError(f"{flag} {out}: {there} is no folder")
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
-        raise UserError(f"{flag} {out}: {error.strerror}") from error
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{flag} {out}: the folder {there} cannot be written into")
-    if len(os.fsencode(place.name)) > 255:
-        raise UserError(f"{flag} {out}: the name is too long")
+        # Permissions do not say it all (a read-only disk, a quota, a folder of the system's own): try it.
+        os.rmdir(tempfile.mkdtemp(prefix=".", suffix=".tmp", dir=there))
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(place)  # a name that is too long
+    except OSError as error:
+        raise UserError(f"{flag} {out}: it cannot be written there ({error.strerror})") from error

@@ -27,9 +27,11 @@ def available() -> int | None:
 
 def readable(count: int) -> str:
     """Bytes for a person: "1.5 GiB"."""
+    if count >= 2**60:
+        return f"some 10^{int((count.bit_length() - 1) * 0.30103)} bytes"
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.3g} {unit}"
         size /= 1024
-    return f"{size:,.3g} TiB" if size < 1e6 else f"{size:.1e} TiB"
+    return f"{size:,.6g} TiB"

@@ -5,30 +5,54 @@ An experiment is a frozen dataclass of settings that extends `Config` and a func
 so that `--help` answers at once.
 """
 
-import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gen_jax.core.errors import UserError
+from gen_jax.runs import signals
 from gen_jax.runs.config import Config as Config
+
+if signals.imported_by_script():
+    signals.quit_at_once()  # while it imports the rest; `main` ends this
 
 
 def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     """Read the command line of an experiment and train it. Exits 0; 2 on a usage error; 1 where the run broke down;
-    130 or 143 when interrupted, after a checkpoint."""
+    128 + the number of a signal that ended it (130 for Ctrl-C, 143 for SIGTERM), after a checkpoint.
+
+    `config_type` and `build` are what the script that calls it defines, or imports, as `Config` and `build`: verbs find
+    them in its copy.
+    """
     from gen_jax.runs.exits import exit_with
 
+    caller = sys._getframe(1).f_globals
     with exit_with():  # the command line and imports included: Ctrl-C may come at any time
+        signals.quit_at_once()
+        names = names_of(config_type, build, vars(sys.modules["__main__"]), caller)
+        script = Path(names["__file__"]).resolve()
         from gen_jax.runs import command
 
-        script = Path(inspect.getfile(build)).resolve()
-        config = command.read(config_type, description=sys.modules[build.__module__].__doc__ or "")
+        config = command.read(config_type, description=names.get("__doc__") or "")
         from gen_jax.core import platform
         from gen_jax.runs.train import train
 
         platform.configure(config.deterministic)
         if config.deterministic:
             print(f"deterministic: {platform.DETERMINISTIC_COST}")
-
+        signals.interrupt_again()
         train(config, build, script)
+
+
+def names_of(config_type: Any, build: Any, *places: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first of these modules (as dicts of their names) that has both under their names: the script that runs, not
+    the one where `build` was written. Raises UserError where none has.
+    """
+    for names in places:
+        if names.get("Config") is config_type and names.get("build") is build and names.get("__file__"):
+            return names
+    raise UserError(
+        "experiment.main(Config, build) takes what its script calls `Config` and `build`: a run folder keeps a copy of "
+        "the script, in which verbs look for these names; name them so, in a file"
+    )

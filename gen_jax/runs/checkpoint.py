@@ -3,11 +3,11 @@
 A checkpoint holds the state's leaves as named host arrays plus a small record with the SHA-256 of all of them. Host
 copies are what makes asynchronous saving safe with donation (the training step may overwrite its buffers at once) and
 the file free of any device layout (what four devices wrote, one continues). The digest is what makes damage visible:
-the storage format does not notice every flipped bit, and a half-written folder can look whole.
+the storage format does not notice every flipped bit, and a half-written folder can look whole. And a checkpoint is
+believed once it has been read back: its index after every save, all of it after the first of a sitting.
 """
 
 import contextlib
-import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +23,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
 from gen_jax.runs import orbax_noise, state_arrays
 from gen_jax.runs.files import out_of_space
+from gen_jax.runs.paths import refuse_patterns
+from gen_jax.runs.retention import LastAndBest, finite
 from gen_jax.runs.state_arrays import digest
 
 __all__ = ["Checkpoints", "digest", "open_checkpoints"]
@@ -46,11 +48,13 @@ def open_checkpoints(
     tools that look at a run, which may be training at this moment: nothing is created, cleaned up or deleted.
     `warn` takes one line for the person (standard error by default).
     """
+    if writable:
+        refuse_patterns(Path(run_dir))
     folder = Path(run_dir).resolve() / FOLDER
     warn = warn or (lambda line: print(line, file=sys.stderr))
     orbax_noise.hush()
     sign = -1.0 if lower_is_better else 1.0
-    policy = _LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
+    policy = LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
     checkpoints = Checkpoints(folder, policy, _manager(folder, policy) if writable else None, warn)
     try:
         yield checkpoints
@@ -70,12 +74,13 @@ class Checkpoints:
     """An open checkpoint folder; see `open_checkpoints`."""
 
     folder: Path
-    policy: "_LastAndBest"
+    policy: LastAndBest
     manager: Any  # orbax CheckpointManager; None when the folder is only looked at
     warn: Callable[[str], None]
     # Orbax tells a failed save once to each thread that waits for it: so one thread does all the waiting.
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"))
-    pending: list[Future] = field(default_factory=list)  # the save that is being handed to Orbax, if any
+    pending: list[Future] = field(default_factory=list)  # the save that is under way, if any
+    verified: list[int] = field(default_factory=list)  # steps that were read back whole
 
     def save(self, state: State, step: int, metrics: Mapping[str, float] | None = None) -> None:
         """Copy the state to the host, then write it in the background; the state may be donated once this returns.
@@ -91,11 +96,12 @@ class Checkpoints:
                 if later in self.manager.all_steps():
                     self.manager.delete(later)
                 shutil.rmtree(self.folder / str(later), ignore_errors=True)  # too damaged for Orbax to know it
-            self.policy.values[step] = _finite(metrics)
-            self.pending.append(self.writer.submit(self._hand_over, step, *state_arrays.take(state)))
+            self.policy.values[step] = finite(metrics)
+            self.pending.append(self.writer.submit(self._write, step, *state_arrays.take(state)))
 
     def wait(self) -> None:
-        """Return once nothing is being written. Raises `UserError` if the save under way failed."""
+        """Return once nothing is being written. Raises `UserError` if the save under way failed, or wrote what cannot
+        be read."""
         if self.manager is not None:
             with self._clear():
                 self._handed_over()
@@ -166,6 +172,22 @@ class Checkpoints:
             return rebuilt, candidate
         raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
 
+    def _write(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
+        """All of a save, in the background: the training goes on meanwhile."""
+        self._hand_over(step, record, arrays)
+        self._finished()
+        try:
+            if self.verified:
+                _read_index(self.folder, step, sum(array.size > 0 for array in arrays))
+            else:
+                _read(self.folder, step)
+                self.verified.append(step)
+        except Exception as error:
+            raise UserError(
+                f"the checkpoint of step {step} in {self.folder} was written and cannot be read back ({_line(error)}); "
+                "look at that disk, then give the command again"
+            ) from error
+
     def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
         """What Orbax does before it returns, and the digest: most of the time that a small model's save takes."""
         from orbax.checkpoint import args
@@ -199,26 +221,7 @@ class Checkpoints:
             raise
 
 
-@dataclass(frozen=True)
-class _LastAndBest:
-    """Orbax preservation policy: the newest `keep`, and the best by a metric."""
-
-    keep: int
-    metric: str | None
-    sign: float
-    values: dict[int, dict[str, float]] = field(default_factory=dict)  # step -> metrics
-
-    def best(self, steps: list[int]) -> int | None:
-        measured = [step for step in steps if self.metric in self.values.get(step, {})]
-        return max(measured, key=lambda step: self.sign * self.values[step][str(self.metric)], default=None)
-
-    def should_preserve(self, checkpoints, *, context) -> list[bool]:
-        steps = [checkpoint.step for checkpoint in checkpoints]
-        kept = {*sorted(steps)[-self.keep :], self.best(steps)}
-        return [step in kept for step in steps]
-
-
-def _manager(folder: Path, policy: _LastAndBest):
+def _manager(folder: Path, policy: LastAndBest):
     from orbax.checkpoint import CheckpointManager, CheckpointManagerOptions
 
     try:
@@ -272,9 +275,17 @@ def _read(folder: Path, step: int) -> tuple[list[dict[str, Any]], list[np.ndarra
     return record, arrays
 
 
-def _finite(metrics: Mapping[str, float] | None) -> dict[str, float]:
-    values = {name: float(value) for name, value in (metrics or {}).items()}
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+def _read_index(folder: Path, step: int, count: int) -> None:
+    """Look for the entries of `count` arrays in a checkpoint's index. Raises anything at all if it lacks some."""
+    import tensorstore
+
+    base = {"driver": "file", "path": f"{folder / str(step) / 'state'}/"}
+    keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
+    found = {key.rpartition(b"/")[0] for key in keys if not key.endswith(b"/.zarray")}
+    described = {key.rpartition(b"/")[0] for key in keys if key.endswith(b"/.zarray")}
+    if found != described or len(found) != count:
+        raise ValueError(f"its index has {len(found & described)} of {count} arrays")
+    _meta(folder, step)
 
 
 def _listing(steps: list[int]) -> str:

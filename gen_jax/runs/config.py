@@ -14,7 +14,7 @@ class Config:
     """Settings that every experiment has."""
 
     data: str = "mnist5k"
-    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH or npz:PATH"""
+    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH or npz:PATH (.npz or .npy)"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
     image_size: Pixels | None = None
@@ -23,7 +23,7 @@ class Config:
     """convert images to grey (1) or RGB (3); by default as they are"""
     background: Literal["white", "black"] = "white"
     """what lies under the transparent parts of pictures"""
-    levels: int | None = None
+    levels: Annotated[int, Interval(2, 256)] | None = None
     """pixels are 0 .. N-1 and N-1 is white: 2 for binarised images; by default 256"""
     steps: Count = 2000
     """rounds to train in all; raise it to continue a finished run"""
@@ -59,6 +59,8 @@ class Config:
     """steps between two checkpoints; 0: only at the end"""
     max_nonfinite: Count = 100
     """stop after this many non-finite (skipped) steps in a row"""
+    allow_changed: tuple[Literal["data", "code"], ...] = ()
+    """continue on other data, or with another script or modules; the manifest says so for ever"""
     resident_gib: NonNegative = 2.0
     """data sets up to this size stay on the device; larger ones stream from disk"""
 

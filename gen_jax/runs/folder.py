@@ -3,25 +3,29 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import one_line
-from gen_jax.runs import scripts, shapes, trust
+from gen_jax.core.lines import one_line, say
+from gen_jax.runs import identity, local_code, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
-from gen_jax.runs.files import atomic_write_json
+from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_bytes
+from gen_jax.runs.local_code import SCRIPT, Code
 from gen_jax.runs.settings import differences, from_json, to_json
 
 # May differ when a run is continued: where and how it executes, how far it goes, and what is followed on the way.
 EXECUTION = (
     "data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps",
-    "track", "track_features", "track_samples",
+    "track", "track_features", "track_samples", "allow_changed",
 )  # fmt: skip
 
 
-OWN = ("config.json", "manifest.json", "metrics.jsonl", "checkpoints", "samples", "pictures", "tensorboard")
+TEMPORARY_CHECKPOINT = re.compile(r"orbax-checkpoint-tmp")
+OWN = ("config.json", "manifest.json", "metrics.jsonl", "checkpoints", "samples", "pictures", "tensorboard", "code")
 
 FORMAT = 2  # of run folders; 1 (without a number) was that of release 0.1.0, whose scripts speak another contract
 READERS = {1: "gen_jax 0.1.0"}  # releases that rebuild the models of older formats
@@ -44,26 +48,103 @@ def default_run_dir(script: Path, config: Config) -> Path:
 def check(run_dir: Path, config: Config, script: Path) -> bool:
     """True where the folder holds a run to continue, False where a new one may start. Touches nothing.
 
-    Raises UserError where the folder holds a run of another configuration or another script, or is no run folder.
+    Raises UserError where the folder holds a run of another configuration, is no run folder, or is one under whose path
+    checkpoints cannot be kept. Whether data and code are the run's is asked once they are read (`runs.identity`).
     """
+    paths.refuse_patterns(run_dir)
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"{run_dir} is a file; give --run-dir a folder")
     if not run_dir.exists() or not any(run_dir.iterdir()):
         return False
-    if not (run_dir / "config.json").exists():
-        raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
     trust.refuse_links(run_dir, OWN)
+    if is_shell(run_dir, script):
+        return False
+    if not (run_dir / "config.json").exists() and not _recorded(run_dir):
+        raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
     _refuse_other_formats(run_dir)
-    found = differences(read_config(run_dir), to_json(config), EXECUTION)
+    # The data may have moved: they are compared by what they are, where that is known.
+    ignored = (*EXECUTION, "data") if record(run_dir) else EXECUTION
+    found = differences(read_config(run_dir), to_json(config), ignored)
     if found:
         raise UserError(f"{run_dir} is a run of another configuration: {'; '.join(found)}; give another --run-dir")
-    copy = run_dir / "experiment.py"
-    if copy.exists() and copy.read_bytes() != script.read_bytes():
-        raise UserError(
-            f"{run_dir} was made by another version of {script.name}; continue it with its own copy, "
-            f"`python {copy} --run-dir {run_dir} …`, or give another --run-dir"
-        )
     return True
+
+
+def is_shell(run_dir: Path, script: Path) -> bool:
+    """Whether the folder is what a process left that ended before its first step was kept or logged: nothing is lost
+    where a run begins anew in it, with whatever settings."""
+    checkpoints, metrics = run_dir / "checkpoints", run_dir / "metrics.jsonl"
+    begun = checkpoints.is_dir() and any(not TEMPORARY_CHECKPOINT.search(path.name) for path in checkpoints.iterdir())
+    if begun or (metrics.exists() and metrics.stat().st_size):
+        return False
+    if (run_dir / "config.json").exists():
+        return _read(run_dir).get("format") == FORMAT
+    copy = run_dir / SCRIPT
+    if copy.exists() and (not copy.is_file() or copy.read_bytes() != script.read_bytes()):
+        return False
+    names = {path.name for path in run_dir.iterdir() if not _is_temporary(path)}
+    return names <= {"checkpoints", SCRIPT}
+
+
+@contextlib.contextmanager
+def begin(
+    run_dir: Path, config: Config, script: Path, code: Code, continues: bool, patience: float = 0.0
+) -> Iterator[None]:
+    """The folder, claimed for the length of a block, with what makes it a run folder in it from the first moment on.
+
+    A new run's settings come first, for they say what the folder is; then the code. Of a run that continues, what is
+    missing is written again. Raises UserError where another process trains there, or has begun to since `check`.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with claim(run_dir, patience):
+        if check(run_dir, config, script) != continues:
+            raise UserError(f"another process has just trained in {run_dir}; give the command again")
+        clear_temporary(run_dir)
+        if not continues:
+            write_config(run_dir, config)
+            local_code.write(run_dir, code)
+        else:
+            if not (run_dir / "config.json").exists():
+                say(f"{run_dir / 'config.json'} was gone and is written again, from manifest.json")
+                atomic_write_json(run_dir / "config.json", _read(run_dir))
+            gone = {key: file for key, file in code.items() if not (run_dir / key).exists()}
+            for key in gone:
+                say(f"{run_dir / key} was gone and is written again")
+            local_code.write(run_dir, gone)
+        yield
+
+
+def go_on(run_dir: Path, config: Config, code: Code, step: int) -> None:
+    """Settings and code as they are from this step on. Code that is replaced, which was allowed, is kept."""
+    write_config(run_dir, config)
+    keep_superseded(run_dir, code, step)
+    local_code.write(run_dir, code)
+
+
+def keep_superseded(run_dir: Path, code: Code, step: int) -> None:
+    """Where the code is about to change at a step, put what it was into superseded/STEP."""
+    for key, path in local_code.kept(run_dir).items():
+        if key not in code or path.read_bytes() != code[key].content:
+            atomic_write_bytes(run_dir / "superseded" / str(step) / key, path.read_bytes())
+            if key not in code:
+                path.unlink()
+
+
+def clear_temporary(run_dir: Path) -> None:
+    """Remove what killed processes left half-written. Those of training itself can only be that, for one process trains
+    at a time; those of verbs are given a minute, for a verb may be writing now."""
+    for folder in (run_dir, run_dir / "samples", run_dir / "pictures", run_dir / local_code.FOLDER):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if _is_temporary(path) and (_is_of_training(path) or time.time() - path.stat().st_mtime > 60):
+                path.unlink(missing_ok=True)
+
+
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".tmp") and path.is_file()
+
+
+def _is_of_training(path: Path) -> bool:
+    return path.name.startswith(tuple(f".{name}." for name in (*OWN, SCRIPT))) or path.parent.name == "samples"
 
 
 def write_config(run_dir: Path, config: Config) -> None:
@@ -79,6 +160,8 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 def _read(run_dir: Path) -> dict[str, Any]:
     path = run_dir / "config.json"
     if not path.exists():
+        if settings := _recorded(run_dir):
+            return {"format": FORMAT, **settings}
         raise UserError(f"{run_dir} is no run folder: it has no config.json; give the folder of a run (--run-dir)")
     try:
         return shapes.read(path, shapes.CONFIG)
@@ -86,6 +169,19 @@ def _read(run_dir: Path) -> dict[str, Any]:
         if isinstance(error.__cause__, OSError):
             raise
         raise UserError(f"{path} is damaged ({error}); restore it, or start a run in another folder") from None
+
+
+def record(run_dir: Path) -> dict[str, Any] | None:
+    """manifest.json, which `runs.manifest` writes; None where there is none. Raises UserError for a damaged one."""
+    found = shapes.read(run_dir / "manifest.json", shapes.MANIFEST)
+    if found is not None and not found["sittings"]:
+        raise UserError(f"{run_dir / 'manifest.json'} is damaged: sittings is empty; restore or delete it")
+    return found
+
+
+def _recorded(run_dir: Path) -> dict[str, Any]:
+    """The settings that the manifest keeps, for a folder whose config.json is gone; empty where it keeps none."""
+    return identity.last(record(run_dir), run_dir).get("settings", {})
 
 
 def _refuse_other_formats(run_dir: Path) -> None:
@@ -99,38 +195,60 @@ def _refuse_other_formats(run_dir: Path) -> None:
         )
 
 
-def lock(run_dir: Path) -> int:
-    """Claim the folder for this process, until it ends. Raises UserError where another process trains there."""
+def lock(run_dir: Path, patience: float = 0.0) -> int:
+    """Claim the folder for this process, until it ends. Raises UserError where another process trains there, and does
+    not end within `patience` seconds."""
     descriptor = os.open(run_dir, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UserError(f"another process is training in {run_dir}; wait for it or give another --run-dir") from None
-    return descriptor
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except OSError:
+            if time.monotonic() >= until:
+                os.close(descriptor)
+                raise UserError(
+                    f"another process is training in {run_dir}; wait for it or give another --run-dir"
+                ) from None
+        time.sleep(0.1)
 
 
 @contextlib.contextmanager
-def claim(run_dir: Path) -> Iterator[None]:
+def claim(run_dir: Path, patience: float = 0.0) -> Iterator[None]:
     """`lock` for the length of a block."""
-    descriptor = lock(run_dir)
+    descriptor = lock(run_dir, patience)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def open_run(run_dir: Path, trusted: bool = False) -> Run:
-    """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none, and
-    where the script is a stranger's (see `runs.trust`), unless `trusted`.
+def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) -> Run:
+    """The run in a folder: its configuration and its own copy of the script. Raises UserError where it is none; where
+    the settings or the code are not those that it was trained with (`allowed`: "code" where they may differ); and where
+    the code is a stranger's (see `runs.trust`), unless `trusted`.
     """
     settings = read_config(run_dir)
     _refuse_other_formats(run_dir)
-    script = run_dir / "experiment.py"
+    script = run_dir / SCRIPT
     if not script.exists():
-        raise UserError(f"{run_dir} has no experiment.py, so its model cannot be rebuilt")
-    (content,) = trust.require(run_dir, [script], trusted)
-    module = scripts.load(script, content)
+        raise UserError(
+            f"{run_dir} has no {SCRIPT}, so its model cannot be rebuilt; the command that trained it writes it again"
+        )
+    recorded = identity.last(record(run_dir), run_dir)
+    if found := differences(recorded.get("settings", settings), settings, (*EXECUTION, "data")):
+        raise UserError(
+            f"{run_dir / 'config.json'} is not as it was when the run was trained: {'; '.join(found)}; delete it, for "
+            "manifest.json has the settings, too"
+        )
+    kept = local_code.kept(run_dir)
+    code = {key: local_code.File(path, read_bytes(path, trust.CODE)) for key, path in kept.items()}
+    changed = identity.changes(recorded, {"code": local_code.hashes(code)})
+    identity.settle(changed, allowed, run_dir, {"code": "restore what was changed there"})
+    contents = trust.require(run_dir, kept.values(), trusted)
+    code = {key: local_code.File(path, content) for (key, path), content in zip(kept.items(), contents, strict=True)}
+    local_code.importable(code)
+    module = scripts.load(script, code[SCRIPT].content)
     try:
         return Run(run_dir, from_json(module.Config, settings), module.build)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ import jax
 
 import gen_jax
 from gen_jax.core.errors import UserError
+from gen_jax.data import reading
 from gen_jax.data.source import Source
-from gen_jax.runs import shapes
 from gen_jax.runs.files import atomic_write_json
-from gen_jax.runs.folder import FORMAT
+from gen_jax.runs.folder import FORMAT, record
+from gen_jax.runs.identity import CHANGED, KEY, Change
 
 FILE = "manifest.json"
 PACKAGES = (
@@ -37,14 +38,27 @@ VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "LIBTPU_INIT_ARGS", "CUDA_VISIBLE_DEV
 
 
 def start(
-    run_dir: Path, source: Source, parameters: Mapping[str, int], backend: str, devices: int, step: int, **more: Any
+    run_dir: Path,
+    source: Source,
+    parameters: Mapping[str, int],
+    backend: str,
+    devices: int,
+    step: int,
+    identity: Mapping[str, Any] | None = None,
+    changes: Sequence[Change] = (),
+    *,
+    anew: bool = False,
+    **more: Any,
 ) -> None:
     """Write the manifest of a run that starts or continues at `step`.
 
     `source` has `name` and `fingerprint` (of the data), `parameters` counts scalars by player, `backend` and `devices`
-    say how it executes. A run that continues keeps what the earlier sittings wrote, as its `sittings`.
+    say how it executes, `identity` what the run is of (see `runs.identity`), and `changes` what of it was changed and
+    allowed. A run that continues keeps what the earlier sittings wrote, as its `sittings`; one that begins `anew` in
+    the folder of one that never finished a step does not.
     """
-    before = read(run_dir) or {}
+    before = {} if anew else read(run_dir) or {}
+    changed = [{"step": step, "at": _now(), **change._asdict()} for change in changes]
     sitting = {
         "from_step": step,
         "started": _now(),
@@ -58,6 +72,7 @@ def start(
         "code": code(),
         "backend": backend,
         "devices": devices,
+        **({KEY: identity} if identity is not None else {}),
     }
     atomic_write_json(
         run_dir / FILE,
@@ -65,7 +80,8 @@ def start(
             "format": FORMAT,
             "status": "running",
             "reason": None,
-            "data": {"name": source.name, "fingerprint": source.fingerprint},
+            "data": {"name": source.name, "fingerprint": source.fingerprint, "read": reading.record(source)},
+            CHANGED: [*before.get(CHANGED, []), *changed],
             "parameters": dict(parameters),
             **more,
             "process": {"id": os.getpid(), "host": platform.node(), "clock": time.time()},
@@ -93,12 +109,7 @@ def finish(run_dir: Path, status: str, reason: str | None = None) -> None:
     atomic_write_json(run_dir / FILE, {**current, "status": status, "reason": reason})
 
 
-def read(run_dir: Path) -> dict[str, Any] | None:
-    """The manifest of a run, None where there is none. Raises UserError, naming what is wrong, where it is damaged."""
-    found = shapes.read(run_dir / FILE, shapes.MANIFEST)
-    if found is not None and not found["sittings"]:
-        raise UserError(f"{run_dir / FILE} is damaged: sittings is empty; restore or delete it")
-    return found
+read = record  # of a run, None where there is none; UserError for a damaged one
 
 
 def summary(run_dir: Path) -> list[tuple[str, Any]]:
@@ -117,6 +128,13 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
         ("status", current["status"] + (reason or "")),
         ("data", current["data"]["name"]),
         ("data fingerprint", current["data"]["fingerprint"][:16]),
+        ("read", _what_was_as_read(current["data"].get("read"))),
+        ("classes", _classes(last.get(KEY))),
+        ("script and modules", _files(last.get(KEY))),
+        *(
+            ("changed", f"{change['kind']}, at step {change['step']}: {change['words']}")
+            for change in current.get(CHANGED, [])
+        ),
         ("parameters", ", ".join(f"{name} {count:,}" for name, count in current["parameters"].items())),
         ("started", sittings[0]["started"]),
         ("finished", last["finished"]),
@@ -133,6 +151,22 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
         ("flags", " ".join(f"{name}={value}" for name, value in last["flags"].items() if name in VARIABLES)),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _what_was_as_read(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    sizes = f"{found['train']:,} train and {found['test']:,} test examples of {'×'.join(map(str, found['shape']))}"
+    return "; ".join([sizes, *found["notes"]])
+
+
+def _classes(identity: Mapping[str, Any] | None) -> str:
+    names = (identity or {}).get("data", {}).get("names")
+    return ", ".join(f"{number}: {name}" for number, name in enumerate(names)) if names else ""
+
+
+def _files(identity: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{key.rpartition('/')[2]} {found[:8]}" for key, found in (identity or {}).get("code", {}).items())
 
 
 @functools.cache

@@ -15,11 +15,13 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
-from gen_jax.runs import checkpoint, folder, log, manifest, state_arrays
+from gen_jax.runs import checkpoint, folder, identity, log, manifest, state_arrays
+from gen_jax.runs.access import Access
 from gen_jax.runs.files import read_json
-from gen_jax.runs.opened import open_state
+from gen_jax.runs.opened import HERE, data_of, moved, open_state
 from gen_jax.runs.settings import flatten
-from gen_jax.runs.train import Signals, drive, training
+from gen_jax.runs.signals import Signals
+from gen_jax.runs.train import drive, training
 
 CLOCK = "seconds"  # what differs between two runs of the same thing
 
@@ -40,30 +42,38 @@ class Verdict(NamedTuple):
         return self.same_digest and self.same_stream
 
 
-def reproduce(run: Path, scratch: Path | None = None, trusted: bool = False) -> Verdict:
+def reproduce(run: Path, scratch: Path | None = None, trusted: bool = False, access: Access = HERE) -> Verdict:
     """Execute a run again, up to its newest checkpoint, in `scratch` (by default a folder that is removed after).
 
-    The run's folder is only read. Raises UserError where it is no run, or has no checkpoint to compare with.
+    The run's folder is only read. Raises UserError where it is no run, has no checkpoint to compare with, was trained
+    on more than one data set or code, or where its data or code are not the run's (`access` as in `open_state`).
     """
-    opened = folder.open_run(run, trusted)
+    opened = folder.open_run(run, trusted, access.allow_changed)
+    for kind, marks in identity.history(folder.record(run)).items():
+        if len(marks) > 1:
+            raise UserError(
+                f"{run} was trained on more than one {kind} in turn ({', '.join(marks)}: see `info`), so that no one "
+                "command makes it again"
+            )
     with checkpoint.open_checkpoints(run, writable=False) as there:
         steps = there.steps()
     if not steps:
         raise UserError(f"{run} has no checkpoint to compare with; train it first")
     if scratch is not None:
-        return _again(opened, steps[-1], scratch)
+        return _again(opened, steps[-1], scratch, access)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
-        return _again(opened, steps[-1], Path(temporary) / "run")
+        return _again(opened, steps[-1], Path(temporary) / "run", access)
 
 
-def _again(opened: folder.Run, step: int, scratch: Path) -> Verdict:
-    run, before = opened.path, opened.config
+def _again(opened: folder.Run, step: int, scratch: Path, access: Access) -> Verdict:
+    run, before = opened.path, moved(opened.config, access)
+    source = data_of(run, before, access)
     # A checkpoint at the last step alone; when checkpoints are written changes no result.
     config = dataclasses.replace(before, run_dir=scratch, steps=step, checkpoint_every=0)
     with Signals() as signals:
-        drive(training(config, opened.build, run / "experiment.py", signals, quiet=True))
-    first = open_state(run, step, trusted=True)  # it was executed a moment ago, and so was its copy
-    second = open_state(scratch, step, first.source, trusted=True)
+        drive(training(config, opened.build, run / "experiment.py", signals, source, quiet=True))
+    first = open_state(run, step, source, trusted=True, access=access)  # executed a moment ago, and so was its copy
+    second = open_state(scratch, step, source, trusted=True)
     stream, again = _stream(run, step), _stream(scratch, step)
     return Verdict(
         step,

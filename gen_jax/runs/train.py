@@ -1,6 +1,6 @@
 """The training loop, the only one: it knows states, steps and files, and nothing of the model it runs."""
 
-import signal
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -12,15 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import parallel
+from gen_jax.core.lines import say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
-from gen_jax.data import load
+from gen_jax.data import load, reading
 from gen_jax.data.source import Source
-from gen_jax.runs import checkpoint, feeding, folder, log, manifest, trust
+from gen_jax.runs import checkpoint, feeding, folder, identity, local_code, log, manifest, paths, rehearsal, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
-from gen_jax.runs.files import atomic_write_text
-from gen_jax.runs.watching.events import Event, due, rounds_until
+from gen_jax.runs.settings import to_json
+from gen_jax.runs.signals import Signals
+from gen_jax.runs.watching.events import Event, due, happen, rounds_until
 from gen_jax.runs.watching.monitor import Monitor
 from gen_jax.runs.watching.watch import Watch
 
@@ -42,6 +44,7 @@ class Request(NamedTuple):
     count: Any
 
 
+STUDY_PATIENCE = 30.0  # seconds that a study waits for a worker of before, which is saving what it has
 PROBE_STEPS = 50  # between two probes, at least: one costs about half a round
 Training = Generator[Request, tuple[State, dict[str, jax.Array]], Path]
 
@@ -52,7 +55,7 @@ def train(config: Config, build: Callable[..., Algorithm], script: Path) -> Path
     Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
     Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
     """
-    trust.record([script])  # who runs it here may open its run here
+    trust.record([file.path for file in local_code.of(script).values()])  # who runs it here may open its run here
     with Signals() as signals:
         return drive(training(config, build, script, signals))
 
@@ -71,7 +74,7 @@ def training(
     config: Config,
     build: Callable[..., Algorithm],
     script: Path,
-    signals: "Signals",
+    signals: Signals,
     source: Source | None = None,
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
     quiet: bool = False,
@@ -81,24 +84,31 @@ def training(
     `quiet`: no progress and no closing line.
     """
     # ---- what was asked for ------------------------------------------------------------------------------------
+    rehearsal.check(config)
     run_dir = config.run_dir or folder.default_run_dir(script, config)
+    allowed, config = config.allow_changed, dataclasses.replace(paths.resolved(config), allow_changed=())
     continues = folder.check(run_dir, config, script)
     if source is None:
         source = load.of(config)
+        if not quiet:
+            say(reading.line(source))
+    before = identity.last(folder.record(run_dir), run_dir) if continues else {}
+    changed = identity.of_other_data(before, source, config.data, allowed, run_dir)
     where = parallel.layout(config.backend, config.devices)
-    algorithm = build(config, source)
-    feeding.check(source, config.batch_size, algorithm.minibatches, where.size)
+    if prepare is None:
+        algorithm, template, _ = rehearsal.rehearse(config, build, source, where, script, new=not continues)
+    else:  # of a study, which has rehearsed it
+        algorithm = build(config, source)
+        template = jax.eval_shape(algorithm.init, jax.random.key(0))
     watch = Watch(run_dir, config, algorithm, source)
+    code = local_code.of(script)  # after the build, which may import
+    changed += identity.of_other_code(before, code, allowed, run_dir, script)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
-    template = jax.eval_shape(algorithm.init, key)
-    if not continues and prepare is None:  # a round that cannot be traced, or a hyper that nothing reads
-        jax.eval_shape(algorithm.update, template, feeding.shapes(source, config.batch_size, algorithm.minibatches))
-    run_dir.mkdir(parents=True, exist_ok=True)
     best, lower = watch.best
     with (
-        folder.claim(run_dir),
+        folder.begin(run_dir, config, script, code, continues, patience=STUDY_PATIENCE if quiet else 0.0),
         checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
     ):
         if continues and checkpoints.steps():
@@ -111,10 +121,10 @@ def training(
             return run_dir
 
         # ---- the folder, from here on ----------------------------------------------------------------------------
-        folder.write_config(run_dir, config)
-        if not continues:
-            atomic_write_text(run_dir / "experiment.py", script.read_text())
-        manifest.start(run_dir, source, count_parameters(template.params), where.backend, where.size, start)
+        folder.go_on(run_dir, config, code, start)
+        of = identity.of(source, config.data, code, to_json(config))
+        counts = count_parameters(template.params)
+        manifest.start(run_dir, source, counts, where.backend, where.size, start, of, changed, anew=not continues)
         log.truncate_after(run_dir / log.FILE, start, (config.log_every, config.evaluate_every))
 
         # ---- one program ---------------------------------------------------------------------------------------
@@ -133,7 +143,7 @@ def training(
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, pending = start, None
                 if start == 0:
-                    watch.picture(state, 0)
+                    happen([Event((), lambda state, step: watch.picture(state, step), looks="the picture")], state, 0)
                 while step < config.steps:
                     count = min(config.steps_per_call, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
@@ -146,8 +156,7 @@ def training(
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
                         pending = _record(pending, config, lines)
-                    for event in events:
-                        event.do(state, step)
+                    happen(events, state, step)
                     if stopped:
                         checkpoints.wait()
                         status = "stopped"
@@ -179,9 +188,10 @@ def _events(
             (config.evaluate_every,),
             lambda state, step: watch.evaluate(state, step, lines),
             at_the_end=config.evaluate_every > 0,
+            looks="the evaluation",
         ),
-        Event((config.sample_every,), lambda state, step: watch.show(state, step, lines)),
-        Event(seen, lambda state, step: diagnosis.check(), when_stopped=True),
+        Event((config.sample_every,), lambda state, step: watch.show(state, step, lines), looks="the picture"),
+        Event(seen, lambda state, step: diagnosis.check(), when_stopped=True, looks="the diagnosis"),
         Event(
             (config.checkpoint_every,),
             lambda state, step: checkpoints.save(state, step, watch.measured(step)),
@@ -237,28 +247,3 @@ def _record(call: _Call | None, config: Config, lines: log.Log) -> None:
             f"{int(row.max())} steps in a row were not finite by step {call.start + call.rounds} "
             f"(not finite: {', '.join(worst)})"
         )
-
-
-class Signals:
-    """Ctrl-C and SIGTERM ask for a checkpoint; a second one ends the process at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
-
-    @property
-    def status(self) -> int:
-        return 128 + (self.received or 0)
-
-    def __enter__(self) -> "Signals":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._receive)
-        return self
-
-    def _receive(self, number: int, frame: Any) -> None:
-        self.received = number
-        signal.signal(number, signal.SIG_DFL)
-
-    def __exit__(self, *error: Any) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

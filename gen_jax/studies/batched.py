@@ -16,7 +16,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.runs import feeding
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
-from gen_jax.runs.train import Request, Signals, hyper_values, steps_of
+from gen_jax.runs.signals import Signals
+from gen_jax.runs.train import Request, hyper_values, steps_of
 from gen_jax.studies.program import Program, Task, out_of_memory, start, stop_if_asked, timed
 from gen_jax.studies.study import Study, record_failure, status
 

@@ -14,7 +14,8 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged
-from gen_jax.runs.train import Signals, drive
+from gen_jax.runs.signals import Signals
+from gen_jax.runs.train import drive
 from gen_jax.studies.batched import run_batched
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.program import Program, Sources, Task, out_of_memory, program_of, start, stop_if_asked

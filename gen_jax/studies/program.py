@@ -16,12 +16,14 @@ import numpy as np
 from jax.interpreters import partial_eval
 
 from gen_jax.core import parallel
+from gen_jax.core.lines import say
 from gen_jax.core.types import Algorithm
-from gen_jax.data import feed, load
+from gen_jax.data import feed, load, reading
 from gen_jax.data.source import Source
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Interrupted
-from gen_jax.runs.train import Signals, compile_steps, hyper_values, training
+from gen_jax.runs.signals import Signals
+from gen_jax.runs.train import compile_steps, hyper_values, training
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study
 
@@ -73,9 +75,10 @@ def start(study: Study, program: Program, arm: Arm, seed: int, signals: Signals,
 
 def source_of(config: Config, sources: Sources) -> Source:
     """The data of these settings, loaded once and put on the device once."""
-    key = (config.data, config.data_dir, config.image_size, config.channels, config.backend, config.devices)
+    key = (*(getattr(config, name) for name in load.FIELDS), config.backend, config.devices)
     if key not in sources:
         found = load.of(config)
+        say(reading.line(found))
         if feed.fits(found, int(config.resident_gib * 2**30)):
             arrays = feed.resident(found.train, parallel.layout(config.backend, config.devices).replicated).arrays
             found = dataclasses.replace(found, train=dataclasses.replace(found.train, arrays=arrays))

@@ -1,9 +1,13 @@
 """What happens while a run trains, beside its rounds: rows of how often and what, in the order of happening."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.core.types import State
+from gen_jax.runs.exits import TRACEBACKS
 
 
 class Event(NamedTuple):
@@ -13,6 +17,7 @@ class Event(NamedTuple):
     do: Callable[[State, int], object]
     at_the_end: bool = True  # after the last round, too
     when_stopped: bool = False  # and where a person or the system stops the run before
+    looks: str = ""  # what it is called, where it only looks: that it fails costs nothing but what it would have seen
 
 
 def due(events: Sequence[Event], step: int, last: bool, stopped: bool) -> list[Event]:
@@ -24,6 +29,28 @@ def due(events: Sequence[Event], step: int, last: bool, stopped: bool) -> list[E
         or (last and event.at_the_end)
         or (stopped and event.when_stopped)
     ]
+
+
+def happen(events: Sequence[Event], state: State, step: int) -> None:
+    """Do them in their order. Where one fails the others happen nevertheless, so that no measure costs a checkpoint.
+
+    What only looks and fails is told, and the run goes on. Everything else is raised, after the last: what a person has
+    to mend (UserError, such as a full disk), and with GEN_JAX_TRACEBACK whatever it is.
+    """
+    failed: Exception | None = None
+    for event in events:
+        try:
+            event.do(state, step)
+        except Exception as error:
+            if not event.looks or isinstance(error, UserError) or os.environ.get(TRACEBACKS):
+                failed = failed or error
+                continue
+            say(
+                f"step {step}: {event.looks} failed ({type(error).__name__}: {error}); the run goes on without it "
+                f"({TRACEBACKS}=1 stops there, with a traceback)"
+            )
+    if failed is not None:
+        raise failed
 
 
 def rounds_until(events: Sequence[Event], step: int, most: int) -> int:

@@ -8,6 +8,7 @@ import tyro
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
+from gen_jax.runs.access import Access
 from gen_jax.verbs import outputs
 
 if TYPE_CHECKING:
@@ -18,14 +19,18 @@ TRUST = "execute the run's script also where it is neither one of experiments/ n
 Trust = Annotated[bool, tyro.conf.arg(help=TRUST)]
 
 
-def open_state(run: Path, step: int | None = None, trust: bool = False) -> "Opened":
+Elsewhere = Annotated[Access, tyro.conf.arg(name="")]  # its fields are flags of the verb
+HERE = Access()
+
+
+def open_state(run: Path, step: int | None = None, trust: bool = False, access: Access = HERE) -> "Opened":
     """`runs.opened.open_state`, on a platform that is set up; without JAX until it is called."""
     from gen_jax.core.platform import configure
 
     configure()
     from gen_jax.runs.opened import open_state as rebuild
 
-    return rebuild(run, step, trusted=trust)
+    return rebuild(run, step, trusted=trust, access=access)
 
 
 def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str, Any] | None = None) -> None:

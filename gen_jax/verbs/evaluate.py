@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from gen_jax.core.domains import Interval, Sample, Seed, Whole
 from gen_jax.runs.evaluation.names import NAMES
-from gen_jax.verbs.common import Trust, Which, open_state, show
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, show
 
 METRICS = f"names with commas between: {', '.join(NAMES)}; by default what suits the model and its data"
 
@@ -15,18 +16,19 @@ def evaluate(
     run: tyro.conf.Positional[Path],
     metrics: Annotated[str | None, tyro.conf.arg(help=METRICS)] = None,
     features: str = "auto",
-    samples: int | None = None,
+    samples: Sample | None = None,
     reference: Literal["train", "test"] = "test",
     weights: Which = "ema",
     sampler: str = "prior",
-    repeats: int = 5,
-    seed: int = 0,
-    step: int | None = None,
-    nll_samples: int = 5000,
-    nll_examples: int | None = None,
+    repeats: Annotated[int, Interval(1, 1_000)] = 5,
+    seed: Seed = 0,
+    step: Whole | None = None,
+    nll_samples: Sample = 5000,
+    nll_examples: Sample | None = None,
     inception_weights: Path | None = None,
     against: str | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Measure a run's model and add the results to evaluation.json; what is in there already is not measured again.
@@ -50,7 +52,7 @@ def evaluate(
             of the run's own data
         json: print JSON
     """
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.evaluation import protocol
     from gen_jax.runs.evaluation.subject import Options, Subject

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import tyro
 
+from gen_jax.core.domains import Whole
 from gen_jax.verbs import outputs
-from gen_jax.verbs.common import Trust, Which, open_state, show
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, show
 
 
 def export(
     run: tyro.conf.Positional[Path],
     out: Path,
     weights: Which = "ema",
-    step: int | None = None,
+    step: Whole | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Write a run's decoder (or generator) and encoder as programs of jax.export, for CPU and CUDA and any batch size,
@@ -27,7 +29,7 @@ def export(
         json: print JSON
     """
     outputs.folder(out, "--out")
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs import export as exports
 

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Trust, open_state, show
+from gen_jax.core.domains import Whole
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, open_state, show
 
 
 def info(
     run: tyro.conf.Positional[Path],
     digest: bool = False,
-    step: int | None = None,
+    step: Whole | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Say what a run is and how far it is.
@@ -25,7 +27,7 @@ def info(
     if digest:
         from gen_jax.runs.checkpoint import digest as digest_of
 
-        opened = open_state(run, step, trust)
+        opened = open_state(run, step, trust, access)
         value = digest_of(opened.state)
         if json:
             show("", [("digest", value), ("step", opened.step)], json)

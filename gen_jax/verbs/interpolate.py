@@ -4,19 +4,21 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
+from gen_jax.core.domains import Frames, Picture, Seed, Whole
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
 def interpolate(
     run: tyro.conf.Positional[Path],
-    pairs: int = 6,
-    frames: int = 10,
-    seed: int = 0,
+    pairs: Picture = 6,
+    frames: Frames = 10,
+    seed: Seed = 0,
     weights: Which = "ema",
     label: str | None = None,
-    step: int | None = None,
+    step: Whole | None = None,
     out: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Decode points on the great circle (slerp) between two latents of the prior, row by row.
@@ -33,7 +35,7 @@ def interpolate(
         json: print JSON
     """
     path = picture_path(run, "interpolations", out)
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     import jax
     import jax.numpy as jnp
     import numpy as np

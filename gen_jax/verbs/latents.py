@@ -1,22 +1,24 @@
 """`latents RUN`: where held-out examples lie in the latent space, by class, and what two dimensions decode to."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
+from gen_jax.core.domains import Frames, Interval, Whole
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
 def latents(
     run: tyro.conf.Positional[Path],
     split: Literal["test", "train"] = "test",
-    frames: int = 20,
-    coverage: float = 0.95,
+    frames: Frames = 20,
+    coverage: Annotated[float, Interval(0, 1, "open")] = 0.95,
     weights: Which = "ema",
-    step: int | None = None,
+    step: Whole | None = None,
     out: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Draw the codes of a split, coloured by class; codes of more than two dimensions by their principal components.
@@ -36,7 +38,7 @@ def latents(
         json: print JSON
     """
     path = picture_path(run, "latents", out)
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
+from gen_jax.core.domains import Sample, Whole
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
 def reconstruct(
     run: tyro.conf.Positional[Path],
-    count: int = 16,
+    count: Sample = 16,
     weights: Which = "ema",
-    step: int | None = None,
+    step: Whole | None = None,
     out: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Encode held-out examples and decode the posterior means.
@@ -27,7 +29,7 @@ def reconstruct(
         json: print JSON
     """
     path = picture_path(run, "reconstructions", out)
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     import jax
     import numpy as np
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Trust, show
+from gen_jax.core.domains import NonNegative
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, show
 
 
 def reproduce(
     run: tyro.conf.Positional[Path],
     metric: str | None = None,
-    tolerance: float = 0.0,
+    tolerance: NonNegative = 0.0,
     keep: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Train a run again and compare state and metrics: bit for bit, or how far apart and what differs.
@@ -39,7 +41,7 @@ def reproduce(
         raise UserError(f"--tolerance {tolerance}: give 0 or more, and a --metric that it is for")
     if keep is not None and keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
         raise UserError(f"--keep {keep}: there is something already; give a new folder")
-    verdict = again(run, keep, trust)
+    verdict = again(run, keep, trust, access)
     rows = [("steps", verdict.step)]
     if metric is None:
         same = verdict.bitwise

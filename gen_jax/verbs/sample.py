@@ -6,22 +6,24 @@ from typing import Annotated
 
 import tyro
 
+from gen_jax.core.domains import Sample, Seed, Whole
 from gen_jax.core.errors import UserError
 from gen_jax.verbs import outputs
-from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
 def sample(
     run: tyro.conf.Positional[Path],
-    count: int = 64,
-    seed: int = 0,
+    count: Sample = 64,
+    seed: Seed = 0,
     weights: Which = "ema",
     label: str | None = None,
-    step: int | None = None,
+    step: Whole | None = None,
     out: Path | None = None,
     npz: Path | None = None,
     to: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: Annotated[bool, tyro.conf.arg(name="json")] = False,
 ) -> None:
     """Draw samples and save them as a picture.
@@ -47,7 +49,7 @@ def sample(
             raise UserError(
                 "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label"
             )
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     import jax
     import numpy as np
 
@@ -58,8 +60,6 @@ def sample(
     from gen_jax.runs.given import of_class, shown
     from gen_jax.runs.watching import pictures
 
-    if count < 1:
-        raise UserError(f"--count {count}: ask for 1 sample or more")
     view = weights_of(opened.state, averaged=weights == "ema")
     if to is not None:
         written = sample_files.write(opened, view, to, count, seed)

@@ -4,19 +4,21 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
+from gen_jax.core.domains import Frames, Positive, Size, Whole
+from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
 def traverse(
     run: tyro.conf.Positional[Path],
-    dimensions: int = 10,
-    frames: int = 11,
-    extent: float = 3.0,
-    example: int = 0,
+    dimensions: Size = 10,
+    frames: Frames = 11,
+    extent: Positive = 3.0,
+    example: Whole = 0,
     weights: Which = "ema",
-    step: int | None = None,
+    step: Whole | None = None,
     out: Path | None = None,
     trust: Trust = False,
+    access: Elsewhere = HERE,
     json: bool = False,
 ) -> None:
     """Start at the code of a held-out example and move single dimensions over [-extent, extent].
@@ -36,7 +38,7 @@ def traverse(
         json: print JSON
     """
     path = picture_path(run, "traversal", out)
-    opened = open_state(run, step, trust)
+    opened = open_state(run, step, trust, access)
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -6,7 +6,7 @@ looked through before: features must be TFDS's own, and records lie in the folde
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +118,13 @@ def records(builder: Any, split: str, image: str, library: Any) -> Any:
         raise UserError(f"tfds:{builder.info.name}: split {split} cannot be read ({_reason(error)})") from None
 
 
-def examples(records: Any, indices: np.ndarray, what: str) -> list[Any]:
-    """Some examples. Raises UserError, naming `what`, for damaged records."""
+def examples(records: Any, indices: np.ndarray, needed: Sequence[str], what: str) -> list[Any]:
+    """Some examples, with all entries that are needed. Raises UserError, naming `what`, for damaged records."""
     try:
-        return list(records.__getitems__([int(i) for i in indices]))
+        found = list(records.__getitems__([int(i) for i in indices]))
+        if any(example[key] is None for example in found for key in needed):
+            raise ValueError(f"an example lacks its {' or '.join(needed)}")
+        return found
     except Exception as error:  # as above
         raise UserError(f"{what}: its records are damaged ({_reason(error)}); prepare the data set anew") from None
 

@@ -51,9 +51,10 @@ def tfds(name: str, data_dir: str | None, how: How = How()) -> source.Source:
 
     def part(split: str) -> _Part:
         records = prepared.records(builder, split, image, library)
+        needed = (image, label) if label else (image,)
 
         def read(indices: np.ndarray) -> dict[str, np.ndarray]:
-            examples = prepared.examples(records, indices, f"tfds:{name} {split}")
+            examples = prepared.examples(records, indices, needed, f"tfds:{name} {split}")
             pictures = np.empty((len(examples), *shape), np.uint8)
             for i, example in enumerate(examples):
                 pictures[i] = _decode(example[image], f"tfds:{name} {split}: example {indices[i]}", how, shape)
@@ -61,7 +62,7 @@ def tfds(name: str, data_dir: str | None, how: How = How()) -> source.Source:
             return batch | ({"label": _classes(examples, label)} if label else {})
 
         def look(indices: np.ndarray) -> np.ndarray:
-            return _classes(prepared.examples(records, indices, f"tfds:{name} {split}"), label)
+            return _classes(prepared.examples(records, indices, needed, f"tfds:{name} {split}"), label)
 
         return _Part(split, len(records), read, look if label else None)
 

@@ -8,7 +8,8 @@ gradient to the kernel are three faces of one trilinear form, <g, conv(x, k)>:
 
 Each is bilinear, and the transpose of each is one of the other two. They are JAX primitives here, with that fact as
 their differentiation rule, so every derivative of any order, forward or reverse (WGAN-GP, R1, Hessian products), is
-again one of the three, and each has one lowering for CPU (`conv_cpu`) and the plain XLA convolution everywhere else.
+again one of the three, and each has one lowering for CPU (`conv_cpu`), one for NVIDIA's GPUs (`conv_gpu`) and the plain
+XLA convolution everywhere else.
 A transposed convolution *is* `input_grad`, so its weight gradient is `weight_grad`: the slow program never arises.
 
 Layout is NHWC and HWIO. The kernel of a transposed convolution is that of the convolution it transposes,
@@ -27,7 +28,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from gen_jax.core import portable
-from gen_jax.nets import conv_cpu
+from gen_jax.nets import conv_cpu, conv_gpu
 from gen_jax.nets.conv_plain import Padding, plain_conv, plain_input_grad, plain_weight_grad
 
 
@@ -66,8 +67,11 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 # --- the three primitives ---------------------------------------------------------------------------------------------
 
 
-def _primitive(name: str, plain: Callable[..., jax.Array], cpu: Callable[..., jax.Array]) -> Primitive:
-    """A primitive of two arguments: shapes and most platforms' code from `plain`, the CPU's code from `cpu`."""
+Face = Callable[..., jax.Array]
+
+
+def _primitive(name: str, plain: Face, cpu: Face, cuda: Face) -> Primitive:
+    """A primitive of two arguments: shapes and most platforms' code from `plain`, two platforms' from their own."""
     primitive = Primitive(name)
 
     @cache
@@ -87,12 +91,13 @@ def _primitive(name: str, plain: Callable[..., jax.Array], cpu: Callable[..., ja
     primitive.def_abstract_eval(abstract)
     mlir.register_lowering(primitive, mlir.lower_fun(plain, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(cpu, multiple_results=False), platform="cpu")
+    mlir.register_lowering(primitive, mlir.lower_fun(cuda, multiple_results=False), platform="cuda")
     return primitive
 
 
-_conv_p = _primitive("gen_jax_conv", plain_conv, conv_cpu.conv)
-_input_grad_p = _primitive("gen_jax_conv_input_grad", plain_input_grad, conv_cpu.input_grad)
-_weight_grad_p = _primitive("gen_jax_conv_weight_grad", plain_weight_grad, conv_cpu.weight_grad)
+_conv_p = _primitive("gen_jax_conv", plain_conv, conv_cpu.conv, conv_gpu.conv)
+_input_grad_p = _primitive("gen_jax_conv_input_grad", plain_input_grad, conv_cpu.input_grad, conv_gpu.input_grad)
+_weight_grad_p = _primitive("gen_jax_conv_weight_grad", plain_weight_grad, conv_cpu.weight_grad, conv_gpu.weight_grad)
 
 
 # --- derivatives: the transpose of each face is another face ----------------------------------------------------------

@@ -89,17 +89,25 @@ def many_steps(
         if isinstance(fetch, rounds.Drawn):
             ahead = jax.vmap(partial(fetch.choose, data))(state.step + jnp.arange(capacity, dtype=jnp.int32))
 
+        def batches(step: Array, position: Array, chosen: Tree) -> Round:
+            if isinstance(fetch, rounds.Drawn):
+                return local(fetch.take(data, chosen))
+            return local(fetch(data, step, position))
+
         # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
         @jax.jit
         def one(state: State, position: Array, chosen: Tree) -> tuple[State, dict[str, Array]]:
-            if isinstance(fetch, rounds.Drawn):
-                batches = local(fetch.take(data, chosen))
-            else:
-                batches = local(fetch(data, state.step, position))
-            after, metrics = update(state, batches)
-            return after, metrics if probe is None else metrics | _look(probe, after, batches["train"])
+            return update(state, batches(state.step, position, chosen))
 
-        return rounds.loop(one, state, count, capacity, ahead)
+        @jax.jit
+        def see(state: State, position: Array, chosen: Tree) -> dict[str, Array]:
+            assert probe is not None
+            first = {name: leaf[0] for name, leaf in batches(state.step - 1, position, chosen)["train"].items()}
+            key = keys.named(jax.random.fold_in(state.key, state.step), "probe")
+            return {PROBED + name: value for name, value in probe.look(state, first, key).items()}
+
+        glance = None if probe is None else rounds.Glance(probe.every, see)
+        return rounds.loop(one, state, count, capacity, ahead, glance)
 
     def local(batches: Round) -> Round:
         if layout.backend != "sharded":
@@ -107,32 +115,6 @@ def many_steps(
         return jax.lax.with_sharding_constraint(batches, NamedSharding(layout.mesh, PartitionSpec(None, DATA_AXIS)))
 
     return wrap(steps, layout, PartitionSpec(None, None, DATA_AXIS) if streamed else PartitionSpec())
-
-
-def _look(probe: Probe, state: State, batch: Batch) -> dict[str, Array]:
-    """The probe's metrics where it is due after this round, else NaN, under names that begin with `PROBED`."""
-    first = {name: leaf[0] for name, leaf in batch.items()}
-    key = keys.named(jax.random.fold_in(state.key, state.step), "probe")
-    shapes = jax.eval_shape(probe.look, state, first, key)
-
-    def nothing() -> dict[str, Array]:
-        return {name: jnp.full(s.shape, jnp.nan, s.dtype) for name, s in shapes.items()}
-
-    due = _any(state.step % probe.every == 0)
-    found = jax.lax.cond(due, lambda: probe.look(state, first, key), nothing)
-    return {PROBED + name: value for name, value in found.items()}
-
-
-@jax.custom_batching.custom_vmap
-def _any(due: Array) -> Array:
-    """`due`; under `vmap` (seeds that train as one program) whether any of them is due, so that a `cond` on it stays a
-    branch: on a batched predicate both sides would run in every round."""
-    return due
-
-
-@_any.def_vmap
-def _any_of_all(size: int, batched: list[bool], due: Array) -> tuple[Array, bool]:
-    return due.any(axis=0), False
 
 
 def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:

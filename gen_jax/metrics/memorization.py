@@ -40,18 +40,28 @@ def mann_whitney_z(held_out_distances, generated_distances) -> float:
     return float((u - m * n / 2) / np.sqrt(m * n * (m + n + 1) / 12))
 
 
-def copy_test(train, held_out, generated, cells: int = 3, seed: int = 0, minimum_share: float = 0.0) -> CopyTest:
+def copy_test(
+    train, held_out, generated, cells: int = 3, seed: int = 0, minimum_share: float = 0.0, same_cell: bool = False
+) -> CopyTest:
     """C_T of Meehan, Chaudhuri & Dasgupta 2020, arXiv:2004.05675: features [N, D], [P, D], [M, D].
 
     Cells are k-means clusters of the training features. A cell without held-out samples is left out, and so is one
-    whose share of the generated samples is not above `minimum_share` (the paper's tau).
+    whose share of the generated samples is not above `minimum_share` (the paper's tau; the authors' examples have
+    20/M). Distances are to the nearest of all training points; with `same_cell` to the nearest in the sample's own
+    cell, as the authors' code measures them. Theirs besides adds 1/2 to U for continuity.
     """
     from sklearn.cluster import KMeans
 
     train, held_out, generated = (np.asarray(features) for features in (train, held_out, generated))
     clusters = KMeans(cells, n_init="auto", random_state=seed).fit(train.astype(np.float64))
     places = [clusters.predict(features.astype(np.float64)) for features in (held_out, generated)]
-    distances = [np.asarray(nearest(features, train)[0])[:, 0] for features in (held_out, generated)]
+    distances = [np.array(nearest(features, train)[0])[:, 0] for features in (held_out, generated)]
+    if same_cell:
+        for features, place, own in zip((held_out, generated), places, distances, strict=True):
+            for cell in np.unique(place):
+                own[place == cell] = np.asarray(nearest(features[place == cell], train[clusters.labels_ == cell])[0])[
+                    :, 0
+                ]
     counts = np.stack([np.bincount(place, minlength=cells) for place in places], axis=1)
     z = np.full(cells, np.nan)
     for cell in np.flatnonzero((counts[:, 0] > 0) & (counts[:, 1] > minimum_share * len(generated))):

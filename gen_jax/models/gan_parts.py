@@ -38,7 +38,9 @@ def uniform_latents(size: int) -> Latents:
 class View(NamedTuple):
     """What a part sees of one objective's forward pass. Under packing images and logits are packed already."""
 
-    critic: Callable[[Array], Array]  # images [B, ...] -> logits [B]: the discriminator as it stands, statistics fixed
+    # images [B, ...] -> logits [B]: the discriminator as it stands, statistics fixed, under augmentations of its own
+    # draw (StyleGAN2-ADA and R3GAN penalise the slope of the pass that the logits come from: same law, other draw)
+    critic: Callable[[Array], Array]
     real: Array
     fake: Array
     real_logits: Array

@@ -85,20 +85,26 @@ def consistency(transform: Callable[[Array, Array], Array], weight: str = "consi
     return penalty(weight, function)
 
 
-def lecam(weight: str = "lecam", decay: float = 0.99) -> Term:
-    """LeCam regularisation (Tseng et al. 2021): the penalty, and the averages of the logits that it leans on."""
+def lecam(weight: str = "lecam", decay: float = 0.99, start: int = 0, one_sided: bool = False) -> Term:
+    """LeCam regularisation (Tseng et al. 2021): the penalty, and the averages of the logits that it leans on.
+
+    Averages start at 0 and are charged from round `start` on; before, they are the last batch's means. The paper's
+    penalty is the two-sided one; the authors' CIFAR code has weight .3, `one_sided`, and start=1000.
+    """
 
     def charge(view: View) -> Array:
-        return regularizers.lecam(view.real_logits, view.fake_logits, **view.context.aux["lecam"])
+        value = regularizers.lecam(view.real_logits, view.fake_logits, **view.context.aux["lecam"], one_sided=one_sided)
+        return jnp.where(view.context.step < start, 0.0, value) if start else value
 
     def update(averages: dict[str, Array], view: View) -> dict[str, Array]:
+        kept = jnp.where(view.context.step < start, 0.0, decay) if start else decay
         real, fake = regularizers.lecam_averages(
-            averages["ema_real"], averages["ema_fake"], view.real_logits, view.fake_logits, decay
+            averages["ema_real"], averages["ema_fake"], view.real_logits, view.fake_logits, kept
         )
         return {"ema_real": real, "ema_fake": fake}
 
-    start = {"ema_real": jnp.float32(0.0), "ema_fake": jnp.float32(0.0)}
-    return Term(penalty=Penalty(weight, charge), controller=Controller("lecam", start, update))
+    initial = {"ema_real": jnp.float32(0.0), "ema_fake": jnp.float32(0.0)}
+    return Term(penalty=Penalty(weight, charge), controller=Controller("lecam", initial, update))
 
 
 def diff_augment(policy: augment.Policy = augment.EVERYTHING) -> Term:

@@ -34,7 +34,10 @@ class SpectralNorm(nn.Module):
     """kernel [..., out] -> kernel / sigma. "spectral" holds `u` [out] and `sigma`, replaced when `train`.
 
     Each call makes `n_steps` rounds from the stored u; only `train` keeps the result, so that averaged weights are
-    normalised by their own sigma at evaluation. The start has 15 rounds more, so the first steps are not far off.
+    normalised by their own sigma at evaluation, as in BigGAN-PyTorch and mimicry; torch.nn.utils.spectral_norm takes
+    the stored vectors there. A discriminator that is called on real and on fake images moves its u twice a step. The
+    start has 15 rounds more, so the first steps are not far off; of an embedding [classes, out] u lies on the outputs
+    (theirs on the classes), which is the same sigma once it has converged.
     """
 
     n_steps: int = 1

@@ -3,7 +3,8 @@
 Each transformation of each image happens with probability p (times its own multiplier). Blits and geometry are one
 affine map, warped once, bilinearly, with reflected borders; whole-pixel maps (flips, quarter turns, shifts) come out
 exact. Colour is one 4x4 matrix. The reference filters with a wavelet around a twice finer grid; bilinear sampling in
-its place blurs fractional warps a little more and aliases strong shrinking. Augment real and fake in both phases.
+its place blurs fractional warps a little more and aliases strong shrinking, and the reference filters even where a map
+is exact here. Augment real and fake in both phases.
 """
 
 import math

@@ -79,7 +79,8 @@ def relativistic_generator(real_logits: jax.Array, fake_logits: jax.Array) -> ja
 def relativistic_average_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
     """-E log s(D(x) - E D(G(z))) - E log(1 - s(D(G(z)) - E D(x))): Jolicoeur-Martineau 2019, RaSGAN.
 
-    The inner means are over the global batch, so the loss does not depend on the layout.
+    The inner means are over the global batch, so the loss does not depend on the layout. The authors halve both
+    players' losses, which Adam cannot tell from this but a penalty beside it can.
     """
     real_margin = real_logits - axis.batch_mean(fake_logits)
     fake_margin = fake_logits - axis.batch_mean(real_logits)

@@ -134,6 +134,27 @@ def test_copy_statistic_is_calm_for_fresh_samples_and_fires_on_copies():
     assert calm.cells.sum() == 800
 
 
+def test_copy_statistic_may_look_in_the_same_cell_alone():
+    """The authors' C_T, cell by cell, by scikit-learn's neighbours and SciPy's U; they add 1/2 to U for continuity."""
+    from scipy.stats import mannwhitneyu
+    from sklearn.cluster import KMeans
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(8)
+    train, held_out, fresh = (rng.standard_normal((n, 2)) for n in (60, 90, 80))
+    found = memorization.copy_test(train, held_out, fresh, cells=4, same_cell=True)
+    clusters = KMeans(4, n_init="auto", random_state=0).fit(train)
+    for cell in range(4):
+        own = [features[clusters.predict(features) == cell] for features in (train, held_out, fresh)]
+        near = NearestNeighbors(n_neighbors=1).fit(own[0])
+        held, made = (near.kneighbors(features)[0][:, 0] for features in own[1:])
+        n, m = len(held), len(made)
+        u = mannwhitneyu(made, held, alternative="less").statistic
+        assert found.z[cell] == pytest.approx((u - n * m / 2) / np.sqrt(n * m * (n + m + 1) / 12), rel=1e-4)
+    elsewhere = memorization.copy_test(train, held_out, fresh, cells=4)
+    assert elsewhere.statistic != pytest.approx(found.statistic, rel=1e-3)
+
+
 def test_mann_whitney_agrees_with_scipy():
     from scipy.stats import mannwhitneyu, norm
 

@@ -160,6 +160,26 @@ def test_lecam_keeps_averages_of_the_logits():
     assert float(metrics["aux/lecam/ema_fake"]) == pytest.approx(0.1 * W * THETA)
 
 
+def test_lecam_may_start_late():
+    """Before `start` (rounds 0 and 1) averages are the batch's own means and cost nothing; then both as ever."""
+    term, options = gan_terms.lecam(decay=0.9, start=2, one_sided=True), {"more": {"lecam": 0.0}}
+    means, kept = {"real": [], "fake": []}, None
+    for rounds in (1, 2, 3, 4):
+        state, metrics = play(rounds, terms=(term,), **options)
+        found = {side: float(state.aux["lecam"][f"ema_{side}"]) for side in means}
+        for side in means:
+            means[side].append(float(metrics[f"logits/{side}"]))
+        if rounds <= 2:
+            assert float(metrics["penalty/lecam"]) == 0
+            kept = {side: means[side][-1] for side in means}
+        else:
+            real, fake = means["real"][-1], means["fake"][-1]
+            expected = max(real - kept["fake"], 0) ** 2 + max(kept["real"] - fake, 0) ** 2
+            assert float(metrics["penalty/lecam"]) == pytest.approx(expected, rel=1e-5)
+            kept = {side: 0.9 * kept[side] + 0.1 * means[side][-1] for side in means}
+        assert found == pytest.approx(kept, rel=1e-5)
+
+
 def test_ada_follows_the_sign_of_the_real_logits():
     """All real logits are positive (r_t = 1 > .6): after four steps p rises by 4 batches in `speed` images."""
     controller = gan_terms.adaptive_augment(speed=1000)._replace(augment=None)

@@ -165,7 +165,17 @@ ROWS = [
             given=LABEL,
         ),
     ),
-    ("biggan", row(generator=_big[0], discriminator=_big[1], loss=adversarial.hinge, given=LABEL)),
+    (
+        "biggan",
+        row(
+            generator=_big[0],
+            discriminator=_big[1],
+            loss=adversarial.hinge,
+            given=LABEL,
+            more={"ema_decay": 0.9},
+            average_statistics=True,
+        ),
+    ),
     (
         "r3gan",
         row(

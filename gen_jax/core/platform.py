@@ -1,4 +1,4 @@
-"""Settings that must be in place before JAX starts its back end: XLA's CPU flags and the cache of compiled programs.
+"""Settings that must be in place before JAX starts its back end: XLA's flags and the cache of compiled programs.
 
 Measured on two cores (batch 64, float32), `--xla_cpu_experimental_ynn_fusion_type=dot` takes the backward pass of a
 3×3 convolution from 54 to 155 GFLOP/s (32×32, 128 channels) and changes nothing else for the worse; results keep their
@@ -7,6 +7,11 @@ on one thread (`--xla_cpu_multi_thread_eigen=false`): operations that do not wai
 handing over pieces (DCGAN-64 1.07 to .81 s a round, convolutional VAE 18.8 to 15.0 ms, ring GAN 1.16 to 1.03 ms; none
 of eight models slower). With more cores it was not tried, and large operations would leave them idle. XLA ends the
 process at a flag that it does not know, so flags are added only for versions of jaxlib in which they were tried.
+
+On a GPU the rounds of a call are recorded as CUDA graphs, the loop around them and its branches included
+(`--xla_gpu_enable_command_buffer=+WHILE,…`): the host then starts a call, not each of its kernels, and reads nothing
+between them. On one H100 a loop of a traced length runs as fast then as one of a fixed length (ring GAN .161 and
+.159 ms a round).
 """
 
 import hashlib
@@ -19,18 +24,35 @@ from pathlib import Path
 
 import jax
 
+from gen_jax.core.lines import say
+
 CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type"
 THREAD_FLAG = "--xla_cpu_multi_thread_eigen"
 FEW = 2  # cores up to which each operation stays on one thread
-TRIED = ((0, 10), (0, 10))  # the first and last jaxlib, (major, minor), in which the flags were tried
+TRIED = ((0, 10), (0, 10))  # the first and last jaxlib, (major, minor), in which the CPU's flags were tried
+GPU_TRIED = ((0, 10), (0, 11))  # likewise the GPU's
+GRAPHS = {
+    "--xla_gpu_enable_command_buffer": "+WHILE,+CONDITIONAL,+DYNAMIC_SLICE_FUSION",
+    "--xla_gpu_graph_min_graph_size": "1",
+}
 
 
 def cpu_flags(cores: int) -> dict[str, str]:
     """The XLA flags recommended for so many cores; none where the installed jaxlib is not known to accept them."""
-    version = re.match(r"(\d+)\.(\d+)", metadata.version("jaxlib"))
-    if version is None or not TRIED[0] <= (int(version[1]), int(version[2])) <= TRIED[1]:
+    if not _tried(TRIED):
         return {}
     return {CONVOLUTION_FLAG: "dot"} | ({THREAD_FLAG: "false"} if cores <= FEW else {})
+
+
+def gpu_flags() -> dict[str, str]:
+    """The XLA flags recommended for an NVIDIA GPU; none where the installed jaxlib is not known to accept them."""
+    return dict(GRAPHS) if _tried(GPU_TRIED) else {}
+
+
+def _tried(versions: tuple[tuple[int, int], tuple[int, int]]) -> bool:
+    """Whether the installed jaxlib lies between the first and the last of these, both included."""
+    version = re.match(r"(\d+)\.(\d+)", metadata.version("jaxlib"))
+    return version is not None and versions[0] <= (int(version[1]), int(version[2])) <= versions[1]
 
 
 def usable_cores() -> int:
@@ -49,21 +71,25 @@ def configure(deterministic: bool = False) -> None:
     """Sets flags and cache. Call it before the first array is made: XLA reads its flags once, when the back end starts.
 
     - With `deterministic`, appends `DETERMINISTIC` to XLA_FLAGS where this process may use a GPU.
-    - Appends the `cpu_flags` that are not there already to XLA_FLAGS, unless this process may use an accelerator, whose
-      compiler reads the same variable and need not know a CPU flag.
-    - Keeps compiled programs in JAX_COMPILATION_CACHE_DIR, by default ~/.cache/gen_jax/xla (XDG_CACHE_HOME is
-      respected), one folder a kind of machine: XLA's CPU programs use the instructions of the processor that they were
-      compiled on, and a home folder may be shared by several.
+    - Appends the `cpu_flags` to XLA_FLAGS, unless this process may use an accelerator, whose compiler reads the same
+      variable and need not know a CPU flag; the `gpu_flags` where it may use an NVIDIA GPU. What is there stays.
+    - Keeps compiled programs, and a GPU's choices of kernels by trial, in JAX_COMPILATION_CACHE_DIR, by default
+      ~/.cache/gen_jax/xla (XDG_CACHE_HOME is respected), one folder a kind of machine: XLA's CPU programs use the
+      instructions of the processor that they were compiled on, and a home folder may be shared by several.
     """
-    chosen = os.environ.get("XLA_FLAGS", "")
+    wanted: dict[str, str] = {}
     if _cpu_only():
-        added = [f"{flag}={value}" for flag, value in cpu_flags(usable_cores()).items() if flag not in chosen]
+        wanted |= cpu_flags(usable_cores())
+    elif deterministic:
+        wanted |= dict(flag.split("=", 1) for flag in DETERMINISTIC.split())
+    if _nvidia():
+        wanted |= gpu_flags()
+    chosen = os.environ.get("XLA_FLAGS", "")
+    added = [f"{flag}={value}" for flag, value in wanted.items() if flag not in chosen]
+    if added:
         os.environ["XLA_FLAGS"] = " ".join(filter(None, [chosen, *added]))
-    if deterministic and not _cpu_only():
-        missing = [flag for flag in DETERMINISTIC.split() if flag not in chosen]
-        os.environ["XLA_FLAGS"] = " ".join(filter(None, [chosen, *missing]))
     if jax.config.values["jax_compilation_cache_dir"] is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(user_cache() / "xla" / _machine()))
+        _keep_programs(user_cache() / "xla" / _machine())
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
@@ -71,6 +97,16 @@ def configure(deterministic: bool = False) -> None:
 def accelerated() -> bool:
     """Whether programs are for a GPU or TPU: what is written in one way for them and in another for a CPU asks here."""
     return jax.default_backend() != "cpu"
+
+
+def _keep_programs(folder: Path) -> None:
+    """Compiled programs are kept there; a folder that cannot be made costs a line here, not a warning a program."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        say(f"the cache {folder} cannot be written ({error.strerror}): every process compiles its programs anew")
+    else:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def user_cache() -> Path:
@@ -89,6 +125,14 @@ def _cpu_only() -> bool:
         return set(asked.split(",")) == {"cpu"}
     plugins = util.find_spec("libtpu") is not None or util.find_spec("jax_plugins") is not None
     return not plugins and not metadata.entry_points(group="jax_plugins")
+
+
+def _nvidia() -> bool:
+    """True where JAX may choose an NVIDIA GPU: told to, or its plug-in is installed and nothing else was asked for."""
+    asked = set(filter(None, _asked().split(",")))
+    if asked:
+        return bool(asked & {"cuda", "gpu"})
+    return any(util.find_spec(f"jax_cuda{version}_plugin") is not None for version in (12, 13))
 
 
 def _asked() -> str:

@@ -12,6 +12,8 @@ from gen_jax.runs.manifest import flags
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type=dot"
 SINGLE = "--xla_cpu_multi_thread_eigen=false"
+DETERMINISTIC = platform.DETERMINISTIC.split()
+GRAPHS = [f"{flag}={value}" for flag, value in platform.GRAPHS.items()]
 SHOW = """
 import os
 from gen_jax.core import platform
@@ -72,29 +74,53 @@ def test_operations_stay_on_one_thread_where_cores_are_few(monkeypatch, cores, s
     assert found == [FLAG, *([SINGLE] if single else [])]
 
 
-@pytest.mark.parametrize(("asked", "added"), [("cpu", True), ("cuda,cpu", False), ("tpu", False)])
-def test_no_cpu_flag_where_an_accelerator_compiles(monkeypatch, asked, added):
+@pytest.mark.parametrize(("asked", "added"), [("cpu", [FLAG]), ("cuda,cpu", GRAPHS), ("gpu", GRAPHS), ("tpu", [])])
+def test_each_platform_gets_its_own_flags(monkeypatch, asked, added):
     monkeypatch.setattr(platform, "_asked", lambda: asked)
     monkeypatch.setattr(platform, "usable_cores", lambda: 8)
+    monkeypatch.setattr(metadata, "version", lambda package: "0.10.2")
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     platform.configure()
-    assert os.environ["XLA_FLAGS"] == ("--mine " + FLAG if added else "--mine")
+    assert os.environ["XLA_FLAGS"].split() == ["--mine", *added]
 
 
-@pytest.mark.parametrize(("asked", "added"), [("cpu", ""), ("cuda,cpu", platform.DETERMINISTIC)])
+def test_a_persons_own_graphs_stay(monkeypatch):
+    monkeypatch.setattr(platform, "_asked", lambda: "cuda")
+    monkeypatch.setattr(metadata, "version", lambda package: "0.11.2")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_enable_command_buffer=")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    platform.configure()
+    assert os.environ["XLA_FLAGS"].split() == ["--xla_gpu_enable_command_buffer=", GRAPHS[1]]
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [("0.9.2", False), ("0.10.2", True), ("0.11.2", True), ("0.12.0", False), ("1.0.0", False), ("odd", False)],
+)
+def test_graphs_only_for_versions_that_were_tried(monkeypatch, version, known):
+    monkeypatch.setattr(metadata, "version", lambda package: version)
+    assert [f"{flag}={value}" for flag, value in platform.gpu_flags().items()] == (GRAPHS if known else [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "added"), [("cpu", []), ("cuda,cpu", [*DETERMINISTIC, *GRAPHS]), ("rocm", DETERMINISTIC)]
+)
 def test_determinism_is_for_what_may_be_a_gpu(monkeypatch, asked, added):
     monkeypatch.setattr(platform, "_asked", lambda: asked)
     monkeypatch.setattr(platform, "cpu_flags", lambda cores: {})
+    monkeypatch.setattr(metadata, "version", lambda package: "0.11.2")
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     for _ in range(2):  # twice is as good as once
         platform.configure(deterministic=True)
-    assert os.environ["XLA_FLAGS"] == f"--mine {added}".strip()
+    assert os.environ["XLA_FLAGS"].split() == ["--mine", *added]
     assert flags()["XLA_FLAGS"] == os.environ["XLA_FLAGS"]  # and the manifest says so
 
 
-def test_xla_knows_the_determinism_flags():
-    assert started(JAX_PLATFORMS="cpu", XLA_FLAGS=platform.DETERMINISTIC)[0].startswith(platform.DETERMINISTIC)
+def test_xla_knows_the_gpus_flags():
+    flags = " ".join([*DETERMINISTIC, *GRAPHS])
+    assert started(JAX_PLATFORMS="cpu", XLA_FLAGS=flags)[0].startswith(flags)

@@ -1,21 +1,44 @@
 """Figures of a run: curves and bands of metrics as SVG, codes by class as PNG. How x is drawn, its kind says."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.data.kinds import canvas
 from gen_jax.data.kinds.canvas import INK
-from gen_jax.runs.files import atomic_write_bytes
+from gen_jax.runs.files import atomic_write_bytes, read_bytes
 
+PICTURE = 64 << 20  # bytes that a picture of a run may have
 COLOURS = ("#3b82c4", "#cf5f47", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
 
 
 def save_png(path: str | Path, picture: np.ndarray, scale: int | None = None) -> Path:
     """Write a picture, enlarged `scale` times without smoothing; by default so that small ones can be seen."""
     return atomic_write_bytes(path, canvas.png(picture, scale))
+
+
+def read_png(path: Path, purpose: str) -> bytes | None:
+    """A picture of a run, for a page; None where it is damaged, with a line that says what it is left out of."""
+    try:
+        content = read_bytes(path, PICTURE)
+        opened(content).load()
+    except Exception as error:  # Pillow raises nearly anything of damage
+        said = str(error) if isinstance(error, UserError) else "it is no PNG that can be read"
+        say(f"{path} is left out of {purpose}: {said}")
+        return None
+    return content
+
+
+def opened(png: bytes) -> Any:
+    """A PNG as a Pillow image, and nothing else: of other formats some are programs."""
+    from PIL import Image
+
+    return Image.open(io.BytesIO(png), formats=("PNG",))
 
 
 def classes(path: str | Path, points: np.ndarray, labels: np.ndarray | None, names: tuple[str, ...]) -> Path:

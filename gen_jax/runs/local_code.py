@@ -77,6 +77,14 @@ def write(run_dir: Path, code: Code) -> None:
             atomic_write_bytes(path, file.content)
 
 
+def replace(run_dir: Path, code: Code) -> None:
+    """`write`, and remove the modules that are none of this code."""
+    write(run_dir, code)
+    for key, path in kept(run_dir).items():
+        if key not in code:
+            path.unlink()
+
+
 def hashes(code: Code) -> dict[str, str]:
     """SHA-256 in hex of each file."""
     return {key: hashlib.sha256(file.content).hexdigest() for key, file in code.items()}
@@ -87,7 +95,7 @@ def _imported(content: bytes, package: str | None, path: Path) -> Iterator[str]:
     """Dotted names that a source may import, each after the packages that it is in."""
     try:
         tree = ast.parse(content)
-    except (SyntaxError, ValueError):  # told where it is executed
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where it is executed
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

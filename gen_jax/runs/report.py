@@ -1,6 +1,5 @@
 """report.html: one self-contained page of what a run did, made from the files in its folder alone."""
 
-import ast
 import base64
 import io
 import re
@@ -9,17 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.core.errors import UserError
-from gen_jax.core.lines import say, visible
-from gen_jax.runs import diagnosis, figures, folder, log, manifest, shapes
-from gen_jax.runs.files import atomic_write_text, read_bytes
+from gen_jax.core.lines import visible
+from gen_jax.runs import diagnosis, figures, folder, log, manifest, scripts, shapes
+from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
 
 STRIP = 9  # pictures in the strip over training
 THUMBNAIL = 300  # pixels
-PICTURE = 64 << 20  # bytes that a picture of a run may have
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -113,18 +110,8 @@ def _samples(run_dir: Path) -> dict[int, bytes]:
 
 
 def _sound(paths: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
-    """Pictures in the order of their names; one that is damaged is left out with a line: the run can draw it again, or
-    it shows what others show as well.
-    """
-    for path in sorted(paths):
-        try:
-            content = read_bytes(path, PICTURE)
-            _opened(content).load()
-        except Exception as error:  # Pillow raises nearly anything of damage
-            said = str(error) if isinstance(error, UserError) else "it is no PNG that can be read"
-            say(f"{path} is left out of the report: {said}")
-            continue
-        yield path, content
+    """The pictures in the order of their names, without those that are damaged."""
+    yield from ((path, png) for path in sorted(paths) if (png := figures.read_png(path, "the report")) is not None)
 
 
 def _spread(steps: list[int], most: int = STRIP) -> list[int]:
@@ -140,17 +127,17 @@ def _spread(steps: list[int], most: int = STRIP) -> list[int]:
 
 def _experiment(run_dir: Path, record: Mapping[str, Any]) -> str:
     sittings = record.get("sittings") or [{}]
-    scripts = [word for word in shlex.split(sittings[0].get("command", "")) if word.endswith(".py")]
-    return Path(scripts[0]).stem if scripts else run_dir.resolve().name
+    try:
+        words = shlex.split(sittings[0].get("command", ""))
+    except ValueError:  # a quotation without end
+        words = []
+    named = [word for word in words if word.endswith(".py")]
+    return Path(named[0]).stem if named else run_dir.resolve().name
 
 
 def _about(script: Path) -> str:
     """The first paragraph of the experiment's docstring."""
-    try:
-        text = ast.get_docstring(ast.parse(read_bytes(script, PICTURE))) or ""
-    except (SyntaxError, ValueError, RecursionError, MemoryError, UserError):  # what parsing raises of any bytes
-        return ""
-    return " ".join(text.split("\n\n")[0].split())
+    return " ".join(scripts.docstring(script).split("\n\n")[0].split())
 
 
 def _facts(config: Mapping[str, Any], provenance: Mapping[str, Any], reached: int) -> list[tuple[str, str]]:
@@ -200,14 +187,8 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _opened(png: bytes) -> Any:
-    from PIL import Image
-
-    return Image.open(io.BytesIO(png), formats=("PNG",))
-
-
 def _thumbnail(png: bytes) -> bytes:
-    with _opened(png) as image:
+    with figures.opened(png) as image:
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         file = io.BytesIO()
         image.save(file, "PNG", optimize=True)

@@ -1,5 +1,6 @@
 """An experiment script, executed: what it defines, or one line of what is wrong with it and where."""
 
+import ast
 import sys
 import traceback
 import zlib
@@ -32,6 +33,14 @@ def load(script: Path, content: bytes | None = None) -> ModuleType:
     if missing := [name for name in ("Config", "build") if not hasattr(module, name)]:
         raise UserError(f"{script} must define `Config` and `build`; it has no `{missing[0]}`")
     return module
+
+
+def docstring(script: Path) -> str:
+    """What a script says of itself, without executing it; "" where it says nothing or cannot be read."""
+    try:
+        return ast.get_docstring(ast.parse(read_bytes(script, CODE))) or ""
+    except (SyntaxError, ValueError, RecursionError, MemoryError, UserError):  # what parsing raises of any bytes
+        return ""
 
 
 def _why(script: Path, error: BaseException) -> str:

@@ -26,7 +26,9 @@ _HERE: set[str] = set()  # what this process ran itself: known even where no cac
 
 def record(files: Iterable[Path]) -> None:
     """Remember these scripts and modules as the user's own. Where the cache cannot be written that costs a line."""
-    hashes = {_hash(read_bytes(path, CODE)) for path in files}
+    hashes = {_hash(read_bytes(path, CODE)) for path in files} - _of_checkout() - _HERE
+    if not hashes:
+        return
     _HERE.update(hashes)
     folder = user_cache() / "scripts"
     try:
@@ -36,8 +38,8 @@ def record(files: Iterable[Path]) -> None:
                 (folder / each).touch(mode=0o600)
     except OSError as error:
         say(
-            f"the cache {folder} cannot be written ({error.strerror}): where a script of your own, not in "
-            f"experiments/, made this run, verbs will ask for {FLAG}"
+            f"the cache {folder} cannot be written ({error.strerror}), so verbs will not know this script as yours and "
+            f"ask for {FLAG}"
         )
 
 

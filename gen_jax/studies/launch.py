@@ -49,15 +49,21 @@ def parse(text: str) -> Launcher:
 
 
 def run(
-    study: Study, launcher: Launcher, mode: execute.Mode, memory_gib: float | None, say: Callable[[str], None]
+    study: Study,
+    launcher: Launcher,
+    mode: execute.Mode,
+    memory_gib: float | None,
+    say: Callable[[str], None],
+    sources: Sources | None = None,
 ) -> None:
-    """Bring the study's open runs to their end. Raises Interrupted on a signal, UserError where a job broke down."""
+    """Bring the study's open runs to their end. Raises Interrupted on a signal, UserError where a job broke down.
+    `sources`: data that are loaded already, for what is done here."""
     arms = [arm for arm in study.arms if any(status(study, arm, seed) == "open" for seed in study.seeds)]
     if not arms:
         say("all runs are there")
         return
     if launcher.kind == "here":
-        tally = execute.execute(study, arms, mode, memory_gib, say)
+        tally = execute.execute(study, arms, mode, memory_gib, say, sources)
         say(
             f"{tally.runs['complete']} runs finished, {tally.runs['failed']} failed; "
             f"{tally.programs} programs compiled in {tally.compile_seconds:.1f} s"
@@ -95,10 +101,12 @@ def _run_local(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], Non
     logs = Path(jobs[0].folder) / "logs"
     logs.mkdir(exist_ok=True)
     try:
-        while waiting or active:
+        with _interruptible():
+          while waiting or active:
             while waiting and len(active) < launcher.processes:
                 number, job = waiting.pop(0)
                 command = [sys.executable, "-m", "gen_jax.studies.worker", job.folder, "--mode", job.mode, "--trust"]
+                command += ["--parent", str(os.getpid())]
                 command += ["--memory-gib", str(job.memory_gib)] if job.memory_gib is not None else []
                 say(f"job {number}: {', '.join(job.arms)} (see {logs / f'{number}.txt'})")
                 with (logs / f"{number}.txt").open("w") as file:
@@ -115,7 +123,7 @@ def _run_local(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], Non
             process.wait()
         raise
     if broken:
-        last = (logs / f"{broken[0]}.txt").read_text().strip().splitlines()[-1:]
+        last = (logs / f"{broken[0]}.txt").read_text(errors="replace").strip().splitlines()[-1:]
         raise UserError(f"{len(broken)} jobs broke down, the first with: {' '.join(last)}; the same command continues")
 
 

@@ -213,7 +213,7 @@ def publish(
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
     if config.out is not None:
-        before = config.out.read_text() if config.out.exists() else ""
+        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
         atomic_write_text(config.out, with_section(before, paper.name, text))
     print(f"\n{text}")
     return text

@@ -61,7 +61,6 @@ def samples(group: Group, seeds: Sequence[int]) -> dict[int, str]:
     found = {}
     for seed in seeds:
         pictures = sorted((group.runs[seed] / "samples").glob("step_*.png")) if seed in group.runs else []
-        if pictures:
-            content = base64.b64encode(pictures[-1].read_bytes()).decode()
-            found[seed] = f"data:image/png;base64,{content}"
+        if pictures and (png := figures.read_png(pictures[-1], "the report")) is not None:
+            found[seed] = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     return found

@@ -16,7 +16,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics import intervals, meaning
 from gen_jax.metrics.intervals import Difference, Interval
 from gen_jax.metrics.meaning import Better
-from gen_jax.runs import folder, log
+from gen_jax.runs import folder, log, scripts
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
 from gen_jax.studies.plan import label
@@ -162,6 +162,9 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
     """
     ignored = {"seed", *folder.EXECUTION}
     settings = [{**flatten(folder.read_config(run)), "script": _script(run)} for run in runs]
+    for run, full in zip(runs, settings, strict=True):
+        if missing := [name for name in ("seed", "data") if name not in full]:
+            raise UserError(f"{run / 'config.json'} is damaged: it has no {missing[0]}, so the run cannot be compared")
     kept = [{name: label(value) for name, value in each.items() if name not in ignored} for each in settings]
     names = list(dict.fromkeys(name for each in kept for name in each))
     vary = [name for name in names if len({each.get(name) for each in kept}) > 1]
@@ -177,8 +180,5 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
 
 def _script(run: Path) -> Any:
     """The first line of what a run's script says of itself: it tells compared runs of several scripts apart."""
-    import ast
-
-    script = run / "experiment.py"
-    text = (ast.get_docstring(ast.parse(script.read_text())) or "") if script.exists() else ""
+    text = scripts.docstring(run / "experiment.py")
     return text.splitlines()[0] if text else ""

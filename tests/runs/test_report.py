@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
+from gen_jax.data.source import Source, in_memory
 from gen_jax.runs import figures, log, manifest, report, scoreboard
 
+SPLIT = in_memory({"x": np.zeros((4, 8, 8, 1), np.uint8)})
+DATA = Source("digits", (8, 8, 1), None, "f" * 64, SPLIT, SPLIT)
 PROTOCOL = {"data": "digits", "split": "test"}
 EVALUATION = {
     "step": 400,
@@ -67,7 +70,7 @@ def run(tmp_path, monkeypatch):
     (folder / "config.json").write_text(json.dumps({"data": "digits", "steps": 500, "seed": 3, "hyper": {"lr": 1e-4}}))
     (folder / "experiment.py").write_text('"""A DCGAN <of digits>\n(Radford 2016).\n\nMore."""\n')
     monkeypatch.setattr("sys.argv", ["experiments/dcgan.py", "--data", "digits"])
-    manifest.start(folder, SimpleNamespace(name="digits", fingerprint="f" * 64), {"generator": 1234}, "jit", 1, 0)
+    manifest.start(folder, DATA, {"generator": 1234}, "jit", 1, 0)
     manifest.finish(folder, "stopped", "SIGTERM")
     with log.Log(folder, 0, 64, 500, tensorboard=False) as lines:
         for step in range(10, 401, 10):

@@ -9,7 +9,6 @@ believed once it has been read back: its index after every save, all of it after
 
 import contextlib
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import jax
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.core.types import State
 from gen_jax.runs import orbax_noise, state_arrays
 from gen_jax.runs.files import out_of_space
@@ -51,7 +51,7 @@ def open_checkpoints(
     if writable:
         refuse_patterns(Path(run_dir))
     folder = Path(run_dir).resolve() / FOLDER
-    warn = warn or (lambda line: print(line, file=sys.stderr))
+    warn = warn or say
     orbax_noise.hush()
     sign = -1.0 if lower_is_better else 1.0
     policy = LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core import parallel
-from gen_jax.core.lines import say
+from gen_jax.core.lines import one_line, say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load, reading
@@ -117,7 +117,7 @@ def training(
             state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
             state, start = parallel.place(state, where), 0
         if start >= config.steps:
-            print(f"{run_dir} is complete at step {start}; raise --steps to train on")
+            print(one_line(f"{run_dir} is complete at step {start}; raise --steps to train on"))
             return run_dir
 
         # ---- the folder, from here on ----------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def training(
         manifest.update(run_dir, compile_seconds=seconds)
         diagnosis = Monitor(run_dir, start, quiet)
         if not watch.shows_samples and not quiet:
-            print("this model has no sampler 'prior': no sample grids", file=sys.stderr)
+            say("this model has no sampler 'prior': no sample grids")
 
         # ---- the loop ------------------------------------------------------------------------------------------
         status = "failed"
@@ -174,7 +174,7 @@ def training(
             error = None if status == "complete" else sys.exception()
             manifest.finish(run_dir, status, str(error) if error else None)
         if not quiet:
-            print(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}")
+            print(one_line(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}"))
     return run_dir
 
 

@@ -6,7 +6,7 @@ and tests are on the final values.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,28 +60,41 @@ def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], leve
     found: list[Row] = []
     for metric in metrics:
         finals = {name: final(runs, metric) for name, runs in curves.items()}
-        differences = {
-            group.name: intervals.paired(finals[group.name], finals[baseline], level)
-            for group in groups
-            if group.name != baseline
-        }
-        corrected = dict(zip(differences, intervals.holm([d.p for d in differences.values()]), strict=True))
-        for group in groups:
-            values = list(finals[group.name].values())
-            found.append(
-                Row(
-                    metric,
-                    group.name,
-                    len(values),
-                    len(group.failed),
-                    intervals.mean(values),
-                    _possible(intervals.t_interval(values, level), metric),
-                    intervals.bootstrap_interval(values, level, "percentile"),
-                    intervals.mean(list(best(curves[group.name], metric).values())),
-                    differences.get(group.name),
-                    corrected.get(group.name, math.nan),
-                )
+        tops = {name: best(runs, metric) for name, runs in curves.items()}
+        found += rows_of(groups, baseline, metric, finals, tops, level)
+    return found
+
+
+BySeed = Mapping[str, Mapping[int, float]]  # arm -> seed -> value
+
+
+def rows_of(
+    groups: Sequence[Group], baseline: str, metric: Metric, finals: BySeed, tops: BySeed, level: float = 0.95
+) -> list[Row]:
+    """One metric's rows, an arm each, of final and best values by seed."""
+    differences = {
+        group.name: intervals.paired(finals[group.name], finals[baseline], level)
+        for group in groups
+        if group.name != baseline
+    }
+    corrected = dict(zip(differences, intervals.holm([d.p for d in differences.values()]), strict=True))
+    found = []
+    for group in groups:
+        values = list(finals[group.name].values())
+        found.append(
+            Row(
+                metric,
+                group.name,
+                len(values),
+                len(group.failed),
+                intervals.mean(values),
+                _possible(intervals.t_interval(values, level), metric),
+                intervals.bootstrap_interval(values, level, "percentile"),
+                intervals.mean(list(tops[group.name].values())),
+                differences.get(group.name),
+                corrected.get(group.name, math.nan),
             )
+        )
     return found
 
 

@@ -344,7 +344,7 @@ def test_reference_statistics_are_cached_and_damage_is_repaired(cache, monkeypat
     [
         ("fdd", {}, ["no metric 'fdd'", "did you mean fd?", "coverage"]),
         ("", {}, ["names no metric"]),
-        ("kid", {}, ["kid needs 1,000 samples", "100", "--samples 1000"]),
+        ("kid", {}, ["kid needs 1,000 reference examples", "120", "too few"]),
         ("kid", {"samples": 2000}, ["1,000 reference examples", "120"]),
         ("fd_infinity", {}, ["10,000 samples", "--samples 10000"]),
         ("is", {}, ["class probabilities", "lenet"]),
@@ -361,6 +361,7 @@ def test_reference_statistics_are_cached_and_damage_is_repaired(cache, monkeypat
         ("auroc", {"against": "digits"}, ["`score`"]),
         ("auroc", {"algorithm": scorer()}, ["--against DATA", "class:NUMBER"]),
         ("auroc", {"algorithm": scorer(), "against": "class:2"}, ["classes 0 to 1"]),
+        ("auroc", {"algorithm": scorer(), "against": "class:owl"}, ["classes 0 to 1"]),
         ("auroc", {"algorithm": scorer(), "against": "class:0", "data": made(classes=None)}, ["no labels"]),
         ("auroc", {"algorithm": scorer(), "against": "class:1", "data": one_class()}, ["no strange examples"]),
         ("auroc", {"algorithm": scorer(), "against": "digits"}, ["(8, 8, 1)", "(12, 12, 1)"]),

@@ -84,11 +84,12 @@ def lenet_of(source: Source, spec: str, strict: bool = False) -> Extractor:
             f"lenet features need labelled images, and {source.name} has {what}; use --features pixels, pca or "
             f"lenet:DATA with labelled data of the same shape"
         )
+    advice = "" if strict else f"; {WITHOUT}"
     if source.train.size < lenet.BATCH:
-        raise Unfit(f"{source.name} has {source.train.size} train images, and a LeNet takes {lenet.BATCH}; {WITHOUT}")
+        raise Unfit(f"{source.name} has {source.train.size} train images, and a LeNet takes {lenet.BATCH}{advice}")
     train, test = (sources.whole(split) for split in (source.train, source.test))
     if len(np.unique(train["label"])) < 2:
-        raise Unfit(f"the train images of {source.name} are of one class, which no LeNet can learn from; {WITHOUT}")
+        raise Unfit(f"the train images of {source.name} are of one class, which no LeNet can learn from{advice}")
     made = features.trained(
         spec,
         source.fingerprint,
@@ -104,7 +105,7 @@ def lenet_of(source: Source, spec: str, strict: bool = False) -> Extractor:
         )
         if strict:
             raise Unfit(found)
-        say(f"the features of this LeNet mean little: {found}; {WITHOUT}")
+        say(f"the features of this LeNet mean little: {found}{advice}")
     return made
 
 

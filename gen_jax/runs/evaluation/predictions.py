@@ -8,7 +8,7 @@ import numpy as np
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
-from gen_jax.data import load
+from gen_jax.data import load, reading
 from gen_jax.data.source import Split, evenly
 from gen_jax.metrics import classification
 from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion
@@ -26,11 +26,13 @@ def _sides(subject: Subject) -> Mapping[str, tuple[Split, np.ndarray]]:
     if against is None:
         raise UserError(f"auroc tells other examples from the reference; {HOW}")
     if against.startswith(CLASS):
-        labels, number = _labels(subject, f"auroc --against {against}"), against.removeprefix(CLASS)
-        classes = subject.source.classes or 0
-        if not number.isdecimal() or int(number) >= classes:
-            raise UserError(f"--against {against}: {subject.source.name} has classes 0 to {classes - 1}")
-        rows = {"normal": np.flatnonzero(labels != int(number)), "strange": np.flatnonzero(labels == int(number))}
+        labels = _labels(subject, f"auroc --against {against}")
+        number = reading.class_number(subject.source, against.removeprefix(CLASS))
+        if number is None:
+            names = f" ({reading.short(subject.source.names, 12)})" if subject.source.names else ""
+            known = f"classes 0 to {(subject.source.classes or 0) - 1}{names}"
+            raise UserError(f"--against {against}: {subject.source.name} has {known}")
+        rows = {"normal": np.flatnonzero(labels != number), "strange": np.flatnonzero(labels == number)}
         if empty := [name for name, found in rows.items() if not len(found)]:
             raise UserError(f"--against {against}: {subject.options.reference} has no {empty[0]} examples then")
         return {name: (split, found[evenly(len(found), KEPT)]) for name, found in rows.items()}

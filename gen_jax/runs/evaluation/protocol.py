@@ -114,9 +114,12 @@ def possible(names: Sequence[str], subject: Subject) -> list[str]:
     if len(reasons) == len(names):
         raise UserError(next(iter(reasons.values())))
     if reasons:
-        told = dict.fromkeys(reasons.values())  # each reason once
-        line = "; ".join(f"{', '.join(n for n in reasons if reasons[n] == reason)}: {reason}" for reason in told)
-        lines.say(f"left out: {line}")
+        by_advice: dict[str, list[str]] = {}
+        for reason in dict.fromkeys(reasons.values()):
+            what, _, advice = reason.rpartition("; ")
+            by_advice.setdefault(advice, []).append(what)
+        parts = [", ".join(what) + f" ({advice})" for advice, what in by_advice.items()]
+        lines.say(f"left out: {'; '.join(parts)}")
     return [name for name in names if name not in reasons]
 
 

@@ -1,10 +1,7 @@
-"""Layers that let a discriminator compare the examples of a batch: standard deviation, and learned discrimination."""
-
-from collections.abc import Callable
+"""What lets a discriminator compare the examples of a batch: their standard deviation."""
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 
 from gen_jax.core import axis
 from gen_jax.core.errors import UserError
@@ -29,22 +26,3 @@ def minibatch_stddev(x: jax.Array, group: int = 4, channels: int = 1) -> jax.Arr
     summary = jnp.repeat(jnp.mean(deviation, axis=(1, 3)), group, axis=0)  # [B, channels]
     summary = summary.reshape(count, *[1] * (x.ndim - 2), channels)
     return jnp.concatenate([x, jnp.broadcast_to(summary, (*x.shape[:-1], channels)).astype(x.dtype)], axis=-1)
-
-
-class MinibatchDiscrimination(nn.Module):
-    """Append each row's closeness to all others in learned features: Salimans et al. 2016, section 3.2.
-
-    [B, A] -> [B, A + kernels]: o_b(x_i) = sum_j exp(-|M_ib - M_jb|_1), j over the global batch, M = x T. Memory is
-    B * global B * kernels * dimensions.
-    """
-
-    kernels: int = 50
-    dimensions: int = 5
-    kernel_init: Callable[..., jax.Array] = nn.initializers.normal(0.05)
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        tensor = self.param("kernel", self.kernel_init, (x.shape[-1], self.kernels * self.dimensions))
-        features = (x @ tensor).reshape(-1, self.kernels, self.dimensions)
-        distances = jnp.sum(jnp.abs(features[:, None] - axis.gather(features)[None]), axis=-1)  # [B, global B, kernels]
-        return jnp.concatenate([x, jnp.sum(jnp.exp(-distances), axis=1)], axis=-1)

@@ -1,8 +1,8 @@
 """Regularised deterministic autoencoders (Ghosh et al. 2020): a penalty on the code, and one on the decoder.
 
 The loss is reconstruction + β · `latent_l2` + λ · (weight decay | `decoder_gradient_penalty` | spectral norm).
-Weight decay (RAE-L2) is the optimizer's, spectral normalisation (RAE-SN) the decoder network's; sampling fits a density
-to the codes after training (`fit_gaussian`, or any mixture model).
+Weight decay (RAE-L2) is the optimizer's, spectral normalisation (RAE-SN) the decoder network's; the density that is
+sampled from is fitted to the codes (`priors.gaussian_mixture`).
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from gen_jax.core import axis, keys
+from gen_jax.core import keys
 
 
 def latent_l2(latents: jax.Array) -> jax.Array:
@@ -27,12 +27,3 @@ def decoder_gradient_penalty(decode: Callable[[jax.Array], jax.Array], latents: 
     direction = keys.normal(keys.named(key, "gradient_penalty"), latents.shape[0], *latents.shape[1:])
     _, moved = jax.jvp(decode, (latents,), (direction,))
     return 0.5 * jnp.sum(moved**2, axis=tuple(range(1, moved.ndim)))
-
-
-def fit_gaussian(latents: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Ex-post density: (mean [d], lower Cholesky factor of the covariance [d, d]) of the global batch of codes."""
-    mean = axis.batch_mean(latents)
-    centred = latents - mean
-    covariance = axis.batch_mean(centred[:, :, None] * centred[:, None, :])
-    jitter = 1e-6 * jnp.maximum(jnp.trace(covariance) / mean.shape[0], 1e-6)
-    return mean, jnp.linalg.cholesky(covariance + jitter * jnp.eye(mean.shape[0], dtype=mean.dtype))

@@ -34,9 +34,3 @@ def update_balance(
     """k' = clip(k + rate (gamma E L(x) - E L(G(z))), 0, 1) with means over the global batch; start from k = 0."""
     real, fake = axis.batch_mean(real_losses), axis.batch_mean(fake_losses)
     return jax.lax.stop_gradient(jnp.clip(balance + rate * (gamma * real - fake), 0.0, 1.0))
-
-
-def convergence(real_losses: jax.Array, fake_losses: jax.Array, gamma: float | jax.Array = 0.5) -> jax.Array:
-    """M = E L(x) + |gamma E L(x) - E L(G(z))| over the global batch: section 3.4.1; lower is better."""
-    real, fake = axis.batch_mean(real_losses), axis.batch_mean(fake_losses)
-    return jax.lax.stop_gradient(real + jnp.abs(gamma * real - fake))

@@ -42,17 +42,6 @@ def kl_normal(
     return 0.5 * ((mean - other_mean) ** 2 * jnp.exp(-other_log_variance) + jnp.exp(difference) - 1.0 - difference)
 
 
-def kl_categorical(logits: jax.Array, other_logits: jax.Array) -> jax.Array:
-    """KL(softmax(logits) || softmax(other_logits)) over the last axis: [..., K] -> [...]."""
-    log_q, log_p = jax.nn.log_softmax(logits), jax.nn.log_softmax(other_logits)
-    return jnp.sum(jnp.exp(log_q) * (log_q - log_p), axis=-1)
-
-
-def kl_categorical_uniform(logits: jax.Array) -> jax.Array:
-    """KL(softmax(logits) || uniform) = log K - entropy, over the last axis: [..., K] -> [...]."""
-    return kl_categorical(logits, jnp.zeros_like(logits))
-
-
 def monte_carlo_kl(log_q: jax.Array, log_p: jax.Array) -> jax.Array:
     """Mean of log q - log p over k samples from q: [k, B] each -> [B]. Unbiased; a single draw can be negative."""
     return jnp.mean(log_q - log_p, axis=0)
@@ -96,11 +85,3 @@ def mmd(left: jax.Array, right: jax.Array, kernel: Kernel, unbiased: bool = True
         return jnp.sum(similar * (1.0 - jnp.eye(count, dtype=similar.dtype))) / (count * (count - 1))
 
     return within(left) + within(right) - 2.0 * jnp.mean(kernel(squared_distances(left, right)))
-
-
-def info_vae(kl: jax.Array, discrepancy: jax.Array, alpha: float | jax.Array, strength: float | jax.Array) -> jax.Array:
-    """InfoVAE's regulariser (1 - α) KL + (α + λ - 1) D(q(z), p(z)), to add to the reconstruction error; nats.
-
-    Zhao et al. 2019, eq. 6, with λ = `strength`. α = 0, λ = 1 is the VAE; α = 1 leaves λ · MMD alone (MMD-VAE).
-    """
-    return (1.0 - alpha) * kl + (alpha + strength - 1.0) * discrepancy

@@ -4,7 +4,6 @@ The networks are handed in as *conditioners*, closures `x -> (shift, log_scale)`
 context); this file knows only the algebra. Every map returns (result, log|det Jacobian| [B]) of the direction taken.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -145,12 +144,6 @@ def alternating_masks(dims: int, layers: int) -> list[np.ndarray]:
     return [((np.arange(dims) + layer) % 2 == 0).astype(np.float32) for layer in range(layers)]
 
 
-def checkerboard_mask(height: int, width: int, invert: bool = False) -> np.ndarray:
-    """RealNVP's spatial checkerboard, [H, W, 1], for images."""
-    board = (np.add.outer(np.arange(height), np.arange(width)) % 2).astype(np.float32)[..., None]
-    return 1.0 - board if invert else board
-
-
 def made_masks(dims: int, hidden: Sequence[int], outputs: int = 2) -> list[np.ndarray]:
     """MADE's weight masks [fan_in, fan_out] for an MLP d -> hidden... -> outputs · d (Germain et al. 2015).
 
@@ -161,9 +154,3 @@ def made_masks(dims: int, hidden: Sequence[int], outputs: int = 2) -> list[np.nd
     masks = [(later[None, :] >= earlier[:, None]).astype(np.float32) for earlier, later in pairwise(degrees)]
     last = (degrees[0][None, :] > degrees[-1][:, None]).astype(np.float32)
     return [*masks, np.tile(last, (1, outputs))]
-
-
-def standard_normal_log_prob(flow: Flow, y: jax.Array) -> jax.Array:
-    """log-density of y = flow.forward(ε), ε ~ N(0, I): [B, ...] -> [B], nats."""
-    noise, log_det = flow.inverse(y)
-    return log_det - 0.5 * sum_event(noise**2 + math.log(2.0 * math.pi))

@@ -84,13 +84,6 @@ def gradient_penalty(
     return _slope_penalty(gradients(critic, interpolate(real, fake, key)), center, one_sided)
 
 
-def zero_centered(
-    critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, gradients: Gradients = input_gradients
-) -> jax.Array:
-    """0-GP: E |grad D(x^)|^2 at random interpolates (Thanh-Tung et al. 2019); R1 and R2 are those at the data."""
-    return jnp.mean(squared_norms(gradients(critic, interpolate(real, fake, key))))
-
-
 def dragan_points(real: jax.Array, key: jax.Array, scale: float | jax.Array = 0.5) -> jax.Array:
     """x + a * scale * std * u with u ~ U(0, 1) a pixel, a ~ U(0, 1) an example, std over the whole global batch.
 
@@ -133,8 +126,7 @@ def lazy(penalty: Callable[[], jax.Array], step: jax.Array, interval: int | jax.
     """`interval * penalty()` on every `interval`-th step and 0 between (StyleGAN2, Karras et al. 2020, 2.2).
 
     `penalty` takes no arguments and returns a scalar; it is computed only when it is due (under a `vmap` over `step`
-    it is always computed). Where the penalty takes an Adam step of its own beside the main one, correct that
-    optimizer by `lazy_adam`.
+    it is always computed). It joins the main loss, where StyleGAN2 gives it an Adam step of its own.
     """
     scalar = jax.eval_shape(penalty)
     return lax.cond(
@@ -142,18 +134,6 @@ def lazy(penalty: Callable[[], jax.Array], step: jax.Array, interval: int | jax.
         lambda: (interval * penalty()).astype(scalar.dtype),
         lambda: jnp.zeros(scalar.shape, scalar.dtype),
     )
-
-
-def lazy_adam(
-    learning_rate: float | jax.Array, b1: float | jax.Array, b2: float | jax.Array, interval: int
-) -> tuple[float | jax.Array, float | jax.Array, float | jax.Array]:
-    """Adam's (learning rate, b1, b2) for a player with an extra lazy step every `interval` steps: (c lr, b1^c, b2^c).
-
-    c = interval / (interval + 1): the extra steps then leave the rate of learning and of forgetting as it was
-    (Karras et al. 2020, appendix B). Interval 16 turns (.0025, 0, .99) into (.002353, 0, .99059).
-    """
-    c = interval / (interval + 1)
-    return learning_rate * c, b1**c, b2**c
 
 
 def _slope_penalty(gradients: jax.Array, center: float | jax.Array, one_sided: bool) -> jax.Array:

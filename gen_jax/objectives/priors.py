@@ -1,4 +1,4 @@
-"""Latent priors p(z) as records of pure functions: standard normal, mixture of Gaussians, VampPrior, AR(1), flow.
+"""Latent priors p(z) as records of pure functions: standard normal, mixture of Gaussians, VampPrior, flow.
 
 Parameters are handed in, so a prior can be a player with its own optimizer; priors without parameters take an empty
 dict. `log_prob` sums over the latent's own axes, in nats; `sample` draws one independent stream an example.
@@ -16,7 +16,7 @@ from gen_jax.objectives.flows import Flow
 
 
 class Prior(NamedTuple):
-    """p(z). Latents are [..., d] ([..., T, d] for sequences)."""
+    """p(z). Latents are [..., d]."""
 
     init: Callable[[jax.Array], Any]  # key -> parameters
     log_prob: Callable[[Any, jax.Array], jax.Array]  # (parameters, z [..., d]) -> [...], nats
@@ -95,33 +95,6 @@ def vamp(
         lambda params, z: _mixture_log_prob(z, *parts(params)),
         lambda params, key, count: _mixture_sample(key, count, *parts(params)),
     )
-
-
-def autoregressive(correlation: jax.Array, length: int) -> Prior:
-    """AR(1) over T = length positions: z_t = α z_{t-1} + sqrt(1 - α²) ε, unit marginals; z [..., T, d], α [d].
-
-    δ-VAE's prior (Razavi et al. 2019): with a factorised posterior its KL can't go below `rate.committed_rate`.
-    """
-    alpha = jnp.asarray(correlation)
-    innovation = jnp.log1p(-(alpha**2))  # log-variance
-
-    def log_prob(params, z):
-        first = normal_log_prob(z[..., 0, :])
-        rest = normal_log_prob(z[..., 1:, :], alpha * z[..., :-1, :], innovation)
-        return jnp.sum(first, axis=-1) + jnp.sum(rest, axis=(-2, -1))
-
-    def sample(params, key, count):
-        noise = keys.normal(keys.named(key, "prior"), count, length, alpha.shape[0])
-
-        def advance(previous, fresh):
-            current = alpha * previous + jnp.sqrt(1.0 - alpha**2) * fresh
-            return current, current
-
-        first, rest = noise[:, 0], jnp.swapaxes(noise[:, 1:], 0, 1)
-        _, later = jax.lax.scan(advance, first, rest)
-        return jnp.concatenate([first[:, None], jnp.swapaxes(later, 0, 1)], axis=1)
-
-    return Prior(_no_parameters, log_prob, sample)
 
 
 def flow_prior(flow: Callable[[Any], Flow], dims: int, init: Callable[[jax.Array], Any]) -> Prior:

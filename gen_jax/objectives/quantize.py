@@ -48,13 +48,9 @@ def _mean_square(left: jax.Array, right: jax.Array) -> jax.Array:
 
 
 def commitment(latents: jax.Array, quantized: jax.Array) -> jax.Array:
-    """Mean squared distance of latents to their (constant) codes, [B]; moves the encoder. The paper weighs it 0.25."""
+    """Mean squared distance of latents to their (constant) codes, [B]; moves the encoder. Over all numbers, as Sonnet
+    has it; the paper's, which it weighs 0.25, is d times this: a sum over a code's d numbers, a mean over the codes."""
     return _mean_square(latents, lax.stop_gradient(quantized))
-
-
-def codebook_loss(latents: jax.Array, quantized: jax.Array) -> jax.Array:
-    """Mean squared distance of codes to their (constant) latents, [B]; moves a codebook that has no EMA."""
-    return _mean_square(lax.stop_gradient(latents), quantized)
 
 
 def usage(indices: jax.Array, codes: int) -> jax.Array:

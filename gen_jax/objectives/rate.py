@@ -99,17 +99,6 @@ def free_bits(kl: jax.Array, allowance: float | jax.Array, how: FreeBits) -> jax
     return jnp.broadcast_to(pooled[how](), kl.shape[:1])
 
 
-def committed_rate(correlation: jax.Array, length: int) -> jax.Array:
-    """δ-VAE: the least KL, nats, that any factorised Gaussian q can have to an AR(1) prior. Scalar.
-
-    ½ Σ_k (T - 2) ln(1 + α_k²) - ln(1 - α_k²) over the dimensions' correlations α [d] (Razavi et al. 2019, eq. 3), for
-    T = length >= 2 positions of unit marginal variance. It needs q over a *sequence* of latents and the prior
-    `priors.autoregressive`: with a standard normal prior (α = 0) nothing is committed. Choose α so that this is δ.
-    """
-    squared = jnp.asarray(correlation) ** 2
-    return 0.5 * jnp.sum((length - 2) * jnp.log1p(squared) - jnp.log1p(-squared))
-
-
 class Geco(NamedTuple):
     """GECO's controller state, for `State.aux`: scalars."""
 

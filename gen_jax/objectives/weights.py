@@ -15,16 +15,6 @@ def kernels(params: Any) -> list[jax.Array]:
     return [leaf for path, leaf in leaves if path and getattr(path[-1], "key", None) == "kernel"]
 
 
-def l1(params: Any) -> jax.Array:
-    """Sum of |w| over all kernels; scalar."""
-    return sum((jnp.sum(jnp.abs(kernel)) for kernel in kernels(params)), start=jnp.zeros(()))
-
-
-def l2(params: Any) -> jax.Array:
-    """Sum of w^2 over all kernels (no factor 1/2); scalar."""
-    return sum((jnp.sum(kernel**2) for kernel in kernels(params)), start=jnp.zeros(()))
-
-
 def orthogonal(params: Any, full: bool = False) -> jax.Array:
     """Sum over kernels of |W'W * (1 - 1I)|^2, W = kernel as [-1, out]: Brock et al. 2019, eq. 3, weight 1e-4.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
-from gen_jax.nets.minibatch import MinibatchDiscrimination, minibatch_stddev
+from gen_jax.nets.minibatch import minibatch_stddev
 
 X = np.random.default_rng(0).normal(size=(8, 3, 3, 4)).astype(np.float32)
 
@@ -40,27 +40,3 @@ def test_stddev_in_shards():
         minibatch_stddev(X[:6])
     with pytest.raises(UserError, match="channels"):
         minibatch_stddev(X, channels=3)
-
-
-def test_discrimination_by_numpy_and_in_shards():
-    x = X.reshape(8, -1)[:, :5]
-    layer = MinibatchDiscrimination(kernels=3, dimensions=2)
-    variables = layer.init(jax.random.key(0), x)
-    features = (x @ np.asarray(variables["params"]["kernel"])).reshape(8, 3, 2)
-    expected = np.zeros((8, 3))
-    for i in range(8):
-        for j in range(8):
-            expected[i] += np.exp(-np.abs(features[i] - features[j]).sum(-1))
-    found = layer.apply(variables, x)
-    np.testing.assert_allclose(found, np.concatenate([x, expected], -1), rtol=1e-5)
-
-    def step(x):
-        def loss(v):
-            return jnp.mean(jnp.tanh(layer.apply(v, x)).sum(-1))
-
-        return jax.value_and_grad(loss)(variables)
-
-    whole = step(x)
-    shards = jax.vmap(lambda x: jax.lax.pmean(step(x), "data"), axis_name="data")(x.reshape(4, 2, 5))
-    for one, many in zip(jax.tree.leaves(whole), jax.tree.leaves(shards), strict=True):
-        np.testing.assert_allclose(many, np.broadcast_to(one, many.shape), rtol=1e-5, atol=1e-6)

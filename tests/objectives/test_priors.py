@@ -61,18 +61,6 @@ def test_mixture_is_scipys():
     np.testing.assert_allclose(actual, np.log(sum(parts)), rtol=1e-4, atol=1e-5)
 
 
-def test_autoregressive_prior_is_the_stationary_gaussian():
-    alpha, length = np.array([0.6, 0.9]), 4
-    lags = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
-    z = np.random.default_rng(0).normal(size=(3, length, 2))
-    expected = sum(stats.multivariate_normal(np.zeros(length), a**lags).logpdf(z[..., i]) for i, a in enumerate(alpha))
-    prior = priors.autoregressive(jnp.asarray(alpha, jnp.float32), length)
-    np.testing.assert_allclose(prior.log_prob({}, jnp.asarray(z, jnp.float32)), expected, rtol=1e-4)
-    samples = np.asarray(prior.sample({}, jax.random.key(0), 20_000))
-    for i, a in enumerate(alpha):
-        np.testing.assert_allclose(np.cov(samples[..., i].T), a**lags, atol=0.04)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_fresh_prior_scores_and_learns(name):
     prior, _ = CASES[name]

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import optimize
 
 from gen_jax.objectives import rate
 from gen_jax.objectives.rate import FreeBits
@@ -46,20 +45,6 @@ def test_free_bits_give_no_gradient_below_the_allowance():
     np.testing.assert_allclose(gradient(0.5, FreeBits.PER_DIMENSION), [[0, 0.5], [0, 0.5]])
     np.testing.assert_allclose(gradient(2.3, FreeBits.PER_LAYER), 0)
     np.testing.assert_allclose(gradient(2.0, FreeBits.PER_SAMPLE), [[0, 0], [0.5, 0.5]])
-
-
-def test_committed_rate_is_the_least_kl_of_any_factorised_gaussian():
-    alpha, length = 0.6, 5
-    transition = np.eye(length) - alpha * np.eye(length, k=-1)
-    noise = np.r_[1.0, np.full(length - 1, 1 - alpha**2)]
-    precision = transition.T @ np.diag(1 / noise) @ transition
-
-    def kl(log_variance):  # mean 0 is best; N(0, diag) against the AR(1)
-        return 0.5 * (np.exp(log_variance) @ np.diag(precision) - length - log_variance.sum() + np.log(noise).sum())
-
-    least = optimize.minimize(kl, np.zeros(length)).fun
-    assert float(rate.committed_rate(jnp.asarray([alpha]), length)) == pytest.approx(least, abs=1e-5)
-    assert float(rate.committed_rate(jnp.asarray([0.0, 0.0]), length)) == 0.0
 
 
 def test_geco_raises_and_lowers_its_multiplier_and_settles_on_the_tolerance():

@@ -56,12 +56,6 @@ def test_instance_noise():
     np.testing.assert_array_equal(shards.reshape(3000, 2), noisy)
 
 
-def test_norms_of_kernels_only():
-    np.testing.assert_allclose(weights.l1(PARAMS), 7.5 + 2.0)
-    np.testing.assert_allclose(weights.l2(PARAMS), 1 + 4 + 0.25 + 9 + 1 + 4 * 0.25)
-    assert weights.l1({"bias": jnp.ones(2)}) == 0
-
-
 def test_orthogonal_by_hand():
     # W'W of the dense kernel: off-diagonal -2, .5 and -4; diagonal 1, 13, 1.25. The convolution's: all entries .5.
     np.testing.assert_allclose(weights.orthogonal(PARAMS), 2 * (4 + 0.25 + 16) + 2 * 0.25)

@@ -55,7 +55,6 @@ SCALARS = {
     "free_bits_sample": free(rate.FreeBits.PER_SAMPLE),
     "geco": geco,
     "rae_penalty": lambda p, x: autoencoder.decoder_gradient_penalty(lambda z: jnp.sin(z @ p), x, KEY).mean(),
-    "fit_gaussian": lambda p, x: autoencoder.fit_gaussian(latents(p, x))[1].sum(),
 }
 
 

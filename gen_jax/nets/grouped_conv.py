@@ -61,8 +61,8 @@ def _one_by_one_weight(x: jax.Array, g: jax.Array, *, groups: int, window: tuple
     return jnp.concatenate([conv_cpu.weight_grad(a, b, stride=1, padding=padding, window=window) for a, b in pairs], -1)
 
 
-_conv_p = _primitive("gen_jax_grouped_conv", _plain, _one_by_one)
-_weight_p = _primitive("gen_jax_grouped_weight_grad", _plain_weight, _one_by_one_weight)
+_conv_p = _primitive("gen_jax_grouped_conv", _plain, _one_by_one, _plain)
+_weight_p = _primitive("gen_jax_grouped_weight_grad", _plain_weight, _one_by_one_weight, _plain_weight)
 
 
 def _mirror(kernel: jax.Array, groups: int) -> jax.Array:

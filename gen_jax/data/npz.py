@@ -67,14 +67,12 @@ def _read(file: str, what: str, train: _Part, test: _Part, classes: int | None, 
     depth = how.channels or (1 if _depth(train.array) <= 2 else 3)
     shape = (how.size or height, how.size or width, depth)
     size = (train.size + test.size) * int(np.prod(shape))
-    maps = [stored.mapped(part.array) for part in (train, test)]
-    if size > source.IN_MEMORY_BYTES and all(found is not None for found in maps):
-        for array in {train.array, test.array}:  # the checksum of the zip, which a map does not look at
+    if size > source.IN_MEMORY_BYTES and train.array.offset is not None and test.array.offset is not None:
+        maps = {array: stored.mapped(array) for array in (train.array, test.array)}  # one, if they are one array
+        for array in maps:  # the checksum of the zip, which a map does not look at
             for _ in stored.blocks(array) if array.member else ():
                 pass
-        kept, held_out = (
-            _lazy(part, found, how, shape) for part, found in zip((train, test), maps, strict=True) if found is not None
-        )
+        kept, held_out = (_lazy(part, maps[part.array], how, shape) for part in (train, test))
         counts = source.count(train.label, classes)
         print_of = source.fingerprint(kept, held_out)
         return source.Source(f"npz:{file}", shape, classes, print_of, kept, held_out, counts=counts)

@@ -4,7 +4,6 @@ Nothing is believed of a header that the file does not hold: a claimed size is c
 before memory is asked for. Pickled objects are never loaded.
 """
 
-import io
 import math
 import struct
 import zipfile
@@ -73,10 +72,9 @@ def sound(what: str) -> Iterator[None]:
         raise UserError(f"{what} is not a sound .npz file ({reason})") from None
 
 
-def mapped(stored: Stored) -> np.ndarray | None:
-    """The array without reading it, or None where it is compressed (or empty)."""
-    if stored.offset is None or not stored.nbytes:
-        return None
+def mapped(stored: Stored) -> np.ndarray:
+    """The array without reading it; only where it lies uncompressed and is not empty."""
+    assert stored.offset is not None
     order = "F" if stored.fortran else "C"
     return np.memmap(stored.file, stored.dtype, "r", stored.offset, stored.shape, order)
 
@@ -165,12 +163,10 @@ def _opened(stored: Stored) -> Iterator[IO[bytes]]:
 
 
 def _whole_fortran(stored: Stored) -> np.ndarray:
-    found = mapped(stored)
-    if found is None:
-        with _opened(stored) as content:
-            data = io.BytesIO(content.read()).getbuffer()
-        found = np.frombuffer(data, stored.dtype).reshape(stored.shape[::-1]).T
-    return found
+    if stored.member is None:
+        return mapped(stored)
+    with _opened(stored) as content:  # to the end, where the CRC is checked
+        return np.frombuffer(content.read(), stored.dtype).reshape(stored.shape[::-1]).T
 
 
 def _slices(found: np.ndarray, stored: Stored) -> Iterator[np.ndarray]:

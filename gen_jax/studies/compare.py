@@ -1,36 +1,95 @@
 """Runs that were made apart, compared as a study compares its own: arms are what differs beside the seed."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gen_jax.core.errors import UserError
 from gen_jax.runs import folder
-from gen_jax.studies import report, results, tables
-from gen_jax.studies.results import Row
+from gen_jax.studies import measured, report, results, tables, wide
+from gen_jax.studies.measured import Score
+from gen_jax.studies.results import Group, Metric, Row
 
 
-def compare(
-    runs: Sequence[Path], metrics: Sequence[str] = (), baseline: str | None = None, out: Path | None = None
-) -> tuple[tables.Table, list[Row]]:
-    """The table of these runs; with `out`, also table.{html,md,tex,csv} and report.html in that folder.
+class Asked(NamedTuple):
+    """What a person chose. `metrics`: of curves (NAME or NAME:highest); `scores`: metrics of `evaluate`, in place of
+    curves; `names`: of the arms, in the order of their first runs."""
 
-    Raises UserError where a folder is no run, two are the same, or the baseline or a metric is not among them.
+    metrics: Sequence[str] = ()
+    scores: Sequence[str] = ()
+    baseline: str | None = None
+    names: Sequence[str] = ()
+
+
+class Compared(NamedTuple):
+    """Rows, an arm and metric each; `detailed` shows them a block a metric, `side_by_side` an arm a row."""
+
+    rows: list[Row]
+    detailed: tables.Table
+    side_by_side: tables.Table
+
+
+def compare(runs: Sequence[Path], asked: Asked = Asked(), out: Path | None = None) -> Compared:
+    """The tables of these runs; with `out`, also table.{html,md,tex,csv} and report.html in that folder.
+
+    Raises UserError where a folder is no run, two are the same, the baseline or a metric is not among them, or scores
+    were not measured alike.
     """
     if len(runs) < 2:
         raise UserError("compare needs two runs or more")
-    groups = results.groups_of_runs(runs)
-    names = [group.name for group in groups]
-    if baseline is not None and baseline not in names:
-        raise UserError(f"--baseline {baseline}: the arms are {', '.join(names)}")
-    base = baseline or names[0]
-    chosen = results.choose_metrics(groups, metrics)
-    rows = results.rows(groups, base, chosen)
+    groups = _named(results.groups_of_runs(runs), asked.names)
+    arms = [group.name for group in groups]
+    if asked.baseline is not None and asked.baseline not in arms:
+        raise UserError(f"--baseline {asked.baseline}: the arms are {', '.join(arms)}")
+    base = asked.baseline or arms[0]
+    own: dict[tuple[str, str], tuple[float, float]] = {}
+    if asked.scores:
+        scores = measured.read(runs, asked.scores)
+        if not scores:
+            raise UserError(
+                f"no evaluation.json of these runs has {', '.join(asked.scores)}; measure it with `evaluate`, or add "
+                "--measure"
+            )
+        chosen = list(scores)
+        rows = [row for metric in chosen for row in _rows(groups, base, metric, scores[metric])]
+        own = {
+            (group.name, metric.name): ends
+            for metric in chosen
+            for group in groups
+            for run in group.runs.values()
+            if run in scores[metric] and (ends := scores[metric][run].interval)
+        }
+    else:
+        chosen = results.choose_metrics(groups, asked.metrics)
+        rows = results.rows(groups, base, chosen)
     data = sorted({folder.read_config(run)["data"] for run in runs})
     title = f"{len(runs)} runs on {', '.join(data)}"
-    table = tables.tabulate(rows, title, base)
+    found = Compared(rows, tables.tabulate(rows, title, base), wide.tabulate(rows, groups, title, own))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        tables.write(out, table, rows)
+        tables.write(out, found.detailed, rows)
         facts = {"runs": len(runs), "arms": len(groups), "baseline": base}
-        report.write_report(out / "report.html", title, table, groups, chosen, facts)
-    return table, rows
+        report.write_report(out / "report.html", title, found.detailed, groups, chosen, facts)
+    return found
+
+
+def _named(groups: list[Group], names: Sequence[str]) -> list[Group]:
+    if not names:
+        return groups
+    if len(names) != len(groups) or len(set(names)) < len(names):
+        own = ", ".join(group.name for group in groups)
+        raise UserError(f"--names {' '.join(names)}: give {len(groups)} different names, for the arms {own}")
+    return [group._replace(name=name) for group, name in zip(groups, names, strict=True)]
+
+
+def _rows(groups: Sequence[Group], baseline: str, metric: Metric, scores: dict[Path, Score]) -> list[Row]:
+    finals = {
+        group.name: {
+            seed: scores[run].value
+            for seed, run in sorted(group.runs.items())
+            if run in scores and math.isfinite(scores[run].value)
+        }
+        for group in groups
+    }
+    return results.rows_of(groups, baseline, metric, finals, {group.name: {} for group in groups})

@@ -11,6 +11,7 @@ from scipy import stats
 
 from gen_jax.core.errors import UserError
 from gen_jax.studies import compare, results, tables
+from gen_jax.studies.compare import Asked
 from gen_jax.studies.results import Group, Metric
 
 LOSS = Metric("held_out/squared_error", "lowest")
@@ -114,7 +115,7 @@ def test_loose_runs_become_arms_by_what_differs(tmp_path):
     for lr, arm in ((1.0, "base"), (2.0, "a_b")):
         for seed, values in CURVES[arm].items():
             runs.append(make_run(tmp_path / f"{arm}{seed}", seed, values, hyper={"lr": lr}))
-    table, rows = compare.compare(runs, out=tmp_path / "out")
+    rows, table, _ = compare.compare(runs, out=tmp_path / "out")
     assert [row.arm for row in rows] == ["lr=1", "lr=2"]
     assert rows[1].difference.pairs == 3
     assert table.rows[0][7] == "baseline"
@@ -123,6 +124,6 @@ def test_loose_runs_become_arms_by_what_differs(tmp_path):
     with pytest.raises(UserError, match="same arm and seed"):
         compare.compare([runs[0], runs[0]])
     with pytest.raises(UserError, match="the arms are lr=1, lr=2"):
-        compare.compare(runs, baseline="lr=3")
+        compare.compare(runs, Asked(baseline="lr=3"))
     with pytest.raises(UserError, match="two runs or more"):
         compare.compare(runs[:1])

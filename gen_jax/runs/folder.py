@@ -117,17 +117,15 @@ def begin(
 def go_on(run_dir: Path, config: Config, code: Code, step: int) -> None:
     """Settings and code as they are from this step on. Code that is replaced, which was allowed, is kept."""
     write_config(run_dir, config)
-    keep_superseded(run_dir, code, step)
-    local_code.write(run_dir, code)
+    _keep_superseded(run_dir, code, step)
+    local_code.replace(run_dir, code)
 
 
-def keep_superseded(run_dir: Path, code: Code, step: int) -> None:
+def _keep_superseded(run_dir: Path, code: Code, step: int) -> None:
     """Where the code is about to change at a step, put what it was into superseded/STEP."""
     for key, path in local_code.kept(run_dir).items():
         if key not in code or path.read_bytes() != code[key].content:
             atomic_write_bytes(run_dir / "superseded" / str(step) / key, path.read_bytes())
-            if key not in code:
-                path.unlink()
 
 
 def clear_temporary(run_dir: Path) -> None:

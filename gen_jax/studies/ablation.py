@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gen_jax.core import domains
+from gen_jax.core.domains import Interval
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import configure
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import read_json
-from gen_jax.studies import launch, plan, report, results, study, tables
+from gen_jax.studies import launch, plan, program, report, results, study, tables
 from gen_jax.studies.execute import Mode
 from gen_jax.studies.results import Group, Row
 from gen_jax.studies.study import Study
@@ -67,15 +69,22 @@ def run_with(
     configure(base.deterministic)
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
-    from gen_jax.studies import forecast
+    domains.check_value(ablation.seeds, Interval(1, domains.LAST_SEED + 1 - base.seed), "--seeds")
+    if ablation.memory_gib is not None:
+        domains.check_value(ablation.memory_gib, Interval(0, None, "left-open"), "--memory-gib")
+    from gen_jax.studies import forecast, promised
 
     opened = study.plan_study(
         folder, script, config_type, build, base, ablation.grid, ablation.seeds, ablation.baseline
     )
-    estimate = forecast.forecast(opened.arms, build, ablation.mode)  # refuses arms that cannot be built
+    sources: program.Sources = {}
+    new = not (folder / study.FILE).exists()
+    estimate = forecast.forecast(opened.arms, build, ablation.mode, sources, script, new)  # refuses what cannot be
+    promised.check(ablation.metrics, set().union(*(part.metrics for part in estimate)))
+    study.check_runs(opened, script, lambda config: program.source_of(config, sources))
     study.begin(opened, script)
     say(forecast.describe(opened, estimate))
-    launch.run(opened, how, ablation.mode, ablation.memory_gib, say)
+    launch.run(opened, how, ablation.mode, ablation.memory_gib, say, sources)
     return write(opened, ablation.metrics, say)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import jax
 
 from gen_jax.core import parallel
-from gen_jax.core.errors import UserError
+from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.runs import feeding
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.train import Request, hyper_values, steps_of
 from gen_jax.studies.program import Program, Task, out_of_memory, start, stop_if_asked, timed
-from gen_jax.studies.study import Study, record_failure, status
+from gen_jax.studies.study import REFUSED, Study, record_failure, status
 
 SHARE = 0.8  # of the device's memory that a batch may take: the rest is for sampling, evaluation and the allocator
 GIB = 2**30
@@ -75,8 +75,14 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
             request = loops[number].send(reply)
         except StopIteration:
             ended["complete"] += 1
+            study.failure_file(arm, seed).unlink(missing_ok=True)  # of an earlier try
         except Diverged as error:
             record_failure(study, arm, seed, "diverged", str(error))
+            ended["failed"] += 1
+        except UserError as error:  # of this run's folder
+            if isinstance(error, SystemFault):
+                raise
+            record_failure(study, arm, seed, REFUSED, str(error))
             ended["failed"] += 1
         except Interrupted as error:
             interrupted.append(error)  # the others save themselves as well, at the end of this call

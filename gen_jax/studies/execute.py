@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import jax
 
 from gen_jax.core import parallel
-from gen_jax.core.errors import UserError
+from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged
 from gen_jax.runs.signals import Signals
@@ -19,7 +19,7 @@ from gen_jax.runs.train import drive
 from gen_jax.studies.batched import run_batched
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.program import Program, Sources, Task, out_of_memory, program_of, start, stop_if_asked
-from gen_jax.studies.study import Study, record_failure, status
+from gen_jax.studies.study import REFUSED, Study, record_failure, status
 
 Mode = Literal["auto", "sequential", "batched"]
 
@@ -47,15 +47,16 @@ def execute(
     mode: Mode = "auto",
     memory_gib: float | None = None,
     say: Callable[[str], None] = print,
+    sources: Sources | None = None,
 ) -> Tally:
     """Bring every seed of these arms to its end; those that are there already are left alone.
 
-    A run that diverges or runs out of memory is recorded and the others go on. Raises Interrupted on SIGINT and
-    SIGTERM, after a checkpoint; the same call continues.
+    A run that diverges, runs out of memory or has a folder in which it cannot go on is recorded, and the others go on.
+    Raises Interrupted on a signal, after a checkpoint; the same call continues. `sources`: data that are loaded.
     """
     programs: list[Program] = []
     ended = {"complete": 0, "failed": 0, "skipped": 0}
-    sources: Sources = {}
+    sources = {} if sources is None else sources
     queue: dict[int, list[Task]] = {}
     for arm in arms:
         tasks = [(arm, seed) for seed in study.seeds if status(study, arm, seed) == "open"]
@@ -89,9 +90,15 @@ def attempt(study: Study, arm: Arm, seed: int, function: Callable[[], object]) -
     except Diverged as error:
         record_failure(study, arm, seed, "diverged", str(error))
         return "failed"
+    except UserError as error:  # of this run's folder: no other run is kept from going on
+        if isinstance(error, SystemFault):
+            raise
+        record_failure(study, arm, seed, REFUSED, str(error))
+        return "failed"
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if not out_of_memory(error):
             raise
         record_failure(study, arm, seed, "out of memory", str(error).splitlines()[0] if str(error) else "")
         return "failed"
+    study.failure_file(arm, seed).unlink(missing_ok=True)  # of an earlier try
     return "complete"

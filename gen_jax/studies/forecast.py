@@ -5,11 +5,10 @@ here and now: small networks take longer (up to several times), because their ti
 into multiplying them. Where runs of the study are finished, their own time is taken in its place.
 """
 
-# pyright: reportPossiblyUnboundVariable=false
-# A group has at least one arm, which the checker cannot know.
-
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -19,8 +18,8 @@ import numpy as np
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.data import feed
-from gen_jax.runs import feeding, manifest
-from gen_jax.studies import execute, plan, program, study
+from gen_jax.runs import manifest, memory, rehearsal
+from gen_jax.studies import execute, plan, program, promised, study
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study
 
@@ -36,35 +35,53 @@ class Part(NamedTuple):
     state_bytes: int
     data_bytes: int
     flops: float  # a round
+    metrics: set[str]  # that its runs will have
 
 
-def forecast(arms: Sequence[Arm], build: Callable[..., Any], mode: execute.Mode) -> list[Part]:
-    """A part a structure. Raises UserError, naming the arm, where one cannot be built or fed."""
-    sources: program.Sources = {}
+def forecast(
+    arms: Sequence[Arm],
+    build: Callable[..., Any],
+    mode: execute.Mode,
+    sources: program.Sources | None = None,
+    script: Path = Path("the script"),
+    new: bool = False,
+) -> list[Part]:
+    """A part a structure. Raises UserError, naming the arm, where one cannot be built, fed or held; where the study is
+    `new`, also for a setting that the script does not read.
+    """
+    sources = {} if sources is None else sources
     parts = []
+    for arm in arms:  # every cell, before the data of the first are read
+        with _named(arm):
+            rehearsal.check(arm.config)
     for group in plan.groups(arms):
         config = group[0].config
         source = program.source_of(config, sources)
-        try:
-            for arm in group:
-                algorithm = build(arm.config, source)
-            feeding.check(
-                source,
-                config.batch_size,
-                algorithm.minibatches,
-                parallel.layout(config.backend, config.devices).size,
-            )
-        except UserError as error:
-            raise UserError(f"arm {arm.name}: {error}") from None
-        state = jax.eval_shape(algorithm.init, jax.random.key(0))
-        cost = jax.jit(algorithm.update).lower(state, program.batch_shapes(algorithm, source, config)).cost_analysis()
-        size = sum(_bytes(leaf) for leaf in jax.tree.leaves(state))
+        with _named(group[0]):
+            where = parallel.layout(config.backend, config.devices)
+            first = rehearsal.rehearse(config, build, source, where, script, new)
+        for arm in group[1:]:  # other numbers in the same program
+            with _named(arm):
+                build(arm.config, source)
+        algorithm = first.algorithm
+        cost = first.traced.lower().cost_analysis()
+        size = int(memory.of(first.template))
         fits = feed.fits(source, int(config.resident_gib * GIB), algorithm.minibatches)
         resident = sum(source.split(stream).nbytes for stream in algorithm.minibatches) if fits else 0
         how = execute.mode_for(mode, config)
         flops = float((cost or {}).get("flops", 0.0))
-        parts.append(Part(group[0].structure, group, how, size, resident, flops))
+        metrics = promised.names(first, config, source)
+        parts.append(Part(group[0].structure, group, how, size, resident, flops, metrics))
     return parts
+
+
+@contextlib.contextmanager
+def _named(arm: Arm) -> Iterator[None]:
+    """A UserError of the body says which arm it is of."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"arm {arm.name}: {error}") from None
 
 
 def describe(opened: Study, parts: Sequence[Part]) -> str:
@@ -80,11 +97,11 @@ def describe(opened: Study, parts: Sequence[Part]) -> str:
             seconds, guessed = steps * part.flops / speed, guessed or open_runs > 0
         total += seconds * open_runs
         together = len(part.arms) * len(opened.seeds) if part.mode == "batched" else 1
-        memory = (part.state_bytes * together + part.data_bytes) / GIB
+        needed = (part.state_bytes * together + part.data_bytes) / GIB
         what = "in one vmapped program" if part.mode == "batched" else "one after another in one program"
         lines.append(
             f"  {part.structure or 'all arms'}: {len(part.arms)} arms × {len(opened.seeds)} seeds {what}, "
-            f"{open_runs} runs to do, {_size(memory)} of states and data"
+            f"{open_runs} runs to do, {_size(needed)} of states and data"
         )
     count = len(opened.arms) * len(opened.seeds)
     kind = "at least " if guessed else "about "
@@ -117,11 +134,6 @@ def _finished(opened: Study, part: Part) -> float | None:
             if record.get("status") == "complete":
                 found.append(sum(sitting["run_seconds"] or 0.0 for sitting in record["sittings"]))
     return float(np.mean(found)) if found else None
-
-
-def _bytes(leaf: Any) -> int:
-    itemsize = 8 if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.dtype.itemsize
-    return int(np.prod(leaf.shape)) * itemsize
 
 
 def _size(gib: float) -> str:

@@ -7,13 +7,16 @@ simply begun again.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError, missing_package
 from gen_jax.runs.exits import Interrupted
+from gen_jax.runs.signals import Signals
 from gen_jax.studies import execute, plan
+from gen_jax.studies.program import Sources
 from gen_jax.studies.study import Study, open_study, status
 
 HOW = "use here, local:N (N processes), slurm or submitit-local"
@@ -101,21 +104,18 @@ def _run_local(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], Non
     logs = Path(jobs[0].folder) / "logs"
     logs.mkdir(exist_ok=True)
     try:
-        with _interruptible():
-          while waiting or active:
-            while waiting and len(active) < launcher.processes:
-                number, job = waiting.pop(0)
-                command = [sys.executable, "-m", "gen_jax.studies.worker", job.folder, "--mode", job.mode, "--trust"]
-                command += ["--parent", str(os.getpid())]
-                command += ["--memory-gib", str(job.memory_gib)] if job.memory_gib is not None else []
-                say(f"job {number}: {', '.join(job.arms)} (see {logs / f'{number}.txt'})")
-                with (logs / f"{number}.txt").open("w") as file:
-                    active[number] = subprocess.Popen(
-                        [*command, "--arms", *job.arms], stdout=file, stderr=subprocess.STDOUT, env=_environment()
-                    )
-            number = _next_end(active)
-            if active.pop(number).returncode:
-                broken.append(number)
+        with Signals() as signals:
+            while waiting or active:
+                while waiting and len(active) < launcher.processes:
+                    number, job = waiting.pop(0)
+                    say(f"job {number}: {', '.join(job.arms)} (see {logs / f'{number}.txt'})")
+                    with (logs / f"{number}.txt").open("w") as file:
+                        active[number] = subprocess.Popen(
+                            _command(job), stdout=file, stderr=subprocess.STDOUT, env=_environment()
+                        )
+                number = _next_end(active, signals)
+                if active.pop(number).returncode:
+                    broken.append(number)
     except BaseException:
         for process in active.values():
             process.terminate()  # each saves a checkpoint
@@ -127,24 +127,20 @@ def _run_local(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], Non
         raise UserError(f"{len(broken)} jobs broke down, the first with: {' '.join(last)}; the same command continues")
 
 
-def _next_end(active: dict[int, subprocess.Popen]) -> int:
-    """The number of a process that has ended, once there is one. SIGTERM is raised as Interrupted meanwhile."""
-    import signal
-    import time
+def _command(job: Job) -> list[str]:
+    command = [sys.executable, "-m", "gen_jax.studies.worker", job.folder, "--mode", job.mode, "--trust"]
+    command += ["--memory-gib", str(job.memory_gib)] if job.memory_gib is not None else []
+    return [*command, "--parent", str(os.getpid()), "--arms", *job.arms]  # arms last: there are any number
 
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted("the jobs have saved what they had; the same command continues", 128 + number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        while True:
-            for number, process in active.items():
-                if process.poll() is not None:
-                    return number
-            time.sleep(0.1)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _next_end(active: dict[int, subprocess.Popen], signals: Signals) -> int:
+    """The number of a process that has ended, once there is one. Raises Interrupted on a signal."""
+    while signals.received is None:
+        for number, process in active.items():
+            if process.poll() is not None:
+                return number
+        time.sleep(0.1)
+    raise Interrupted("the jobs have saved what they had; the same command continues", signals.status)
 
 
 def _environment() -> dict[str, str]:

@@ -6,20 +6,24 @@ The folder is all that a process needs to work on the study, so that it can be k
 processes and requeued.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import manifest, scripts, shapes, trust
+from gen_jax.data.source import Source
+from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
-from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.folder import EXECUTION
+from gen_jax.runs.local_code import SCRIPT
 from gen_jax.runs.settings import differences, flatten, from_json, to_json
 from gen_jax.studies import plan
 from gen_jax.studies.plan import Arm
 
 FILE = "study.json"
+REFUSED = "refused"  # the kind of a failure that lies in a run's folder: mended there, and tried again by the next call
 
 
 class Study(NamedTuple):
@@ -56,7 +60,11 @@ def load_script(script: Path) -> tuple[type, Callable[..., Any]]:
     """`Config` and `build` of a script that a person named. Raises UserError where there is none, or it lacks them."""
     if not script.is_file():
         raise UserError(f"there is no experiment {script}; give the path of a script such as experiments/gan.py")
-    module = scripts.load(script)
+    code = local_code.of(script)
+    local_code.importable(code, live=True)
+    if (beside := str(script.resolve().parent)) not in sys.path:
+        sys.path.append(beside)  # for what it imports by names that it computes
+    module = scripts.load(script, code[SCRIPT].content)
     return module.Config, module.build
 
 
@@ -76,7 +84,8 @@ def plan_study(
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: a study needs 1 seed or more (and 2 or more for an interval)")
     checked = plan.check_grid(config_type, grid)
-    base = plan.replace(base, {"run_dir": None})
+    base = paths.resolved(plan.replace(base, {"run_dir": None}))
+    paths.refuse_patterns(folder)
     arms = plan.arms(base, checked)
     first = int(base.seed)
     study = Study(
@@ -91,23 +100,23 @@ def plan_study(
         arms,
     )
     study.arm(study.baseline)
-    _check(folder, _asked(study, experiment), experiment, config_type)
+    _check(folder, _asked(study, experiment), experiment, config_type, base.allow_changed)
     return study
 
 
 def begin(study: Study, experiment: Path) -> None:
     """Write what was asked for, and the folder's own copy of the script, which is remembered as this user's."""
-    trust.record([experiment])
+    code = local_code.of(experiment)
+    trust.record([file.path for file in code.values()])
     study.folder.mkdir(parents=True, exist_ok=True)
-    if not study.script.exists():
-        atomic_write_text(study.script, experiment.read_text())
-    atomic_write_json(study.folder / FILE, _asked(study, experiment))
+    atomic_write_json(study.folder / FILE, _asked(study, experiment))  # first: it makes the folder a study
+    local_code.replace(study.folder, code)
 
 
 def _asked(study: Study, experiment: Path) -> dict[str, Any]:
     return {
         "experiment": experiment.name,
-        "settings": to_json(study.base),
+        "settings": to_json(plan.replace(study.base, {"allow_changed": ()})),
         "grid": plan.grid_to_json(study.grid),
         "seeds": len(study.seeds),
         "baseline": study.baseline,
@@ -121,9 +130,14 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
     asked = shapes.read(folder / FILE, shapes.STUDY)
     if asked is None:
         raise UserError(f"{folder} is no study: it has no {FILE}")
-    script = folder / "experiment.py"
-    (content,) = trust.require(folder, [script], trusted)
-    module = scripts.load(script, content)
+    script = folder / SCRIPT
+    if not script.is_file():
+        raise UserError(f"{folder} has no {SCRIPT}; the command that began the study writes it again")
+    kept = local_code.kept(folder)
+    contents = trust.require(folder, kept.values(), trusted)
+    code = {key: local_code.File(path, content) for (key, path), content in zip(kept.items(), contents, strict=True)}
+    local_code.importable(code)
+    module = scripts.load(script, code[SCRIPT].content)
     config_type, build = module.Config, module.build
     base = from_json(config_type, asked["settings"])
     grid = plan.grid_from_json(config_type, asked["grid"])
@@ -133,17 +147,19 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
     return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms)
 
 
-def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type: type) -> None:
+def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type: type, allowed: Sequence[str]) -> None:
     """Raises UserError where the folder holds something else than this study, or less of it."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give --study-dir a folder")
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or not any(not path.name.endswith(".tmp") for path in folder.iterdir()):
         return
     before = shapes.read(folder / FILE, shapes.STUDY)
     if before is None:
         raise UserError(f"{folder} has files but no {FILE}, so it is no study; give another --study-dir")
     swept = tuple(flatten({"": asked["grid"]}).keys())
-    ignored = (*EXECUTION, *(name.lstrip(".") for name in swept))
+    # The data may have moved: where runs know theirs, they are compared by what they are (`check_runs`).
+    moved = ("data",) if any((folder / "runs").glob("*/seed*/manifest.json")) else ()
+    ignored = (*EXECUTION, *moved, *(name.lstrip(".") for name in swept))
     # A setting that experiments have learnt since then has its default in the older study.
     settings = flatten(to_json(config_type())) | flatten(before["settings"])
     found = differences(settings, asked["settings"], ignored)
@@ -157,29 +173,54 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
         found.append(f"it has {before['seeds']} seeds there and {asked['seeds']} here")
     if found:
         raise UserError(f"{folder} is another study: {'; '.join(found)}; give another --study-dir")
-    copy = folder / "experiment.py"
-    if copy.exists() and copy.read_bytes() != experiment.read_bytes():
-        raise UserError(
-            f"{folder} was made by another version of {experiment.name}; give another --study-dir, or {copy}"
-        )
+    kept = local_code.kept(folder)
+    if SCRIPT in kept:
+        there = {key: local_code.File(path, path.read_bytes()) for key, path in kept.items()}
+        before, now = ({"code": local_code.hashes(code)} for code in (there, local_code.of(experiment)))
+        advice = f"it was made by another version of {experiment.name}: give another --study-dir, or {folder / SCRIPT}"
+        identity.settle(identity.changes(before, now), allowed, folder, {"code": advice})
+
+
+def check_runs(study: Study, experiment: Path, source_of: Callable[[Config], Source]) -> None:
+    """Raises UserError where a run of the study was trained on other data or code than its next ones would be."""
+    code = local_code.hashes(local_code.of(experiment))
+    advice: dict[identity.Kind, str] = {
+        "data": "give --data those that its runs were trained on, or another --study-dir",
+        "code": "give the script that its runs were trained with, or another --study-dir",
+    }
+    for arm in study.arms:
+        for seed in study.seeds:
+            run = study.run_dir(arm, seed)
+            try:
+                before = identity.last(manifest.read(run), run)
+            except UserError:
+                continue  # the run itself says what is wrong with it
+            now = {"data": identity.of_data(source_of(arm.config), arm.config.data), "code": code}
+            if before:
+                identity.settle(identity.changes(before, now), study.base.allow_changed, run, advice)
 
 
 # ---- how its runs stand ------------------------------------------------------------------------------------------
 
 
 def status(study: Study, arm: Arm, seed: int) -> str:
-    """ "complete", "failed", or "open" (not begun, or to be continued)."""
-    if study.failure_file(arm, seed).exists():
-        return "failed"
+    """ "complete", "failed", or "open" (not begun, to be continued, or refused, which is tried again)."""
     run = study.run_dir(arm, seed)
-    if (manifest.read(run) or {}).get("status") != "complete":
+    try:
+        failure = shapes.read(study.failure_file(arm, seed), shapes.FAILURE)
+        if failure is not None and failure["kind"] != REFUSED:
+            return "failed"
+        if (manifest.read(run) or {}).get("status") != "complete":
+            return "open"
+        settings = shapes.read(run / "config.json", shapes.CONFIG) or {}
+    except UserError:  # damaged: told when the run is tried
         return "open"
-    settings = shapes.read(run / "config.json", shapes.CONFIG) or {}
     return "complete" if settings.get("steps", 0) >= arm.config.steps else "open"
 
 
 def record_failure(study: Study, arm: Arm, seed: int, kind: str, message: str) -> None:
-    """A run that could not go to its end, which is a result too. Delete the file to have it tried again."""
+    """A run that could not go to its end, which is a result too. Delete the file to have it tried again (one that was
+    `REFUSED` is)."""
     atomic_write_json(study.failure_file(arm, seed), {"kind": kind, "message": " ".join(message.split())})
 
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 import tyro
 
+from gen_jax.runs.signals import end_with
+
 
 def worker(
     folder: tyro.conf.Positional[Path],
@@ -12,6 +14,7 @@ def worker(
     mode: Literal["auto", "sequential", "batched"] = "auto",
     memory_gib: float | None = None,
     trust: bool = False,
+    parent: int | None = None,
 ) -> None:
     """Bring the open runs of these arms to their end.
 
@@ -21,7 +24,10 @@ def worker(
         mode: one run after another, or many as one vmapped program
         memory_gib: what a batch may take
         trust: execute the study's script also where it is not one that you ran here
+        parent: end, after a checkpoint, when this process is not the parent any more
     """
+    if parent is not None:
+        end_with(parent)
     from gen_jax.studies.launch import Job, work
 
     work(Job(str(folder), arms, mode, memory_gib, trust), lambda line: print(line, flush=True))

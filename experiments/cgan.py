@@ -3,9 +3,10 @@
     python experiments/cgan.py                                # mnist5k, 28x28
     python -m gen_jax sample runs/cgan-mnist5k-seed0 --label 3
 
-The label joins the generator's latents, and the discriminator's image as constant maps, one a class. Expect
-recognisable digits of the label asked for after about 1,500 steps; after 6,000 a LeNet trained on real digits reads the
-label asked for in 98 % of 1,000 samples (`--steps 6000`, then `python -m gen_jax evaluate RUN --metrics cas`).
+The label joins the generator's latents, and the discriminator's image as constant maps, one a class (the paper's
+players are perceptrons, trained by momentum). Expect recognisable digits of the label asked for after about 1,500
+steps; after 6,000 a LeNet trained on real digits reads the label asked for in 98 % of 1,000 samples (`--steps 6000`,
+then `python -m gen_jax evaluate RUN --metrics cas`).
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ class Hyper(vae.Hyper):
     free_bits: NonNegative | None = None
     """nats a latent dimension that cost nothing, where rate is free_bits; None: 0.1"""
     gamma: NonNegative | None = None
-    """weight of |KL - capacity|, where rate is capacity; None: 30"""
+    """weight of |KL - capacity|, where rate is capacity; None: 30 (Burgess et al. 2018: 1,000)"""
     tolerance: Positive | None = None
     """squared error an image, in units of [-1, 1] pixels, that geco holds to; None: 30"""
 

@@ -5,7 +5,8 @@
     python experiments/dcgan.py --augment ada --r1-gamma 1        # for little data
     python experiments/dcgan.py --data stacked:mnist5k --packing 2 --batch-size 128
 
-Expect recognisable digits after about 1,000 steps.
+Widths, learning rates and a batch of 64 are those of PyTorch's example (128 in the paper). Expect recognisable digits
+after about 1,000 steps.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
 from gen_jax.models.gan_checks import need_whole_packs
-from gen_jax.models.gan_parts import normal_latents
+from gen_jax.models.gan_parts import normal_latents, uniform_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives.adversarial import Loss, smoothed
 
@@ -28,6 +29,8 @@ class Config(experiment.Config):
     latent_size: Size = 100
     width: Size = 64
     """channels of the widest image's layer; deeper layers double it"""
+    uniform_latents: bool = False
+    """latents from U(-1, 1), as in the paper; otherwise N(0, I), as in PyTorch's example"""
     dropout: Share = 0.0
     """in the discriminator"""
     n_critic: Turns = 1
@@ -80,7 +83,7 @@ def build(config: Config, data: Source) -> Algorithm:
         ),
         loss=smoothed(config.loss.value, 1 - config.label_smoothing) if config.label_smoothing else config.loss.value,
         shape=data.shape,
-        latents=normal_latents(config.latent_size),
+        latents=(uniform_latents if config.uniform_latents else normal_latents)(config.latent_size),
         terms=terms,
         turns=gan.Turns(n_critic=config.n_critic, share_fakes=config.share_fakes),
         hyper=asdict(config.hyper) | {name: value for name, value in extra.items() if value},

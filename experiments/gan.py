@@ -3,6 +3,8 @@
 python experiments/gan.py                     # mnist5k, 28x28
 python experiments/gan.py --loss minimax      # the paper's equation 1, which saturates
 python experiments/gan.py --data ring8        # eight Gaussians on a ring: watch it drop modes
+
+The game is the paper's, the rest of today: Adam for its momentum, leaky units for its maxout and dropout.
 """
 
 from dataclasses import dataclass

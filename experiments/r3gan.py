@@ -9,7 +9,8 @@ FFHQ-64 is --widths 768 768 768 768 384 --batch-size 256 --hyper.gamma 2; ImageN
 the learning rate to a quarter and beta 2 from .9 to .99, as published.
 
 The authors report FID 1.96 for the second (networks of 20.8 M and 21.3 M parameters), where average and augmentation
-follow schedules too (half-life 0 to 5 M images, p 0 to .55) that this script does not have. It wants an accelerator.
+follow schedules too (half-life 0 to 5 M images, p 0 to .55) that this script does not have, as it has none of their
+mirrored images. R1 and R2 are of a forward pass of their own. It wants an accelerator.
 """
 
 from dataclasses import asdict, dataclass
@@ -31,6 +32,7 @@ from gen_jax.objectives.adversarial import Loss
 class Hyper(gan.Hyper):
     b1: float = 0.0
     b2: float = 0.99
+    """without --horizon, which has a schedule for it"""
     gamma: NonNegative = 1.0
     """of R1 and R2: the loss has gamma / 2 times each"""
 
@@ -75,8 +77,10 @@ def build(config: Config, data: Source) -> Algorithm:
     classes = data.classes if config.conditional else None
     stages = r3gan.stages_of(config.widths, config.group, config.blocks)
     hyper = asdict(config.hyper)
+    if config.horizon and config.hyper.b2 != Hyper().b2:
+        raise UserError(f"--hyper.b2 {config.hyper.b2}: with --horizon beta 2 follows its schedule; leave one out")
     if config.horizon:
-        del hyper["b2"]  # it follows the published schedule
+        del hyper["b2"]
     return gan.gan(
         r3gan.Generator(data.shape, stages, classes, dtype=config.dtype),
         r3gan.Discriminator(stages, classes, dtype=config.dtype),

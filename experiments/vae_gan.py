@@ -1,12 +1,17 @@
 """VAE-GAN (Larsen et al. 2016, arXiv:1512.09300): reconstructions judged in a discriminator's features.
 
 python experiments/vae_gan.py
+
+Departures from the paper: its game adds the losses of both kinds of fakes to one of the real images, here the two
+kinds share that weight, a half each; its similarity is that of the third convolution before normalisation (--layer 2,
+after it, is the nearest); it trains by RMSprop, with a gamma of 1e-5 in the authors' code.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from gen_jax import experiment
-from gen_jax.core.domains import NonNegative, Positive, Size
+from gen_jax.core.domains import Interval, NonNegative, Positive, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -29,7 +34,7 @@ class Hyper(vae.Hyper):
 class Config(experiment.Config):
     sigma: Positive = 0.2
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
-    layer: int = -1
+    layer: Annotated[int, Interval(-100, 100)] = -1
     """hidden layer of the discriminator that measures similarity, counted from the first"""
     latent_size: Size = 16
     width: Size = 32

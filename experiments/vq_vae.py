@@ -1,6 +1,10 @@
 """VQ-VAE (van den Oord et al. 2017, arXiv:1711.00937) with an autoregressive prior of its codes, trained beside it.
 
 python experiments/vq_vae.py
+
+The commitment is summed over the grid, as the likelihood is over the image, so at equal weight it pulls 49 times as
+hard on a 7×7 grid as the paper's, which averages over the grid (--average-commitment; Sonnet averages over all
+numbers). The codebook of 64 codes of 16 numbers is for digits: the authors' CIFAR-10 has 512 of 64.
 """
 
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ class Hyper:
     b2: Share = 0.999
     lr_prior: NonNegative = 1e-3
     commitment: NonNegative = 0.25
+    """weight of the squared distance between an encoding and its code"""
     codebook_decay: Share = 0.99
     revive: NonNegative = 1.0
     """latents a batch below which a code starts anew; 0: never"""
@@ -38,6 +43,8 @@ class Config(experiment.Config):
     """halvings of the image: 28 pixels become a grid of 7 by 7 codes"""
     width: Size = 64
     prior_layers: Depth = 6
+    average_commitment: bool = False
+    """average the commitment over the grid, as the paper does, rather than sum it"""
     hyper: Hyper = Hyper()
 
 
@@ -50,6 +57,7 @@ def build(config: Config, data: Source) -> Algorithm:
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
         codes=config.codes,
+        average_commitment=config.average_commitment,
         hyper=config.hyper,
     )
 

@@ -1,6 +1,10 @@
 """Wasserstein autoencoder with MMD penalty (Tolstikhin et al. 2018, arXiv:1711.01558): deterministic codes.
 
-python experiments/wae.py --hyper.mmd 100
+python experiments/wae.py
+python experiments/wae.py --hyper.mmd 2000
+
+Size of the code, Adam (β₁ .5) and the weight of the MMD are those of the authors' MNIST configuration: 10 against .05
+times the squared error of pixels in [0, 1] is 10,000 against ours. Its batch is 100.
 """
 
 from dataclasses import dataclass
@@ -18,9 +22,9 @@ from gen_jax.objectives import likelihoods
 @dataclass(frozen=True)
 class Hyper:
     lr: NonNegative = 1e-3
-    b1: Share = 0.9
+    b1: Share = 0.5
     b2: Share = 0.999
-    mmd: NonNegative = 2000.0
+    mmd: NonNegative = 10_000.0
     """weight of MMD², against a squared error over 2 sigma² an image"""
     ema_decay: Share = 0.99
 

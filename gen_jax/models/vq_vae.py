@@ -78,6 +78,7 @@ def vq_vae(
     codes: int,
     hyper: Any,
     binarization: Binarization = Binarization.NONE,
+    average_commitment: bool = False,
     optimizer: Callable = adam("lr"),
     prior_optimizer: Callable = adam("lr_prior"),
 ) -> Algorithm:
@@ -87,6 +88,8 @@ def vq_vae(
     [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only.
     hyper: a mapping or a dataclass: lr, lr_prior, b1, b2, commitment (0.25), codebook_decay (0.99), revive (latents a
     batch under which a code restarts; 0: never); `ema_decay` averages the networks, `clip_norm` bounds their gradients.
+    The commitment is the squared distance of each encoding to its code, summed over the grid; with `average_commitment`
+    its mean over the grid (van den Oord et al. 2017, below eq. 3).
     Latents are code vectors laid flat, [B, h·w·d]; `decode` rounds them to the codebook. UserError for fewer than 2
     codes.
     """
@@ -109,7 +112,8 @@ def vq_vae(
         reconstruction = sum_event(likelihood.log_prob(outputs, x)).mean()
         # Summed over the code, as the reconstruction is over the image: both are terms of one log-density.
         height, width, dims = grid.size
-        distance = height * width * dims * quantize.commitment(latents, quantized).mean()
+        terms = dims if average_commitment else height * width * dims
+        distance = terms * quantize.commitment(latents, quantized).mean()
         book = quantize.ema_update(book, latents, numbers, hyper["codebook_decay"])
         book = quantize.revive(book, latents, keys.named(key, "codebook"), hyper["revive"])
         perplexity = quantize.perplexity(numbers, codes)

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gen_jax.core import parallel
+from gen_jax.core import parallel, platform
 from gen_jax.core.lines import one_line, say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
@@ -22,6 +23,7 @@ from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.settings import to_json
 from gen_jax.runs.signals import Signals
+from gen_jax.runs.watching.aside import aside
 from gen_jax.runs.watching.events import Event, due, happen, rounds_until
 from gen_jax.runs.watching.monitor import Monitor
 from gen_jax.runs.watching.watch import Watch
@@ -110,6 +112,7 @@ def training(
     with (
         folder.begin(run_dir, config, script, code, continues, patience=STUDY_PATIENCE if quiet else 0.0),
         checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
+        aside(platform.accelerated()) as beside,
     ):
         if continues and checkpoints.steps():
             state, start = checkpoints.restore(template, sharding=where.replicated)
@@ -129,6 +132,8 @@ def training(
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
+        if platform.accelerated():  # while the round is compiled, so is what looks at it
+            beside.look(state, lambda state: watch.rehearse(state, config.evaluate_every > 0))
         run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)
         diagnosis = Monitor(run_dir, start, quiet)
@@ -143,24 +148,29 @@ def training(
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, pending = start, None
                 if start == 0:
-                    happen([Event((), lambda state, step: watch.picture(state, step), looks="the picture")], state, 0)
+                    first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
+                    beside.look(state, partial(happen, first, step=0))
                 while step < config.steps:
                     count = min(config.steps_per_call, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
                     state, metrics = yield Request(run, state, data, parallel.place_count(count, where))
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
-                    _record(pending, config, lines)
+                    beside.do(_record, pending, config, lines)
+                    jax.block_until_ready(pending and pending.metrics)  # one call ahead, no further
                     pending = _Call(step, count, metrics)
                     step += count
                     stopped = signals.received is not None and step < config.steps
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
-                        pending = _record(pending, config, lines)
-                    happen(events, state, step)
+                        beside.do(_record, pending, config, lines)
+                        beside.look(state, partial(happen, events, step=step))
+                        pending = None
                     if stopped:
+                        beside.wait()
                         checkpoints.wait()
                         status = "stopped"
                         raise Interrupted(f"saved step {step} in {run_dir}; the same command continues", signals.status)
+                beside.wait()
                 checkpoints.wait()
                 status = "complete"
         except Diverged as error:

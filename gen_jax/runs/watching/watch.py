@@ -1,8 +1,10 @@
 """What looks at the model while it trains, from fixed latents and at the held-out split, and writes what it sees."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from gen_jax.core.types import Algorithm, Array, State, Weights, weights
@@ -50,10 +52,23 @@ class Watch:
 
     def evaluate(self, state: State, step: int, lines: Log) -> None:
         """Held-out means, signs and followed scores, logged."""
+        seen = self._see(state)
+        self._measured = step, seen
+        lines.write(step, seen)
+
+    def rehearse(self, state: State, evaluates: bool) -> None:
+        """Look and leave no trace, so that the programs are there when it counts. What fails will fail then, said."""
+        with contextlib.suppress(Exception):
+            if self._draw is not None:
+                jax.block_until_ready(self._draw(weights(state)))
+        with contextlib.suppress(Exception):
+            if evaluates:
+                self._see(state)
+
+    def _see(self, state: State) -> dict[str, float]:
         self._observe = self._observe or self._observer()
         seen = self._observe(state) | self._follow(state)
         if self._measure is not None:
             values = self._measure(weights(state), self.source.test)
             seen = {f"held_out/{name}": value for name, value in heldout.means(values).items()} | seen
-        self._measured = step, seen
-        lines.write(step, seen)
+        return seen

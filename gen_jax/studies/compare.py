@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gen_jax.core.errors import UserError
 from gen_jax.runs import folder
-from gen_jax.studies import measured, report, results, tables, wide
+from gen_jax.studies import measured, report, results, sameness, tables, wide
 from gen_jax.studies.measured import Score
 from gen_jax.studies.results import Group, Metric, Row
 
@@ -65,7 +65,9 @@ def compare(runs: Sequence[Path], asked: Asked = Asked(), out: Path | None = Non
         rows = results.rows(groups, base, chosen)
     data = sorted({folder.read_config(run)["data"] for run in runs})
     title = f"{len(runs)} runs on {', '.join(data)}"
-    found = Compared(rows, tables.tabulate(rows, title, base), wide.tabulate(rows, groups, title, own))
+    detailed = tables.tabulate(rows, title, base)
+    detailed = detailed._replace(notes=[*detailed.notes, *sameness.notes(runs)])
+    found = Compared(rows, detailed, wide.tabulate(rows, groups, title, own))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         tables.write(out, found.detailed, rows)

@@ -8,7 +8,7 @@ and tests are on the final values.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics import intervals, meaning
 from gen_jax.metrics.intervals import Difference, Interval
 from gen_jax.metrics.meaning import Better
-from gen_jax.runs import folder, log, scripts
+from gen_jax.runs import folder, log
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
+from gen_jax.studies import sameness
 from gen_jax.studies.plan import label
 
 SIGNS = ("samples/distance", "samples/coverage")  # of the samples themselves: a game's losses do not tell it
@@ -169,12 +170,14 @@ def bands(groups: Sequence[Group], metric: str) -> dict[str, tuple[np.ndarray, n
 
 
 def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
-    """Run folders as arms: those that differ in nothing but their seed are one, named by what distinguishes it.
+    """Run folders as arms: those that differ in nothing but their seed are one, named by what distinguishes it. Runs of
+    other lengths, data or code are other arms.
 
     Raises UserError where a folder is no run, or where two runs are the same arm and seed.
     """
-    ignored = {"seed", *folder.EXECUTION}
-    settings = [{**flatten(folder.read_config(run)), "script": _script(run)} for run in runs]
+    ignored = {"seed", *folder.EXECUTION} - {"steps"}
+    others = sameness.fields(runs)
+    settings = [{**flatten(folder.read_config(run)), **more} for run, more in zip(runs, others, strict=True)]
     for run, full in zip(runs, settings, strict=True):
         if missing := [name for name in ("seed", "data") if name not in full]:
             raise UserError(f"{run / 'config.json'} is damaged: it has no {missing[0]}, so the run cannot be compared")
@@ -189,9 +192,3 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
             raise UserError(f"{run} and {group.runs[full['seed']]} are the same arm and seed; give one of them")
         group.runs[full["seed"]] = run
     return list(found.values())
-
-
-def _script(run: Path) -> Any:
-    """The first line of what a run's script says of itself: it tells compared runs of several scripts apart."""
-    text = scripts.docstring(run / "experiment.py")
-    return text.splitlines()[0] if text else ""

@@ -1,4 +1,4 @@
-"""What a run is of: whatever changes under it is refused by name with the run untouched, or allowed and kept on record."""
+"""What a run is of: what changes under it is refused by name with the run untouched, or allowed and kept on record."""
 
 import json
 import shutil
@@ -36,6 +36,11 @@ def edit(path, old, new):
     path.write_bytes(text.replace(old, new))
 
 
+def add_module(bench):
+    (bench.folder / "more.py").write_text("")
+    edit(bench.folder / "parts.py", b"import jax", b"import more\nimport jax")
+
+
 def move(bench):
     bench.pictures.rename(bench.folder / "elsewhere")
     return {"data": f"folder:{bench.folder / 'elsewhere'}"}
@@ -44,25 +49,37 @@ def move(bench):
 # what is done -> what a refusal says; a change that returns settings is followed by the command with these
 CHANGES = {
     "a picture added": (
-        lambda b: toys.picture(b.pictures / "a" / "new.png", 99), ["is of other data", "train examples", "there and"]),
+        lambda b: toys.picture(b.pictures / "a" / "new.png", 99),
+        ["is of other data", "train examples", "there and"],
+    ),
     "a picture edited": (lambda b: toys.picture(b.pictures / "a" / "0.png", 99), ["is of other data", "folder:"]),
     "a class more": (
-        lambda b: toys.picture(b.pictures / "0_new" / "x.png", 99), ["other data", "classes 3", "class 0_new only here"]),
+        lambda b: toys.picture(b.pictures / "0_new" / "x.png", 99),
+        ["other data", "classes 3", "class 0_new only here"],
+    ),
     "a class renamed": (
-        lambda b: (b.pictures / "c").rename(b.pictures / "0"), ["other data", "class c only there", "class 0 only here"]),
+        lambda b: (b.pictures / "c").rename(b.pictures / "0"),
+        ["other data", "class c only there", "class 0 only here"],
+    ),
     "other pictures under the same name": (
-        lambda b: {"data": f"folder:{shutil.copytree(b.pictures / 'a', b.folder / 'x' / 'pictures')}"}, ["other data"]),
+        lambda b: {"data": f"folder:{shutil.copytree(b.pictures / 'a', b.folder / 'x' / 'pictures')}"},
+        ["other data"],
+    ),
     "data of another name": (lambda b: {"data": "ring8"}, ["other data", "ring8"]),
     "the script": (
-        lambda b: edit(b.script, b"A toy", b"My toy"), ["other code", "experiment.py is", "another version of toy.py"]),
+        lambda b: edit(b.script, b"A toy", b"My toy"),
+        ["other code", "experiment.py is", "another version of toy.py"],
+    ),
     "a module beside it": (
-        lambda b: edit(b.folder / "parts.py", b"x.reshape(len(x), -1)", b"-x.reshape(len(x), -1)"), ["other code", "parts.py is"]),
+        lambda b: edit(b.folder / "parts.py", b"x.reshape(len(x), -1)", b"-x.reshape(len(x), -1)"),
+        ["other code", "parts.py is"],
+    ),
     "a module of a package": (
-        lambda b: edit(b.folder / "mine/deep.py", b"SIZE = 3", b"SIZE = 1 + 2"), ["other code", "mine/deep.py is"]),
-    "a module more": (
-        lambda b: [(b.folder / "more.py").write_text(""), edit(b.folder / "parts.py", b"import jax", b"import more\nimport jax")][0] and None,
-        ["other code", "more.py is new"]),
-}  # fmt: skip
+        lambda b: edit(b.folder / "mine/deep.py", b"SIZE = 3", b"SIZE = 1 + 2"),
+        ["other code", "mine/deep.py is"],
+    ),
+    "a module more": (add_module, ["other code", "more.py is new"]),
+}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -118,8 +135,11 @@ OPENED = {
     "a copied module": (lambda b: edit(b.run / "code/parts.py", b"x.resh", b"-x.resh"), ["other code", "parts.py is"]),
     "a copied module gone": (lambda b: (b.run / "code/parts.py").unlink(), ["other code", "parts.py is not there"]),
     "the script gone": (lambda b: (b.run / "experiment.py").unlink(), ["no experiment.py", "writes it again"]),
-    "settings": (lambda b: edit(b.run / "config.json", b'"lr": 0.1', b'"lr": 0.5'), ["hyper.lr is 0.1 there and 0.5 here"]),
-}  # fmt: skip
+    "settings": (
+        lambda b: edit(b.run / "config.json", b'"lr": 0.1', b'"lr": 0.5'),
+        ["hyper.lr is 0.1 there and 0.5 here"],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", OPENED)

@@ -1,0 +1,69 @@
+"""Which runs are seeds of one arm: those of the same data, code and length, and not only of the same settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gen_jax.runs import folder, identity, log, scripts
+from gen_jax.runs.identity import PACKAGES
+
+
+def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
+    """Of each run what tells it from the others beside its settings: `script`, `code`, `data`, `steps`; each the same
+    text for runs of the same.
+
+    `script` is what a script says of itself in its first line, `code` a mark of its files where scripts that say the
+    same differ, `data` their name, with a mark where data of one name differ, and `steps` how far a run has come.
+    """
+    records = [folder.record(run) for run in runs]
+    marks = [identity.history(record) for record in records]
+    specs = [str(folder.read_config(run).get("data")) for run in runs]
+    names = [record["data"]["name"] if record else spec for record, spec in zip(records, specs, strict=True)]
+    said = [_first_line(run) for run in runs]
+    code = _where_needed(said, [" then ".join(each["code"]) for each in marks])
+    data = _where_needed(names, [" then ".join(each["data"]) for each in marks])
+    return [
+        {
+            "script": said[number],
+            "code": code[number],
+            "data": f"{names[number]} ({data[number]})" if data[number] else names[number],
+            "steps": _length(run, records[number]),
+        }
+        for number, run in enumerate(runs)
+    ]
+
+
+def notes(runs: Sequence[Path]) -> list[str]:
+    """What else differs and may explain other numbers: versions of packages, as lines for under a table."""
+    sittings = [record["sittings"][-1] for run in runs if (record := folder.record(run))]
+    found = []
+    for name in PACKAGES:
+        versions = dict.fromkeys(str(sitting["versions"].get(name, "none")) for sitting in sittings)
+        if len(versions) > 1:
+            found.append(f"{name} {' and '.join(versions)}")
+    commits = dict.fromkeys((sitting["code"]["commit"] or "")[:12] for sitting in sittings)
+    if len(commits) > 1:
+        found.append(f"gen_jax at {' and '.join(commit or 'no commit' for commit in commits)}")
+    return [f"The runs were made with different versions: {'; '.join(found)}."] if found else []
+
+
+def _where_needed(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """The mark of each, where others of its name have another one; else nothing."""
+    return [
+        mark if len({other for same, other in zip(names, marks, strict=True) if same == name}) > 1 else ""
+        for name, mark in zip(names, marks, strict=True)
+    ]
+
+
+def _length(run: Path, record: dict[str, Any] | None) -> str:
+    asked = folder.read_config(run).get("steps", 0)
+    if record and record["status"] == "complete":
+        return str(asked)
+    lines = log.read_lines(run)
+    reached = lines[-1]["step"] if lines else 0
+    return f"{reached} of {asked}" if reached < asked else str(asked)
+
+
+def _first_line(run: Path) -> str:
+    text = scripts.docstring(run / "experiment.py")
+    return text.splitlines()[0] if text else ""

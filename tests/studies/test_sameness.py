@@ -1,0 +1,85 @@
+"""compare: whatever makes a run another one makes it another arm; what may only explain other numbers is a note."""
+
+import json
+
+import pytest
+
+from gen_jax.runs import folder, local_code
+from gen_jax.studies import compare, results, sameness
+
+SCRIPT = '"""An experiment.\n\nMore of it."""\n'
+
+
+def make(path, seed=0, steps=6, reached=None, data="folder:/d/pics", changes=(), script=SCRIPT, **versions):
+    """A run folder without a model. `changes`: (data fingerprint, module text) of each sitting."""
+    path.mkdir()
+    (path / "experiment.py").write_text(script)
+    settings = {"data": data, "seed": seed, "steps": steps, "lr": 1.0}
+    (path / "config.json").write_text(json.dumps({"format": folder.FORMAT, **settings}))
+    sittings = []
+    for fingerprint, module in changes or [("a" * 64, "")]:
+        code = {
+            "experiment.py": local_code.File(path, script.encode()),
+            "code/m.py": local_code.File(path, module.encode()),
+        }
+        sittings.append({
+            "from_step": 0, "started": "", "finished": None, "run_seconds": 1.0, "compile_seconds": 1.0, "command": "",
+            "versions": {"jax": "1", **versions}, "backend": "jit", "devices": 1, "flags": {},
+            "code": {"commit": "c" * 40, "dirty": False},
+            "platform": {"devices": ["cpu"], "cpu": "", "cpus": 2, "system": "", "python": ""},
+            "identity": {
+                "data": {"name": "folder:pics", "fingerprint": fingerprint}, "code": local_code.hashes(code),
+                "settings": settings,
+            },
+        })  # fmt: skip
+    last = sittings[-1]["identity"]["data"]
+    record = {"status": "running" if reached else "complete", "reason": None, "parameters": {}, "sittings": sittings,
+              "data": last, "process": {"clock": 0.0}}  # fmt: skip
+    (path / "manifest.json").write_text(json.dumps(record))
+    lines = [
+        {"step": step, "seconds": 1.0, "images": 4, "held_out/error": 0.1} for step in range(1, (reached or steps) + 1)
+    ]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+# how the third run differs -> the arms' names
+OTHERS = {
+    "in the seed alone": ({}, ["all"]),
+    "in where its data lie": ({"data": "folder:/elsewhere/pics"}, ["all"]),
+    "in length": ({"steps": 36}, ["steps=6", "steps=36"]),
+    "in how far it has come": ({"reached": 4}, ["steps=6", "steps=4 of 6"]),
+    "in its data": (
+        {"changes": [("b" * 64, "")]}, ["data=folder:pics (aaaaaaaa)", "data=folder:pics (bbbbbbbb)"]),
+    "in data changed on the way": (
+        {"changes": [("a" * 64, ""), ("b" * 64, "")]},
+        ["data=folder:pics (aaaaaaaa)", "data=folder:pics (aaaaaaaa then bbbbbbbb)"]),
+    "in its script": ({"script": SCRIPT + "x = 1\n"}, None),
+    "in a module": ({"changes": [("a" * 64, "x = 1")]}, None),
+    "in what its script is": ({"script": '"""Another."""\n'}, ["script=An experiment.", "script=Another."]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_only_seeds_of_one_thing_are_averaged(name, tmp_path):
+    changes, names = OTHERS[name]
+    runs = [make(tmp_path / "a", 0), make(tmp_path / "b", 1), make(tmp_path / "c", 2, **changes)]
+    groups = results.groups_of_runs(runs)
+    if names is None:  # a mark of the code, which is a hash
+        assert [group.name[:5] for group in groups] == ["code=", "code="]
+        assert len({group.name for group in groups}) == 2
+    else:
+        assert [group.name for group in groups] == names
+    assert sum(len(group.runs) for group in groups) == 3
+
+
+def test_runs_of_one_seed_and_other_lengths_are_compared(tmp_path):
+    found = compare.compare([make(tmp_path / "a"), make(tmp_path / "b", steps=12)])
+    assert [row.arm for row in found.rows] == ["steps=6", "steps=12"]
+
+
+def test_other_versions_are_a_note(tmp_path):
+    runs = [make(tmp_path / "a", 0), make(tmp_path / "b", 1, jax="2")]
+    assert sameness.notes(runs) == ["The runs were made with different versions: jax 1 and 2."]
+    assert compare.compare(runs).detailed.notes[-1] == sameness.notes(runs)[0]
+    assert not sameness.notes(runs[:1])

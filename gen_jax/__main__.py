@@ -12,8 +12,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    import tyro
-
+    from gen_jax.runs import command
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.compare import compare
@@ -51,8 +50,7 @@ def _run(arguments: list[str]) -> None:
     if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
         ablate_.main(arguments[1:])
         return
-    named = {verb.__name__.replace("_", "-"): verb for verb in verbs}
-    tyro.extras.subcommand_cli_from_dict(named, prog="python -m gen_jax", description=__doc__, args=arguments)
+    command.verb(verbs, arguments, prog="python -m gen_jax", description=__doc__)
 
 
 if __name__ == "__main__":

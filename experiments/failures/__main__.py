@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from gen_jax.core.errors import UserError
-from gen_jax.runs import diagnosis, log
+from gen_jax.runs import command, diagnosis, log
 from gen_jax.runs.diagnosis import RULES
 from gen_jax.runs.exits import exit_with
 
@@ -112,4 +110,4 @@ def _markdown(rows: list[dict[str, Any]]) -> None:
 
 if __name__ == "__main__":
     with exit_with():
-        sys.exit(0 if main(tyro.cli(Settings, description=__doc__)) else 1)
+        sys.exit(0 if main(command.read(Settings, description=__doc__)) else 1)

@@ -18,11 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen_jax.core.domains import Count, NonNegative
-from gen_jax.core.platform import configure
 from gen_jax.data import sprites
 from gen_jax.metrics import disentanglement
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 POINTS = 10_000
@@ -82,8 +80,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Config, description=__doc__))
+    papers.run(Config, main, __doc__)

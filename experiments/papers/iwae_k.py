@@ -14,8 +14,6 @@ Measured (3 seeds): 120.6 ± 1.6, 115.9 ± 1.2, 113.7 ± 1.0 nats; both gaps hel
 from dataclasses import dataclass
 
 from gen_jax.core.domains import Count, Sample, Size
-from gen_jax.core.platform import configure
-from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 
@@ -60,8 +58,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Config, description=__doc__))
+    papers.run(Config, main, __doc__)

@@ -12,8 +12,6 @@ convolutional VAE of width 16, 800 steps of 32; the bound at k = 200 on the 1,00
 from dataclasses import dataclass
 
 from gen_jax.core.domains import Count, Sample
-from gen_jax.core.platform import configure
-from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 
@@ -49,8 +47,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Config, description=__doc__))
+    papers.run(Config, main, __doc__)

@@ -30,7 +30,6 @@ from flax import linen as nn
 from gen_jax.core import parallel
 from gen_jax.core.domains import Count, Seeds
 from gen_jax.core.errors import UserError
-from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import feed
 from gen_jax.data.load import load
@@ -43,8 +42,8 @@ from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.nets.layers import BatchNorm, normal_init
 from gen_jax.objectives import adversarial
-from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.studies import papers
 
 POINTS = (2,)
 SAMPLES = 2500
@@ -252,8 +251,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Config, description=__doc__))
+    papers.run(Config, main, __doc__)

@@ -14,14 +14,12 @@ from pathlib import Path
 
 from gen_jax import experiment
 from gen_jax.core.domains import Count, NonNegative, Sample, Size
-from gen_jax.core.platform import configure
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
 from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
-from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 
@@ -104,8 +102,4 @@ def main(config: Table) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Table, description=__doc__))
+    papers.run(Table, main, __doc__)

@@ -15,8 +15,6 @@ Measured: see docs/reproductions.md; short runs, so distances are large and only
 from dataclasses import dataclass
 
 from gen_jax.core.domains import Count
-from gen_jax.core.platform import configure
-from gen_jax.runs.exits import exit_with
 from gen_jax.studies import measures, papers
 
 
@@ -61,8 +59,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    configure()
-    with exit_with():
-        main(tyro.cli(Config, description=__doc__))
+    papers.run(Config, main, __doc__)

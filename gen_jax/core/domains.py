@@ -102,7 +102,7 @@ Depth = Annotated[int, Interval(1, 100)]  # layers, blocks: each is traced and c
 DepthOrZero = Annotated[int, Interval(0, 100)]
 Turns = Annotated[int, Interval(1, 1_000)]  # steps of a player in one round
 Seeds = Annotated[int, Interval(1, 10_000)]  # how many: each is a run of its own
-Sample = Annotated[int, Interval(1, 10_000_000)]  # samples and examples that are drawn to be measured
+Sample = Annotated[int, Interval(1, 1_000_000)]  # samples and examples that are drawn to be measured
 Picture = Annotated[int, Interval(1, 10_000)]  # rows and columns of pictures
 Frames = Annotated[int, Interval(2, 10_000)]  # of a walk, both ends included
 Pixels = Annotated[int, Interval(1, 65_536)]
@@ -147,6 +147,17 @@ def of_class(kind: type) -> dict[str, Interval]:
         own = next(filter(None, (declared(each.get(name)) for each in _declarations(kind))), None)
         if (plain := number(hint)) is not None:
             found[name] = own or (_INT if plain is int else _FLOAT)
+    return found
+
+
+def of_all(kind: type, prefix: str = "") -> dict[str, Interval]:
+    """`of_class`, with the fields of dataclasses inside it by dotted names."""
+    own, found = of_class(kind), dict[str, Interval]()
+    for name, hint in hints(kind).items():
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            found |= of_all(hint, f"{prefix}{name}.")
+        elif name in own:
+            found[prefix + name] = own[name]
     return found
 
 
@@ -198,7 +209,10 @@ def check_value(value: Any, domain: Interval, name: str) -> None:
 
 
 def check_call(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    """`check` of the arguments of a call, by name."""
+    """`check` of the arguments of a call, by name; of those that are dataclasses, too."""
+    for value in arguments.values():
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            check(value)
     for name, domain in of_function(function).items():
         if name in arguments:
             check_value(arguments[name], domain, f"--{flag(name)}")

@@ -37,6 +37,24 @@ def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
     return settings
 
 
+def read_some(kind: type, args: Sequence[str], **options: Any) -> tuple[Any, list[str]]:
+    """`read` of what a command line says of `kind`, and the rest of it."""
+    import tyro
+
+    settings, rest = one_line(lambda: tyro.cli(shown(kind), args=args, return_unknown_args=True, **options))
+    domains.check(settings)
+    return settings, rest
+
+
+def verb(verbs: Sequence[Callable[..., None]], args: Sequence[str], **options: Any) -> None:
+    """Call the one of these functions that a command line names, every number of it inside its domain."""
+    import tyro
+
+    named = {each.__name__.replace("_", "-"): checked(each) for each in verbs}
+    call = one_line(lambda: tyro.extras.subcommand_cli_from_dict(named, args=args, **options))
+    call()
+
+
 def one_line(parse: Callable[[], Any]) -> Any:
     """What `parse` returns; where it ends the process over a mistake, UserError with its message in one line."""
     said = io.StringIO()

@@ -63,8 +63,8 @@ def refuse(flag: str, count: int, function: Callable[..., Any], *arguments: Any)
     need, most = of_call(function, *arguments), machine()
     if need > most:
         enough = rounded(count * most / need)
-        hint = f"{flag} {enough} would fit" if enough >= 1 else "not even one fits"
-        raise UserError(f"{flag} {count} needs at least {size(need)}, and this machine has {size(most)}: {hint}")
+        hint = f"try {flag} {enough}" if enough >= 1 else "not even one fits"
+        raise UserError(f"{flag} {count} needs at least {size(need)}, and this machine has {size(most)}; {hint}")
 
 
 def rounded(number: float) -> int:

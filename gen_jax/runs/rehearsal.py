@@ -23,7 +23,12 @@ class Rehearsed(NamedTuple):
 
     algorithm: Algorithm
     template: State  # shapes
-    metrics: tuple[str, ...]  # of every round, by name
+    traced: Any  # the first round, as jax.jit(update).trace gives it
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Of every round, by name."""
+        return tuple(self.traced.out_info[1])
 
 
 def check(config: Config) -> None:
@@ -67,9 +72,10 @@ def _trace(config: Config, build: Callable[..., Algorithm], source: Source) -> t
     algorithm = build(config, source)
     template = jax.eval_shape(algorithm.init, jax.random.key(0))
     batches = feeding.shapes(source, config.batch_size, algorithm.minibatches)
-    closed, (_, metrics) = jax.make_jaxpr(algorithm.update, return_shape=True)(template, batches)
-    need = memory.of(template) + memory.at_work(closed) + _of_calls(config, algorithm, source, batches, metrics)
-    return Rehearsed(algorithm, template, tuple(metrics)), need
+    traced = jax.jit(algorithm.update).trace(template, batches)
+    _, metrics = traced.out_info
+    need = memory.of(template) + memory.at_work(traced.jaxpr) + _of_calls(config, algorithm, source, batches, metrics)
+    return Rehearsed(algorithm, template, traced), need
 
 
 def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any, metrics: Any) -> float:

@@ -20,8 +20,11 @@ import jax
 from gen_jax.core.domains import Seeds
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
+from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals
+from gen_jax.runs import command as command_line
 from gen_jax.runs import folder, manifest, shapes
+from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation
 from gen_jax.studies.ablation import Ablation
@@ -67,6 +70,14 @@ class Paper(NamedTuple):
 
 
 Measure = Callable[[Trained], Mapping[str, float]]
+
+
+def run(kind: type, main: Callable[[Any], object], description: str | None) -> None:
+    """The command of a paper's script: read its settings, of this dataclass, and do with them what `main` does."""
+    with exit_with():
+        settings = command_line.read(kind, description=description or "")
+        configure()
+        main(settings)
 
 
 # ---- running and measuring ---------------------------------------------------------------------------------------

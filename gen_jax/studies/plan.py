@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gen_jax.core import domains
 from gen_jax.core.errors import UserError
 from gen_jax.runs.config import Config
 from gen_jax.runs.folder import EXECUTION
@@ -73,8 +74,9 @@ def parse_grid(config_type: type, texts: Sequence[str]) -> dict[str, tuple[Any, 
 
 
 def check_grid(config_type: type, grid: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
-    """The grid with every value of its field's type (texts and enum names are read). Raises UserError otherwise."""
-    kinds = fields(config_type)
+    """The grid with every value of its field's type (texts and enum names are read) and in its domain. Raises UserError
+    otherwise."""
+    kinds, known = fields(config_type), domains.of_all(config_type)
     checked: dict[str, tuple[Any, ...]] = {}
     for name, values in grid.items():
         kind = kind_of(kinds, name)
@@ -83,6 +85,9 @@ def check_grid(config_type: type, grid: Mapping[str, Sequence[Any]]) -> dict[str
         if isinstance(values, (str, bytes)) or not values:
             raise UserError(f"--grid {name}: give a list of values, and at least one")
         checked[name] = tuple(read(kind, value, name) for value in values)
+        for value in checked[name]:
+            if name in known:
+                domains.check_value(value, known[name], f"--grid {name}:")
         labels = [label(value) for value in checked[name]]
         if twice := [each for each in dict.fromkeys(labels) if labels.count(each) > 1]:
             raise UserError(f"--grid {name}: {twice[0]} is there twice")

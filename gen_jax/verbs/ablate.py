@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from gen_jax.core.domains import Positive, Seeds
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -21,7 +23,7 @@ class Options:
     """the study's folder"""
     grid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """FIELD=v1,v2: a field of the experiment and its values; give it several times for all combinations"""
-    seeds: int = 4
+    seeds: Seeds = 4
     """how many, from --seed on"""
     baseline: str | None = None
     """the arm that others are compared with, such as loss=hinge,b1=0.5; the first by default"""
@@ -29,7 +31,7 @@ class Options:
     """NAME, NAME:highest or NAME:lowest; by default what is measured on held-out data"""
     mode: Literal["auto", "sequential", "batched"] = "auto"
     """one run after another in a compiled program, or many as one; auto: the former on CPU, the latter elsewhere"""
-    memory_gib: float | None = None
+    memory_gib: Positive | None = None
     """what a batch of runs may take; by default most of what the device has free"""
     launcher: str = "here"
     """here, local:N (N processes), slurm or submitit-local"""
@@ -44,16 +46,18 @@ def ablate(options: tyro.conf.OmitArgPrefixes[Options]) -> None:
 
 def main(arguments: list[str]) -> None:
     """`ablate` on a command line: what is not the study's is the experiment's."""
-    options, rest = tyro.cli(
-        Options, args=arguments, prog="python -m gen_jax ablate", return_unknown_args=True,
-        description=" ".join((Options.__doc__ or "").split()),
-    )  # fmt: skip
+    from gen_jax.runs import command
+
+    options, rest = command.read_some(
+        Options, arguments, prog="python -m gen_jax ablate", description=" ".join((Options.__doc__ or "").split())
+    )
     main_with(options, rest)
 
 
 def main_with(options: Options, rest: list[str]) -> None:
     """Run the study; `rest` are the experiment's own flags."""
     from gen_jax.core.errors import UserError
+    from gen_jax.runs import command
     from gen_jax.studies import plan, study
     from gen_jax.studies.ablation import Ablation, as_json, run_with
 
@@ -61,7 +65,7 @@ def main_with(options: Options, rest: list[str]) -> None:
     if any(word == "--run-dir" or word.startswith("--run-dir=") for word in rest):
         raise UserError("--run-dir: a study has a run folder an arm and seed, all in --study-dir")
     grid = plan.parse_grid(config_type, options.grid)
-    base = tyro.cli(config_type, args=rest, prog=f"python -m gen_jax ablate {options.experiment}")
+    base = command.read(config_type, rest, prog=f"python -m gen_jax ablate {options.experiment}")
     ablation = Ablation(
         experiment=options.experiment,
         study_dir=options.study_dir,

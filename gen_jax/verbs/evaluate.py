@@ -64,6 +64,7 @@ def evaluate(
     view = weights_of(opened.state, averaged=weights == "ema")
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     names = protocol.requested(metrics, subject)
+    _refuse_too_many(samples, repeats, opened.source.shape)
     model = protocol.model_of(subject, opened.step, weights if opened.state.ema else "raw")
     found = protocol.run(subject, names, model, run / protocol.FILE)
     if json:
@@ -78,3 +79,19 @@ def evaluate(
     known = len(names) - len(found["measured"])
     title = f"{run}: step {opened.step}, {model.weights} weights, {opened.source.name}"
     show(title + (f" ({known} of {len(names)} metrics were known)" if known else ""), rows, json)
+
+
+def _refuse_too_many(samples: int | None, repeats: int, shape: tuple[int, ...]) -> None:
+    """Raises UserError where sample sets of this size do not fit: some metrics hold one as images, and all of them as
+    features."""
+    import math
+
+    from gen_jax.core.errors import UserError
+    from gen_jax.runs import memory
+
+    each, most = 4.0 * max(math.prod(shape), repeats), memory.host()
+    if samples is not None and samples * each > most:
+        raise UserError(
+            f"--samples {samples} needs at least {memory.size(samples * each)}, and this machine has "
+            f"{memory.size(most)}; try --samples {memory.rounded(most / each)}"
+        )

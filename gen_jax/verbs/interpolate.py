@@ -40,19 +40,20 @@ def interpolate(
     import jax.numpy as jnp
     import numpy as np
 
-    from gen_jax.core.errors import UserError
     from gen_jax.core.types import weights as weights_of
+    from gen_jax.runs import memory
     from gen_jax.runs.abilities import need
     from gen_jax.runs.given import of_class
     from gen_jax.runs.watching import pictures
 
     prior, decode = need(opened.algorithm, "prior", "interpolate"), need(opened.algorithm, "decode", "interpolate")
-    if pairs < 1 or frames < 2:
-        raise UserError(f"--pairs {pairs} --frames {frames}: ask for at least 1 pair and 2 frames")
     view = weights_of(opened.state, averaged=weights == "ema")
     given = of_class(label, opened.algorithm.given, opened.source, pairs)
     both = {name: jnp.concatenate([value, value]) for name, value in given.items()}
     ends = prior(view, jax.random.key(seed), 2 * pairs, both)
+    points = jax.ShapeDtypeStruct((pairs * frames, *ends.shape[1:]), ends.dtype)
+    shapes = {name: jax.ShapeDtypeStruct((pairs * frames, *v.shape[1:]), v.dtype) for name, v in given.items()}
+    memory.refuse("--pairs", pairs, decode, view, points, shapes)
     path_latents = slerp(ends[:pairs], ends[pairs:], jnp.linspace(0.0, 1.0, frames))
     along = {name: jnp.repeat(value, frames, axis=0) for name, value in given.items()}
     images = np.asarray(jax.jit(decode)(view, path_latents.reshape(pairs * frames, *ends.shape[1:]), along))

@@ -47,14 +47,12 @@ def latents(
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
     from gen_jax.data.kinds import IMAGES
-    from gen_jax.runs import figures
+    from gen_jax.runs import figures, memory
     from gen_jax.runs.abilities import need
     from gen_jax.runs.watching import pictures
 
     algorithm, examples = opened.algorithm, opened.source.split(split)
     encode = jax.jit(need(algorithm, "encode", "latents"))
-    if frames < 2 or not 0.0 < coverage < 1.0:
-        raise UserError(f"--frames {frames} --coverage {coverage}: at least 2 frames, and a coverage between 0 and 1")
     view = weights_of(opened.state, averaged=weights == "ema")
     codes, labels = [], []
     for start in range(0, examples.size, 250):
@@ -64,6 +62,12 @@ def latents(
     found, classes = np.concatenate(codes), np.concatenate(labels)
     if found.ndim != 2:
         raise UserError(f"latents draws latent vectors, and this model's latents are of shape {found.shape[1:]}")
+    # One manifold needs one decoder: a model that is given something has one for each.
+    flat = found.shape[1] == 2 and not algorithm.given and opened.source.kind is IMAGES
+    decode = algorithm.decode if flat else None
+    if decode:
+        points = jax.ShapeDtypeStruct((frames * frames, 2), jnp.float32)
+        memory.refuse("--frames", frames, decode, view, points)
     names, plane = ("z0", "z1"), found
     rows = [("examples", f"{len(found)} {split} examples of {opened.source.name}"), ("step", opened.step)]
     if found.shape[1] != 2:
@@ -72,12 +76,11 @@ def latents(
         rows.append(("drawn", f"2 principal components of {found.shape[1]} dimensions, {share.sum():.0%} of variance"))
     figures.classes(path, plane, classes if opened.source.classes else None, names)
     rows.append(("picture", path))
-    # One manifold needs one decoder: a model that is given something has one for each.
-    if found.shape[1] == 2 and algorithm.decode and not algorithm.given and opened.source.kind is IMAGES:
+    if decode:
         ends = (1.0 - coverage) / 2.0
         line = jax.scipy.stats.norm.ppf(jnp.linspace(ends, 1.0 - ends, frames))
         grid = jnp.stack(jnp.meshgrid(line, line[::-1]), -1).reshape(-1, 2)  # z1 grows upwards, as in the scatter
-        images = np.asarray(jax.jit(algorithm.decode)(view, grid))
+        images = np.asarray(jax.jit(decode)(view, grid))
         beside = path.with_name("manifold.png" if out is None else f"{path.stem}_manifold.png")
         pictures.save_grid(beside, images, opened.source, columns=frames)
         rows.append(("manifold", beside))

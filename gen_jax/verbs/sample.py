@@ -54,7 +54,7 @@ def sample(
     import numpy as np
 
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import sample_files
+    from gen_jax.runs import memory, sample_files
     from gen_jax.runs.abilities import need_sampler
     from gen_jax.runs.files import atomic_write_bytes
     from gen_jax.runs.given import of_class, shown
@@ -68,8 +68,9 @@ def sample(
         return
     prior = need_sampler(opened.algorithm, "sample")
     given = of_class(label, prior.given, opened.source, count)
-    function = jax.jit(prior.draw, static_argnums=2)
-    images = np.asarray(function(view, jax.random.key(seed), count, given))
+    key = jax.random.key(seed)
+    memory.refuse("--count", count, lambda view, key, given: prior.draw(view, key, count, given), view, key, given)
+    images = np.asarray(jax.jit(prior.draw, static_argnums=2)(view, key, count, given))
     pictures.save_grid(path, images, opened.source)
     if npz is not None:
         content = io.BytesIO()

@@ -47,6 +47,7 @@ def traverse(
     from gen_jax.core.types import given_of
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
+    from gen_jax.runs import memory
     from gen_jax.runs.abilities import need
     from gen_jax.runs.watching import pictures
 
@@ -55,8 +56,6 @@ def traverse(
     view = weights_of(opened.state, averaged=weights == "ema")
     if not 0 <= example < test.size:
         raise UserError(f"--example {example}: the test split has examples 0 to {test.size - 1}")
-    if frames < 2 or dimensions < 1:
-        raise UserError(f"--dimensions {dimensions} --frames {frames}: ask for at least 1 dimension and 2 frames")
     batch = to_batch(test.read(np.arange(min(test.size, 256))))
     start = to_batch(test.read(np.array([example])))
     given = given_of(start, algorithm.given)
@@ -70,6 +69,9 @@ def traverse(
     if base.ndim != 1:
         raise UserError(f"traverse moves the entries of a latent vector, and this model's latents are {base.shape}")
     count = min(dimensions, base.shape[0])
+    points = jax.ShapeDtypeStruct((count * frames, *base.shape), base.dtype)
+    shapes = {name: jax.ShapeDtypeStruct((count * frames, *v.shape[1:]), v.dtype) for name, v in given.items()}
+    memory.refuse("--frames", frames, decode, view, points, shapes)
     order = np.argsort(-used)[:count] if used is not None else np.arange(count)
     values = jnp.linspace(-extent, extent, frames)
     latents = jnp.tile(base, (count, frames, 1))

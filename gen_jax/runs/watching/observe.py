@@ -35,6 +35,11 @@ from gen_jax.metrics.signs import copied, coverage, relative_distance, squares_b
 from gen_jax.runs.given import in_turn
 from gen_jax.runs.watching import heldout
 
+NAMES = (
+    "samples/distance", "samples/distance_raw", "samples/coverage", "samples/copied", "samples/copied_held_out",
+    "samples/class_kl", "samples/rarest_class", "samples/modes", "samples/good", "reconstructions/distance",
+    "latents/distance", "train/logits/real",
+)  # fmt: skip
 SAMPLES = 512  # in blocks of as many as a picture holds, at least one
 REFERENCE = 4000  # training examples that samples are compared with
 COMPONENTS = 32

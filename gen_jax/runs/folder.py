@@ -131,18 +131,16 @@ def _keep_superseded(run_dir: Path, code: Code, step: int) -> None:
 def clear_temporary(run_dir: Path) -> None:
     """Remove what killed processes left half-written. Those of training itself can only be that, for one process trains
     at a time; those of verbs are given a minute, for a verb may be writing now."""
-    for folder in (run_dir, run_dir / "samples", run_dir / "pictures", run_dir / local_code.FOLDER):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if _is_temporary(path) and (_is_of_training(path) or time.time() - path.stat().st_mtime > 60):
-                path.unlink(missing_ok=True)
+    code, samples, pictures = run_dir / local_code.FOLDER, run_dir / "samples", run_dir / "pictures"
+    own = [*code.rglob(".*.tmp"), *samples.glob(".*.tmp")]
+    for path in [*own, *run_dir.glob(".*.tmp"), *pictures.glob(".*.tmp")]:
+        mine = path in own or path.name.startswith(tuple(f".{name}." for name in (*OWN, SCRIPT)))
+        if path.is_file() and (mine or time.time() - path.stat().st_mtime > 60):
+            path.unlink(missing_ok=True)
 
 
 def _is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".tmp") and path.is_file()
-
-
-def _is_of_training(path: Path) -> bool:
-    return path.name.startswith(tuple(f".{name}." for name in (*OWN, SCRIPT))) or path.parent.name == "samples"
 
 
 def write_config(run_dir: Path, config: Config) -> None:

@@ -23,7 +23,7 @@ from gen_jax.core.lines import say
 from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals
 from gen_jax.runs import command as command_line
-from gen_jax.runs import folder, manifest, shapes
+from gen_jax.runs import folder, manifest, outputs, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation
@@ -91,8 +91,11 @@ def experiments() -> Path:
 def study(config: Config, paper: str, part: str, experiment: str | Path, **how: Any) -> Ablation:
     """An ablation in the paper's folder; `how` are `Ablation`'s grid and settings.
 
-    experiment: a path, or the name of a script in experiments/.
+    experiment: a path, or the name of a script in experiments/. Raises UserError, before anything is trained, for an
+    `--out` that cannot be written or is a file of a run.
     """
+    if config.out is not None:
+        outputs.file(config.out, "--out", ".md")
     root = config.study_dir or Path("studies/papers") / paper
     script = experiment if isinstance(experiment, Path) else experiments() / f"{experiment}.py"
     return Ablation(experiment=script, study_dir=root / part, seeds=config.seeds, launcher=config.launcher, **how)

@@ -8,8 +8,8 @@ import tyro
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
+from gen_jax.runs import outputs
 from gen_jax.runs.access import Access
-from gen_jax.verbs import outputs
 
 if TYPE_CHECKING:
     from gen_jax.runs.opened import Opened

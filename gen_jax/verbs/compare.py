@@ -6,7 +6,7 @@ import tyro
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line, visible
-from gen_jax.verbs import outputs
+from gen_jax.runs import outputs
 from gen_jax.verbs.common import Trust
 
 

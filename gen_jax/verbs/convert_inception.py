@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from gen_jax.verbs import outputs
+from gen_jax.runs import outputs
 from gen_jax.verbs.common import show
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from gen_jax.core.domains import Whole
-from gen_jax.verbs import outputs
+from gen_jax.runs import outputs
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, show
 
 

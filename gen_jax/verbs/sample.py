@@ -8,7 +8,7 @@ import tyro
 
 from gen_jax.core.domains import Sample, Seed, Whole
 from gen_jax.core.errors import UserError
-from gen_jax.verbs import outputs
+from gen_jax.runs import outputs
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 

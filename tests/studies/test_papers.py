@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gen_jax.core.errors import UserError
 from gen_jax.studies import papers
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "experiments" / "papers").glob("*.py"))
@@ -73,3 +74,11 @@ def test_a_paper_script_says_what_is_claimed_and_where(script):
     if script.stem != "modes_2d":
         assert "Claim" in text
         assert "Scaled down" in text
+
+
+@pytest.mark.parametrize("out", ["config.json", "page.html", "samples/x.md"])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_trained(out, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "samples").mkdir()
+    with pytest.raises(UserError, match="--out"):
+        papers.study(papers.Config(out=tmp_path / out), "name", "part", "gan")

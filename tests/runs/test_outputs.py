@@ -8,7 +8,8 @@ import pytest
 from endings import assert_one_line, contents, ending
 
 from gen_jax.core.errors import UserError
-from gen_jax.verbs import common, outputs
+from gen_jax.runs import outputs
+from gen_jax.verbs import common
 from gen_jax.verbs.compare import compare
 from gen_jax.verbs.convert_inception import convert_inception
 from gen_jax.verbs.interpolate import interpolate

@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import quick_to_compile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4 {quick_to_compile()}"
+)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 # Of the contract test, every row runs one mapped backend and its promises by default; the whole table runs for the
 # foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
@@ -43,13 +46,14 @@ def _forget_what_was_compiled():
         sys.modules["jax"].clear_caches()
 
 
-QUICK = ("models", "objectives", "nets")  # many small programs, each run a few times: LLVM would be most of the time
+# Many small programs, each run a few times: LLVM would be most of the time.
+QUICK = {"core", "models", "nets", "objectives", "runs", "studies", "verbs"}
 
 
-@pytest.fixture(autouse=True)
-def _quick_compilation(request):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before the fixtures of a module, which compile, too."""
     import jax
 
-    jax.config.update("jax_disable_most_optimizations", request.path.parent.name in QUICK)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    quick = item.path.parent.name in QUICK or item.path.name == "test_contract.py"
+    jax.config.update("jax_disable_most_optimizations", quick and item.get_closest_marker("science") is None)

@@ -5,18 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
+from commands import ROOT
 
-ROOT = Path(__file__).parents[1]
 SMALL = ["--data", "digits", "--width", "4", "--batch-size", "16", "--steps", "4", "--log-every", "2",
          "--sample-every", "0", "--evaluate-every", "0", "--checkpoint-every", "2"]  # fmt: skip
 
 
-def call(*arguments, **variables):
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", **variables}
-    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, env=env, capture_output=True, text=True,
-                          timeout=300)  # fmt: skip
+def call(*arguments):
+    return commands.run(*arguments, XLA_FLAGS=os.environ["XLA_FLAGS"])  # on this process's four devices
 
 
 def experiment(run_dir, *more, script="gan"):
@@ -163,7 +162,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sys.argv = ["gan.py", "--run-dir", "{tmp_path / "run"}", *{SMALL!r}, "--width", "64"]
 runpy.run_path("experiments/gan.py", run_name="__main__")
 """
-    done = call("-c", code, JAX_ENABLE_COMPILATION_CACHE="false")
+    env = {**commands.one_device(), "JAX_ENABLE_COMPILATION_CACHE": "false"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
     assert "space" in done.stderr or "cannot write" in done.stderr

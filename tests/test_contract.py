@@ -32,7 +32,6 @@ def row(request):
 
 @pytest.fixture(autouse=True)
 def _hundreds_of_programs_run_for_five_steps():
-    jax.config.update("jax_disable_most_optimizations", True)
     jax.config.update("jax_enable_compilation_cache", False)
     yield
     jax.config.update("jax_enable_compilation_cache", True)

@@ -1,37 +1,26 @@
 """Exact resume, as a user meets it: straight, stopped and continued, and killed with SIGKILL, the same digest."""
 
 import json
-import os
 import random
 import runpy
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import commands
 import pytest
 
 from gen_jax.runs.checkpoint import open_checkpoints
 
-ROOT = Path(__file__).parents[2]
 SMALL = ["--data", "digits", "--width", "4", "--batch-size", "16", "--checkpoint-every", "8", "--log-every", "4",
          "--steps-per-call", "4", "--sample-every", "20", "--evaluate-every", "20"]  # fmt: skip
 
 
 def command(script, run_dir, *more):
-    return [sys.executable, f"experiments/{script}.py", "--run-dir", str(run_dir), *SMALL, *more]
-
-
-def environment():
-    plain = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # one device, as on a user's machine
-    return {**plain, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    return f"experiments/{script}.py", "--run-dir", str(run_dir), *SMALL, *more
 
 
 def run(script, run_dir, *more):
-    done = subprocess.run(
-        command(script, run_dir, *more), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300
-    )
+    done = commands.run(*command(script, run_dir, *more))
     assert done.returncode == 0, done.stderr
     return done
 
@@ -55,10 +44,8 @@ def test_stopped_or_killed_the_bits_are_the_same(script, tmp_path):
     run(script, tmp_path / "stopped", "--steps", "40")
 
     killed = tmp_path / "killed"
-    process = subprocess.Popen(command(script, killed, "--steps", "40"), cwd=ROOT, env=environment(),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    while not (killed / "checkpoints" / "8").exists() and process.poll() is None:
-        time.sleep(0.01)
+    process = commands.start(*command(script, killed, "--steps", "40"))
+    commands.wait_for(killed / "checkpoints" / "8", process)
     time.sleep(random.uniform(0.0, 0.3))
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -74,21 +61,19 @@ def test_stopped_or_killed_the_bits_are_the_same(script, tmp_path):
     ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.science)]
 )
 def test_a_signal_saves_and_the_run_goes_on(number, status, tmp_path):
-    process = subprocess.Popen(
-        command("gan", tmp_path / "run", "--steps", "1000000", "--checkpoint-every", "0", "--sample-every", "0",
-                "--evaluate-every", "0"),
-        cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    process = commands.start(
+        *command("gan", tmp_path / "run", "--steps", "1000000", "--checkpoint-every", "0", "--sample-every", "0",
+                 "--evaluate-every", "0"),
     )  # fmt: skip
     metrics = tmp_path / "run" / "metrics.jsonl"
     while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == status, errors
-    assert "interrupted: saved step" in errors
-    assert "Traceback" not in errors
-    told = subprocess.run([sys.executable, "-m", "gen_jax", "info", str(tmp_path / "run"), "--digest"],
-                          cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)  # fmt: skip
+    ended = process.wait()
+    assert ended.returncode == status, ended.stderr
+    assert "interrupted: saved step" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    told = commands.run("-m", "gen_jax", "info", tmp_path / "run", "--digest")
     assert told.stdout.strip() == digest(tmp_path / "run")
 
 
@@ -102,7 +87,6 @@ def test_a_complete_run_says_so_and_changes_nothing(tmp_path):
 
 def test_a_copied_script_in_the_run_folder_continues_it(tmp_path):
     run("gan", tmp_path / "run", "--steps", "8")
-    arguments = [sys.executable, str(tmp_path / "run" / "experiment.py"), "--run-dir", str(tmp_path / "run"), *SMALL]
-    done = subprocess.run([*arguments, "--steps", "12"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = commands.run(tmp_path / "run" / "experiment.py", "--run-dir", tmp_path / "run", *SMALL, "--steps", "12")
     assert done.returncode == 0, done.stderr
     assert {"Config", "build"} <= set(runpy.run_path(str(tmp_path / "run" / "experiment.py")))

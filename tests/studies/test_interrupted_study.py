@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import commands
 import pytest
+from commands import ROOT, one_device
 
 from gen_jax.studies.launch import parse, split
 
-ROOT = Path(__file__).parents[2]
 SMALL = ["--data", "digits", "--width", "4", "--depth", "1", "--batch-size", "16", "--steps", "24", "--log-every", "4",
          "--steps-per-call", "4", "--checkpoint-every", "8", "--sample-every", "0",
          "--evaluate-every", "12"]  # fmt: skip
@@ -20,31 +19,13 @@ TABLES = ("table.html", "table.md", "table.tex", "table.csv", "report.html")
 
 
 def command(folder, *more):
-    start = [sys.executable, "-m", "gen_jax", "ablate", "experiments/gan.py", "--study-dir", str(folder)]
-    return [*start, *GRID, *SMALL, *more]
-
-
-def environment():
-    plain = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # one device, as on a user's machine
-    return {**plain, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            "JAX_PLATFORMS": "cpu"}  # fmt: skip
+    return "-m", "gen_jax", "ablate", "experiments/gan.py", "--study-dir", str(folder), *GRID, *SMALL, *more
 
 
 def run(folder, *more):
-    done = subprocess.run(command(folder, *more), cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = commands.run(*command(folder, *more))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def start(folder, *more):
-    return subprocess.Popen(command(folder, *more), cwd=ROOT, env=environment(), text=True,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
-
-
-def wait_for(path, process):
-    while not path.exists() and process.poll() is None:
-        time.sleep(0.01)
-    assert process.poll() is None, process.stderr.read()
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +43,17 @@ def tables(folder):
 def test_killed_and_interrupted_the_table_is_byte_for_byte_the_same(straight, tmp_path):
     folder = tmp_path / "study"
     # In the middle of the third run, between two of its checkpoints.
-    process = start(folder)
-    wait_for(folder / "runs" / "loss=hinge,b1=0.5" / "seed0" / "checkpoints" / "8", process)
+    process = commands.start(*command(folder))
+    commands.wait_for(folder / "runs" / "loss=hinge,b1=0.5" / "seed0" / "checkpoints" / "8", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     # Then, after it was continued, in the middle of another one by SIGTERM.
-    process = start(folder)
-    wait_for(folder / "runs" / "loss=minimax,b1=0" / "seed0" / "metrics.jsonl", process)
+    process = commands.start(*command(folder))
+    commands.wait_for(folder / "runs" / "loss=minimax,b1=0" / "seed0" / "metrics.jsonl", process)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
-    assert process.returncode == 143, errors
-    assert "the same command continues" in errors
+    done = process.wait()
+    assert done.returncode == 143, done.stderr
+    assert "the same command continues" in done.stderr
     out = run(folder)
     assert "8 runs finished" not in out  # those that were there have not been run again
     assert tables(folder) == straight
@@ -98,9 +79,9 @@ def test_a_missing_submitit_is_named_with_its_command(tmp_path):
     blocker = tmp_path / "blocked"
     blocker.mkdir()
     (blocker / "submitit.py").write_text("raise ModuleNotFoundError('submitit')")
-    inside = {**environment(), "PYTHONPATH": os.pathsep.join([str(blocker), str(ROOT)])}
-    done = subprocess.run(command(tmp_path / "study", "--launcher", "slurm"), cwd=ROOT, env=inside,
-                          capture_output=True, text=True)  # fmt: skip
+    inside = os.pathsep.join([str(blocker), str(ROOT)])
+    done = subprocess.run([sys.executable, *command(tmp_path / "study", "--launcher", "slurm")], cwd=ROOT,
+                          env=one_device(PYTHONPATH=inside), capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: --launcher slurm needs the package submitit, which is not installed; "

@@ -18,7 +18,7 @@ import numpy as np
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.data import feed
-from gen_jax.runs import manifest, memory, rehearsal
+from gen_jax.runs import memory, rehearsal
 from gen_jax.studies import execute, plan, program, promised, study
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.study import Study
@@ -130,7 +130,7 @@ def _finished(opened: Study, part: Part) -> float | None:
     found = []
     for arm in part.arms:
         for seed in opened.seeds:
-            record = manifest.read(opened.run_dir(arm, seed)) or {}
+            record = study.record_of(opened, arm, seed) or {}
             if record.get("status") == "complete":
                 found.append(sum(sitting["run_seconds"] or 0.0 for sitting in record["sittings"]))
     return float(np.mean(found)) if found else None

@@ -191,16 +191,21 @@ def check_runs(study: Study, experiment: Path, source_of: Callable[[Config], Sou
     for arm in study.arms:
         for seed in study.seeds:
             run = study.run_dir(arm, seed)
-            try:
-                before = identity.last(manifest.read(run), run)
-            except UserError:
-                continue  # the run itself says what is wrong with it
+            before = identity.last(record_of(study, arm, seed), run)
             now = {"data": identity.of_data(source_of(arm.config), arm.config.data), "code": code}
             if before:
                 identity.settle(identity.changes(before, now), study.base.allow_changed, run, advice)
 
 
 # ---- how its runs stand ------------------------------------------------------------------------------------------
+
+
+def record_of(study: Study, arm: Arm, seed: int) -> dict[str, Any] | None:
+    """The manifest of a run, None where there is none, or a damaged one: that is told when the run is tried."""
+    try:
+        return manifest.read(study.run_dir(arm, seed))
+    except UserError:
+        return None
 
 
 def status(study: Study, arm: Arm, seed: int) -> str:
@@ -210,7 +215,7 @@ def status(study: Study, arm: Arm, seed: int) -> str:
         failure = shapes.read(study.failure_file(arm, seed), shapes.FAILURE)
         if failure is not None and failure["kind"] != REFUSED:
             return "failed"
-        if (manifest.read(run) or {}).get("status") != "complete":
+        if (record_of(study, arm, seed) or {}).get("status") != "complete":
             return "open"
         settings = shapes.read(run / "config.json", shapes.CONFIG) or {}
     except UserError:  # damaged: told when the run is tried

@@ -83,10 +83,10 @@ class Interval:
 
 
 def _plain(value: float | None) -> str:
-    """12 significant digits, and no more than there are: 0.5, 1000000."""
+    """0.5, 1000000."""
     if value is None:
         return ""
-    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e16 else f"{value:g}"
+    return str(int(value)) if isinstance(value, int) or (math.isfinite(value) and value == int(value)) else f"{value:g}"
 
 
 # ---- the names that settings use -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from pathlib import Path
@@ -20,6 +21,10 @@ def to_json(value: Any) -> Any:
         return str(value)
     if isinstance(value, (tuple, list)):
         return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: to_json(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such numbers; "inf" and "nan" are read back by float
     return value
 
 
@@ -35,13 +40,18 @@ def from_json(kind: Any, value: Any) -> Any:
         return None
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
-        (kind,) = [option for option in typing.get_args(kind) if option is not type(None)][:1]
-        return from_json(kind, value)
+        options = [option for option in typing.get_args(kind) if option is not type(None)]
+        # `int | float` and the like: the value's own kind, where it is one of them.
+        return from_json(next((option for option in options if option is type(value)), options[0]), value)
     if origin is typing.Annotated:
         return from_json(typing.get_args(kind)[0], value)
     if origin is tuple:
-        item = typing.get_args(kind)[0]
-        return tuple(from_json(item, each) for each in value)
+        items = typing.get_args(kind)
+        if items[-1:] == (Ellipsis,):
+            items = items[:1] * len(value)
+        return tuple(from_json(item, each) for item, each in zip(items, value, strict=True))
+    if origin is dict:
+        return {name: from_json(typing.get_args(kind)[1], item) for name, item in value.items()}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return kind[value]
     if kind is Path:

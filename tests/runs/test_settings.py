@@ -2,6 +2,7 @@
 
 import enum
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -37,6 +38,22 @@ class Settings:
 )
 def test_round_trip_through_text(settings):
     assert from_json(Settings, json.loads(json.dumps(to_json(settings)))) == settings
+
+
+@dataclass(frozen=True)
+class Endless:
+    limit: float = math.inf
+    weights: tuple[float, ...] = (1.0, -math.inf)
+    hyper: dict[str, float] = field(default_factory=lambda: {"lr": math.inf})
+    either: int | float = 0.5
+    pair: tuple[int, str] = (1, "a")
+
+
+def test_what_is_not_finite_never_becomes_null_and_is_read_back():
+    stored = json.dumps(to_json(Endless()), allow_nan=False)
+    assert "null" not in stored
+    assert from_json(Endless, json.loads(stored)) == Endless()
+    assert math.isnan(from_json(float, json.loads(json.dumps(to_json(math.nan), allow_nan=False))))
 
 
 def test_differences_name_each_field_both_ways():

@@ -14,6 +14,8 @@ from gen_jax.core.errors import UserError
 from gen_jax.runs import signals
 from gen_jax.runs.config import Config as Config
 
+LOADED = "gen_jax_experiment_"  # how modules are called that `runs.scripts` makes of scripts
+
 if signals.imported_by_script():
     signals.quit_at_once()  # while it imports the rest; `main` ends this
 
@@ -28,6 +30,8 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
     from gen_jax.runs.exits import exit_with
 
     caller = sys._getframe(1).f_globals
+    if caller.get("__name__", "").startswith(LOADED):
+        return  # a script without `if __name__ == "__main__":`, of which a tool only wants the names
     with exit_with():  # the command line and imports included: Ctrl-C may come at any time
         signals.quit_at_once()
         names = names_of(config_type, build, vars(sys.modules["__main__"]), caller)

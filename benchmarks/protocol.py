@@ -31,9 +31,17 @@ class Lines:
     def ready(self, **facts: Any) -> None:
         self.say(ready=facts)
 
-    def serve(self, run: Callable[[int], float], memory: Callable[[], float]) -> None:
+    def serve(
+        self,
+        run: Callable[[int], float],
+        memory: Callable[[], float],
+        profile: Callable[[int], dict[str, Any]] | None = None,
+    ) -> None:
         for line in sys.stdin:
             message = json.loads(line)
+            if "profile" in message:
+                self.say(profile=profile(message["profile"]) if profile else {})
+                continue
             if "end" in message:
                 self.say(peak_mib=memory())
                 return
@@ -93,6 +101,10 @@ class Worker:
     def run(self, count: int) -> float:
         """Seconds for `count` rounds."""
         return self._ask(run=count)["seconds"]
+
+    def profile(self, count: int) -> dict[str, Any]:
+        """What the device did in `count` rounds (see `kernels`)."""
+        return self._ask(profile=count)["profile"]
 
     def end(self) -> float:
         """Stop it; its peak memory in MiB since it was ready."""

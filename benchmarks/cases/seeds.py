@@ -24,10 +24,10 @@ def batched(model: ours.Model, seeds: int):
     values = hyper_values(model.algorithm)
     start = jax.jit(jax.vmap(lambda key: model.algorithm.init(key).replace(hyper=values)))
     keys = jax.vmap(jax.random.key)(jnp.arange(seeds, dtype=jnp.uint32))
-    order = {"arrays": None, "seed": 0}
+    order = {"splits": None, "seed": 0}
     together = jax.jit(jax.vmap(steps, in_axes=(0, order, None)), donate_argnums=0)
     holder = [start(keys)]
-    data = {"arrays": held["arrays"], "seed": jnp.arange(seeds, dtype=jnp.uint32)}
+    data = {"splits": held["splits"], "seed": jnp.arange(seeds, dtype=jnp.uint32)}
 
     def run(count: int) -> float:
         began = protocol.clock()
@@ -44,7 +44,7 @@ def batched(model: ours.Model, seeds: int):
 
 def measure(spec: dict) -> dict:
     rows, many = [], spec.get("seeds", 8)
-    for name, (experiment, chosen) in EXPERIMENTS.items():
+    for name, (experiment, chosen) in list(EXPERIMENTS.items())[: spec.get("models")]:
         model = ours.build(experiment, chosen)
         programs = {"one": ours.compiled(model).run, "many": batched(ours.build(experiment, chosen), many)}
         seconds = ours.take_turns(programs, spec["repeats"], spec["seconds"])

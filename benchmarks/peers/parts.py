@@ -109,20 +109,28 @@ def gan_step(
     moves_discriminator = adam(discriminator.parameters(), setting, lr=lr[1], betas=betas)
     average = Average(generator, ema_decay) if ema_decay is not None else None
 
-    def judge(images: torch.Tensor) -> torch.Tensor:
+    # What a critic wants besides the images, made before each call: the vectors of spectral normalisation.
+    vectors = getattr(discriminator, "vectors", None)
+    if vectors is not None and setting.way == "compiled_graph":
+        vectors = setting.compile(vectors)
+
+    def judge(images: torch.Tensor, *given: Any) -> torch.Tensor:
         with setting.autocast():
-            return discriminator(images).float()
+            return discriminator(images, *given).float()
+
+    def given() -> tuple:
+        return () if vectors is None else (vectors(),)
 
     # torch.compile cannot differentiate twice: the critic's own step then stays eager.
     make = setting.compile(lambda latents: _generate(setting, generator, latents))
     judged = judge if gradient_penalty is not None else setting.compile(judge)
-    charge = setting.compile(lambda fake: on_generator(judge(fake)))
+    charge = setting.compile(lambda fake, *given: on_generator(judge(fake, *given)))
 
     def latents() -> torch.Tensor:
         return torch.randn(batch_size, latent_size, device=setting.device)
 
     def discriminator_step(real: torch.Tensor, fake: torch.Tensor) -> None:
-        loss = on_discriminator(judged(real), judged(fake))
+        loss = on_discriminator(judged(real, *given()), judged(fake, *given()))
         if gradient_penalty is not None:
             loss = loss + gradient_penalty * _penalty(judge, real, fake)
         moves_discriminator.zero_grad(set_to_none=True)
@@ -144,7 +152,7 @@ def gan_step(
             fake = make(latents())
         discriminator.requires_grad_(False)
         moves_generator.zero_grad(set_to_none=True)
-        charge(fake).backward()
+        charge(fake, *given()).backward()
         moves_generator.step()
         discriminator.requires_grad_(True)
         if average is not None:

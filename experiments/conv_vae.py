@@ -11,6 +11,7 @@ from typing import Literal
 
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Positive, Size, Whole
+from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -50,6 +51,8 @@ class Config(experiment.Config):
 
 
 def build(config: Config, data: Source) -> Algorithm:
+    if config.rate == "cyclical" and not config.warm_up:
+        raise UserError("--warm-up 0: --rate cyclical takes its period from it; give 1 or more")
     makers = {
         "bernoulli": likelihoods.bernoulli,
         "continuous_bernoulli": likelihoods.continuous_bernoulli,

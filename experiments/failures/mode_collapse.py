@@ -37,8 +37,8 @@ class Config(experiment.Config):
 def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width,) * 2
     return gan.gan(
-        mlp.Generator(data.shape, widths=widths),
-        mlp.Discriminator(widths=widths),
+        mlp.Generator(data.shape, widths=widths, dtype=config.dtype),
+        mlp.Discriminator(widths=widths, dtype=config.dtype),
         loss=adversarial.non_saturating,
         shape=data.shape,
         latents=normal_latents(16),

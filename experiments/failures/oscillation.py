@@ -40,8 +40,9 @@ class Config(experiment.Config):
 
 def build(config: Config, data: Source) -> Algorithm:
     return gan.gan(
-        mlp.Generator(data.shape, widths=()),  # linear: what it can match, mean and covariance, it matches exactly
-        mlp.Discriminator(widths=(config.width,) * 2),
+        # Linear: what it can match, mean and covariance, it matches exactly.
+        mlp.Generator(data.shape, widths=(), dtype=config.dtype),
+        mlp.Discriminator(widths=(config.width,) * 2, dtype=config.dtype),
         loss=adversarial.wasserstein,
         shape=data.shape,
         latents=normal_latents(2),

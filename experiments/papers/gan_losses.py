@@ -42,7 +42,7 @@ class Config(experiment.Config):
 def build(config: Config, data: Source) -> Algorithm:
     widths, hyper, terms = (config.width,) * 2, asdict(config.hyper), ()
     plain: dict[str, adversarial.AdversarialLoss] = {loss.name: loss.value for loss in adversarial.Loss}
-    critic: Any = mlp.Discriminator(widths)
+    critic: Any = mlp.Discriminator(widths, dtype=config.dtype)
     if config.game == "wgan":
         terms, hyper = (gan_terms.weight_clipping("clip"),), hyper | {"clip": 0.05}
     elif config.game == "wgan_gp":
@@ -51,10 +51,13 @@ def build(config: Config, data: Source) -> Algorithm:
         terms, hyper = (gan_terms.dragan(),), hyper | {"dragan": 10.0}
     elif config.game == "began":
         terms, hyper = (gan_terms.began_balance(),), hyper | {"gamma": 0.5, "balance_rate": 0.001}
-        critic = Reconstructs(mlp.Encoder(config.latent_size, widths[:1]), mlp.Generator(data.shape, widths[:1]))
+        critic = Reconstructs(
+            mlp.Encoder(config.latent_size, widths[:1], dtype=config.dtype),
+            mlp.Generator(data.shape, widths[:1], dtype=config.dtype),
+        )
     ordinary = adversarial.non_saturating if config.game == "dragan" else adversarial.wasserstein
     return gan.gan(
-        mlp.Generator(data.shape, widths, norm=BatchNorm),
+        mlp.Generator(data.shape, widths, norm=BatchNorm, dtype=config.dtype),
         critic,
         loss=plain.get(config.game, ordinary),
         shape=data.shape,

@@ -48,8 +48,8 @@ class Config(experiment.Config):
 
 def build(config: Config, data: Source) -> Algorithm:
     return gan.gan(
-        mlp.Generator(data.shape, (config.width,) * 2),
-        mlp.Discriminator((config.width,) * 2),
+        mlp.Generator(data.shape, (config.width,) * 2, dtype=config.dtype),
+        mlp.Discriminator((config.width,) * 2, dtype=config.dtype),
         loss=config.loss.value,
         shape=data.shape,
         latents=normal_latents(config.latent_size),

@@ -13,9 +13,10 @@ too short for digits. See docs/reproductions.md.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from gen_jax import experiment
-from gen_jax.core.domains import Count, Depth, DepthOrZero, Sample, Size
+from gen_jax.core.domains import Count, Depth, DepthOrZero, Interval, Sample, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -42,7 +43,7 @@ class Config(experiment.Config):
     """steps that the generator looks ahead"""
     packing: Depth = 1
     latent_size: Size = 64
-    width: Size = 256
+    width: Annotated[int, Interval(4, 1_000_000)] = 256
     """of the generator's layers; the discriminator's have a quarter"""
     hyper: Hyper = Hyper()
 
@@ -55,8 +56,8 @@ def build(config: Config, data: Source) -> Algorithm:
     if config.unroll:
         terms.append(gan_terms.unrolled(config.unroll))
     return gan.gan(
-        mlp.Generator(data.shape, (config.width,) * 2, norm=BatchNorm),
-        mlp.Discriminator((config.width // 4,) * 2),
+        mlp.Generator(data.shape, (config.width,) * 2, norm=BatchNorm, dtype=config.dtype),
+        mlp.Discriminator((config.width // 4,) * 2, dtype=config.dtype),
         loss=adversarial.non_saturating,
         shape=data.shape,
         latents=normal_latents(config.latent_size),

@@ -22,6 +22,9 @@ from gen_jax.runs.watching import tracking
 from gen_jax.studies import sameness
 from gen_jax.studies.plan import label
 
+# How often a run looks at itself changes nothing of what it becomes.
+CADENCE = ("log_every", "sample_every", "evaluate_every", "checkpoint_every", "max_nonfinite")
+ACROSS = ("data", "steps", "code")  # what tells runs of several scripts apart beside the script
 SIGNS = ("samples/distance", "samples/coverage")  # of the samples themselves: a game's losses do not tell it
 
 
@@ -175,7 +178,7 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
 
     Raises UserError where a folder is no run, or where two runs are the same arm and seed.
     """
-    ignored = {"seed", *folder.EXECUTION} - {"steps"}
+    ignored = {"seed", *folder.EXECUTION, *CADENCE} - {"steps"}
     others = sameness.fields(runs)
     settings = [{**flatten(folder.read_config(run)), **more} for run, more in zip(runs, others, strict=True)]
     for run, full in zip(runs, settings, strict=True):
@@ -183,10 +186,22 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
             raise UserError(f"{run / 'config.json'} is damaged: it has no {missing[0]}, so the run cannot be compared")
     kept = [{name: label(value) for name, value in each.items() if name not in ignored} for each in settings]
     names = list(dict.fromkeys(name for each in kept for name in each))
-    vary = [name for name in names if len({each.get(name) for each in kept}) > 1]
+
+    def varies(name: str, among: Sequence[Mapping[str, str]]) -> bool:
+        return len({each.get(name) for each in among}) > 1
+
+    def name_of(own: Mapping[str, str]) -> str:
+        # Settings of other scripts say nothing of this one: only what varies among the runs of one script is in a name.
+        alike = [each for each in kept if each["script"] == own["script"]]
+        parts = [own["script"]] if varies("script", kept) else []
+        for field in names:
+            if field != "script" and varies(field, kept if field in ACROSS else alike):
+                parts.append(f"{field.removeprefix('hyper.')}={own.get(field, '-')}")
+        return ",".join(parts) or "all"
+
     found: dict[str, Group] = {}
     for run, own, full in zip(runs, kept, settings, strict=True):
-        name = ",".join(f"{field.removeprefix('hyper.')}={own.get(field, '-')}" for field in vary) or "all"
+        name = name_of(own)
         group = found.setdefault(name, Group(name, {}, {}))
         if full["seed"] in group.runs:
             raise UserError(f"{run} and {group.runs[full['seed']]} are the same arm and seed; give one of them")

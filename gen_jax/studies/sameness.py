@@ -1,10 +1,11 @@
 """Which runs are seeds of one arm: those of the same data, code and length, and not only of the same settings."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import folder, identity, log, scripts
+from gen_jax.runs import folder, identity, local_code, log, scripts
 from gen_jax.runs.identity import PACKAGES
 
 
@@ -12,14 +13,14 @@ def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
     """Of each run what tells it from the others beside its settings: `script`, `code`, `data`, `steps`; each the same
     text for runs of the same.
 
-    `script` is what a script says of itself in its first line, `code` a mark of its files where scripts that say the
-    same differ, `data` their name, with a mark where data of one name differ, and `steps` how far a run has come.
+    `script` is its name, `code` a mark of its files where scripts of one name differ, `data` their name, with a mark
+    where data of one name differ, and `steps` how far a run has come.
     """
     records = [folder.record(run) for run in runs]
     marks = [identity.history(record) for record in records]
     specs = [str(folder.read_config(run).get("data")) for run in runs]
     names = [record["data"]["name"] if record else spec for record, spec in zip(records, specs, strict=True)]
-    said = [_first_line(run) for run in runs]
+    said = [_script(run, record) for run, record in zip(runs, records, strict=True)]
     code = _where_needed(said, [" then ".join(each["code"]) for each in marks])
     data = _where_needed(names, [" then ".join(each["data"]) for each in marks])
     return [
@@ -64,6 +65,12 @@ def _length(run: Path, record: dict[str, Any] | None) -> str:
     return f"{reached} of {asked}" if reached < asked else str(asked)
 
 
-def _first_line(run: Path) -> str:
-    text = scripts.docstring(run / "experiment.py")
-    return text.splitlines()[0] if text else ""
+def _script(run: Path, record: dict[str, Any] | None) -> str:
+    """The name of the script that a run was trained by; of a run that kept no command, what its copy says of itself."""
+    commands = [sitting.get("command", "") for sitting in (record or {}).get("sittings", [])]
+    for command in commands[:1]:
+        named = [word for word in shlex.split(command) if word.endswith(".py")]
+        if named and Path(named[0]).name != local_code.SCRIPT:
+            return Path(named[0]).stem
+    text = scripts.docstring(run / local_code.SCRIPT)
+    return text.splitlines()[0].partition(":")[0] if text else ""

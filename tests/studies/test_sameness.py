@@ -10,11 +10,22 @@ from gen_jax.studies import compare, results, sameness
 SCRIPT = '"""An experiment.\n\nMore of it."""\n'
 
 
-def make(path, seed=0, steps=6, reached=None, data="folder:/d/pics", changes=(), script=SCRIPT, **versions):
+def make(
+    path,
+    seed=0,
+    steps=6,
+    reached=None,
+    data="folder:/d/pics",
+    changes=(),
+    script=SCRIPT,
+    command="",
+    more=(),
+    **versions,
+):
     """A run folder without a model. `changes`: (data fingerprint, module text) of each sitting."""
     path.mkdir()
     (path / "experiment.py").write_text(script)
-    settings = {"data": data, "seed": seed, "steps": steps, "lr": 1.0}
+    settings = {"data": data, "seed": seed, "steps": steps, "hyper.lr": 1.0, "sample_every": 5, **dict(more)}
     (path / "config.json").write_text(json.dumps({"format": folder.FORMAT, **settings}))
     sittings = []
     for fingerprint, module in changes or [("a" * 64, "")]:
@@ -23,7 +34,8 @@ def make(path, seed=0, steps=6, reached=None, data="folder:/d/pics", changes=(),
             "code/m.py": local_code.File(path, module.encode()),
         }
         sittings.append({
-            "from_step": 0, "started": "", "finished": None, "run_seconds": 1.0, "compile_seconds": 1.0, "command": "",
+            "from_step": 0, "started": "", "finished": None, "run_seconds": 1.0, "compile_seconds": 1.0,
+            "command": command,
             "versions": {"jax": "1", **versions}, "backend": "jit", "devices": 1, "flags": {},
             "code": {"commit": "c" * 40, "dirty": False},
             "platform": {"devices": ["cpu"], "cpu": "", "cpus": 2, "system": "", "python": ""},
@@ -56,7 +68,9 @@ OTHERS = {
         ["data=folder:pics (aaaaaaaa)", "data=folder:pics (aaaaaaaa then bbbbbbbb)"]),
     "in its script": ({"script": SCRIPT + "x = 1\n"}, None),
     "in a module": ({"changes": [("a" * 64, "x = 1")]}, None),
-    "in what its script is": ({"script": '"""Another."""\n'}, ["script=An experiment.", "script=Another."]),
+    "in what its script is": ({"script": '"""Another."""\n'}, ["An experiment.", "Another."]),
+    "in how often it looked": ({"more": {"sample_every": 7}}, ["all"]),
+    "in a setting": ({"more": {"hyper.lr": 2.0}}, ["lr=1", "lr=2"]),
 }  # fmt: skip
 
 
@@ -83,3 +97,14 @@ def test_other_versions_are_a_note(tmp_path):
     assert sameness.notes(runs) == ["The runs were made with different versions: jax 1 and 2."]
     assert compare.compare(runs).detailed.notes[-1] == sameness.notes(runs)[0]
     assert not sameness.notes(runs[:1])
+
+
+def test_arms_of_several_scripts_are_named_by_them_and_what_varies_within(tmp_path):
+    gan = {"command": "python experiments/dcgan.py --steps 6", "script": '"""A GAN."""\n'}
+    runs = [
+        make(tmp_path / "a", 0, **gan, more={"loss": "hinge"}),
+        make(tmp_path / "b", 0, **gan, more={"loss": "minimax"}),
+        make(tmp_path / "c", 0, command="python /x/vae.py", script='"""A VAE."""\n', more={"hyper.beta": 4.0}),
+    ]
+    names = [group.name for group in results.groups_of_runs(runs)]
+    assert names == ["dcgan,loss=hinge", "dcgan,loss=minimax", "vae"]

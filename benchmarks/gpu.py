@@ -74,7 +74,7 @@ class Clock:
 
     def keep(self, name: str, result: dict[str, Any]) -> None:
         self.results[name] = result
-        found = {"machine": machine.describe(self.cpus), "results": self.results}
+        found = {"machine": machine.describe(self.cpus), "date": machine.today(), "results": self.results}
         self.settings.write.write_text(json.dumps(found, indent=1))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine
+from benchmarks import gpu_report, machine
 from benchmarks.cases import MEASURES, RACES
 from benchmarks.races import Outcome
 
@@ -16,7 +16,8 @@ COLUMNS = ["side", "ms a round", "lowest–highest", "images/s", "GFLOP/s", "of 
 
 INTRODUCTION = """# Performance
 
-Every figure here was written by `python -m benchmarks --write docs/performance.md` (`make bench`); none by hand.
+Every figure here was written by `python -m benchmarks --write docs/performance.md` (`make bench`), those of a GPU by
+`python -m benchmarks.gpu` and `python -m benchmarks.gpu_report`; none by hand.
 
 A **race** sets an experiment of this project, with its own `build` and in the program that training runs, against the
 same model in PyTorch (`benchmarks/peers`): the same layers (parameters are counted and must agree), batch and
@@ -131,6 +132,8 @@ def render(kept: dict[str, Any]) -> str:
     parts = [INTRODUCTION, "## Against PyTorch\n", summary(kept)]
     for name in [name for name in RACES if name in kept]:
         parts.append(section(name, kept[name]))
+    if "gpu" in kept:
+        parts.append(gpu_report.section(kept["gpu"]))
     parts.append("## This project alone\n")
     for name in [name for name in MEASURES if name in kept]:
         parts.append(section(name, kept[name]))

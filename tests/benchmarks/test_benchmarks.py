@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import flops, races, report
+from benchmarks import flops, gpu_cases, gpu_report, races, report
 from benchmarks.__main__ import find_torch
 from benchmarks.cases import MEASURES, RACES
 from benchmarks.protocol import ROOT
@@ -71,6 +71,38 @@ def test_results_become_a_document(tmp_path):
     assert "**0.50**" in text
     assert "no compiler" in text
     assert text.count("a processor") == 2
+
+
+def test_a_gpus_results_become_a_section(tmp_path):
+    case = gpu_cases.cases(1.0)[0]
+    sides = {"gen_jax": 0.001, "gen_jax, deterministic": 0.002, "graph": 0.0015, "eager": 0.01}
+    race = {"title": case.title, "bar": 1.1, "seconds": sides, "compile_seconds": dict.fromkeys(sides, 9.0)}
+    race |= {
+        "profile": {"kernels": 240.0, "busy_ms": 0.9, "dearest": []},
+        "versions": {"jax": "0.11"},
+        "device": "a card",
+    }
+    outside = {"steps": 2000, "round_ms": 0.5, "seconds": 1.1, "outside": 0.09}
+    machine = {"cores": 2, "of": 2, "processor": "a processor", "memory_gib": 8, "system": "Linux", "python": "3.11"}
+    machine |= {"versions": {}, "load": 0.0, "clock": "wall"}
+    found = {
+        "machine": machine,
+        "date": "2026-11-27",
+        "commit": "abc",
+        "results": {"dcgan-64": race, "events": outside},
+    }
+    (tmp_path / "gpu.json").write_text(json.dumps(found))
+    gpu_report.main(str(tmp_path / "gpu.json"), str(tmp_path / "performance.md"))
+    text = (tmp_path / "performance.md").read_text()
+    for words in ("**1.50** | 1.1 | 240 | 90%", "2.00 times", "9% of them outside", "a card"):
+        assert words in text
+
+
+def test_a_gpus_cases_say_how_many_rounds_a_call_has():
+    for case in (*gpu_cases.cases(1.0), *gpu_cases.cases(0.125)):
+        assert case.per_call >= 2
+        assert set(case.ways) <= set(gpu_report.WAYS)
+        assert case.race.name in RACES
 
 
 @pytest.mark.science

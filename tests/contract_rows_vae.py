@@ -64,7 +64,8 @@ def _factor_vae(optimizer: Callable) -> Algorithm:
 
 def _autoencoder(optimizer: Callable, hyper, terms, density=None) -> Algorithm:
     return autoencoder(
-        *_networks(),
+        *_networks(10),
+        given=LABEL,
         optimizer=optimizer("lr"),
         density_optimizer=optimizer("lr_density"),
         regularizers=terms,

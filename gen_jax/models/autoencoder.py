@@ -19,6 +19,7 @@ from gen_jax.core.players import Call, adam, caller
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Weights
 from gen_jax.models import hypers
 from gen_jax.models.codes import Codes, Regularizer, check_latent_size, weighted
+from gen_jax.models.conditions import examples_of, values_of
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.models.tree_players import tree_of, tree_player
 from gen_jax.objectives import priors
@@ -35,6 +36,7 @@ def autoencoder(
     shape: tuple[int, ...],
     latent_size: int,
     hyper: Any,
+    given: Mapping[str, jax.ShapeDtypeStruct] = {},
     regularizers: tuple[Regularizer, ...] = (),
     density: Prior | None = None,
     binarization: Binarization = Binarization.NONE,
@@ -43,7 +45,9 @@ def autoencoder(
 ) -> Algorithm:
     """A regularised autoencoder as an `Algorithm`.
 
-    encoder: x -> (mean, anything): the mean [B, latent_size] is the code. decoder: codes -> likelihood outputs.
+    encoder: x (and what is given) -> (mean, anything): the mean [B, latent_size] is the code. decoder: codes (and what
+    is given) -> likelihood outputs. given: what both see beside their input, such as `core.types.LABEL`; the density of
+    codes is not told.
     hyper: a mapping or a dataclass: lr, b1, b2, the regularisers' weights, with a `density` lr_density; `ema_decay`
     averages every player, `clip_norm` bounds its gradient.
     density: fitted to the codes in a phase of its own and sampled from; by default N(0, I), as a WAE wants it.
@@ -53,10 +57,10 @@ def autoencoder(
     check(likelihood, shape, binarization)
     check_latent_size(latent_size)
     hypers.need(values, [term.weight for term in regularizers])
-    code_example = jax.ShapeDtypeStruct((2, latent_size), jnp.float32)
+    code_example, beside = jax.ShapeDtypeStruct((2, latent_size), jnp.float32), examples_of(given)
     players = {
-        "encoder": hypers.player(encoder, (x_example,), optimizer, values),
-        "decoder": hypers.player(decoder, (code_example,), optimizer, values),
+        "encoder": hypers.player(encoder, (x_example, *beside), optimizer, values),
+        "decoder": hypers.player(decoder, (code_example, *beside), optimizer, values),
     }
     if density is not None:
         players["density"] = tree_player(density.init, density_optimizer, values)
@@ -64,14 +68,14 @@ def autoencoder(
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
         key, stats = context.key, context.stats
-        x = observed(context.batch, key, binarization)
-        (codes, *_), encoder_stats = call("encoder", params, stats, x, train=True, key=key)  # [B, d]
-        outputs, decoder_stats = call("decoder", params, stats, codes, train=True, key=key)
+        x, told = observed(context.batch, key, binarization), values_of(context.batch, given)
+        (codes, *_), encoder_stats = call("encoder", params, stats, x, *told, train=True, key=key)  # [B, d]
+        outputs, decoder_stats = call("decoder", params, stats, codes, *told, train=True, key=key)
         reconstruction = sum_event(likelihood.log_prob(outputs, x)).mean()
         metrics = {"reconstruction": reconstruction, "code_norm": (codes**2).sum(axis=-1).mean()}
 
         def decode_here(codes: Array) -> Array:
-            return likelihood.mean(call("decoder", params, stats, codes, train=False)[0])
+            return likelihood.mean(call("decoder", params, stats, codes, *told, train=False)[0])
 
         seen = Codes(codes, codes, None, decode_here, context.hyper, keys.named(key, "regularizers"))
         total, terms = weighted(regularizers, seen, first=len(metrics))
@@ -80,7 +84,7 @@ def autoencoder(
     def density_objective(params: Players, context: Context) -> tuple[Array, Aux]:
         assert density is not None
         x = observed(context.batch, context.key, binarization)
-        (codes, *_), _ = call("encoder", params, context.stats, x, train=False)
+        (codes, *_), _ = call("encoder", params, context.stats, x, *values_of(context.batch, given), train=False)
         value = density.log_prob(tree_of(params, "density"), codes).mean()
         return -value, Aux(metrics={"log_density": value})
 
@@ -88,7 +92,7 @@ def autoencoder(
     if density is not None:
         phases.append(Phase(("density",), density_objective))
     model = priors.standard_normal(latent_size) if density is None else density
-    algorithm = compose(players, phases, values)._replace(normal_prior=density is None)
+    algorithm = compose(players, phases, values)._replace(normal_prior=density is None, given=tuple(given))
     return _finish(algorithm, call, model, likelihood, binarization)
 
 
@@ -101,18 +105,19 @@ def _finish(
         return density.sample(tree_of(weights.params, "density"), keys.named(key, "latents"), count)
 
     def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:
-        return likelihood.mean(call("decoder", weights.params, weights.stats, latents, train=False)[0])
+        told = values_of(given, algorithm.given)
+        return likelihood.mean(call("decoder", weights.params, weights.stats, latents, *told, train=False)[0])
 
-    def code_of(weights: Weights, x: Array) -> Array:
-        return call("encoder", weights.params, weights.stats, x, train=False)[0][0]  # [B, d]
+    def code_of(weights: Weights, x: Array, told: tuple[Array, ...]) -> Array:
+        return call("encoder", weights.params, weights.stats, x, *told, train=False)[0][0]  # [B, d]
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
-        return {"mean": code_of(weights, observed(batch, None, binarization))}
+        return {"mean": code_of(weights, observed(batch, None, binarization), values_of(batch, algorithm.given))}
 
     def evaluate(weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:
-        x = observed(batch, key, binarization)
-        codes = code_of(weights, x)
-        outputs, _ = call("decoder", weights.params, weights.stats, codes, train=False)
+        x, told = observed(batch, key, binarization), values_of(batch, algorithm.given)
+        codes = code_of(weights, x, told)
+        outputs, _ = call("decoder", weights.params, weights.stats, codes, *told, train=False)
         found = {
             "reconstruction": sum_event(likelihood.log_prob(outputs, x)),
             "squared_error": sum_event((likelihood.mean(outputs) - x) ** 2),
@@ -126,7 +131,7 @@ def _finish(
         return evaluate(weights, batch, key)["squared_error"]
 
     return algorithm._replace(
-        samplers=latent_samplers(prior, decode, normal_prior=algorithm.normal_prior),
+        samplers=latent_samplers(prior, decode, algorithm.given, algorithm.normal_prior),
         prior=prior,
         decode=decode,
         encode=encode,

@@ -19,8 +19,9 @@ from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Player, adam
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Given, Players, Tree, Weights
 from gen_jax.models import hypers
+from gen_jax.models.conditions import examples_of, values_of
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import quantize
 from gen_jax.objectives.binarize import observed
@@ -49,21 +50,23 @@ class _Grid:
     players: Mapping[str, Player]
     codes: int
     size: tuple[int, int, int]  # height, width, dimensions of a code
+    given: tuple[str, ...]  # what all networks see beside their input
 
-    def call(self, name: str, weights: Weights, value: Array, key: Array | None = None, *, train: bool):
-        return players_.caller(self.players)(name, *weights, value, train=train, key=key)
+    def call(self, name: str, weights: Weights, value: Array, beside: Given, key: Array | None = None, *, train: bool):
+        inputs = value, *values_of(beside, self.given)
+        return players_.caller(self.players)(name, *weights, *inputs, train=train, key=key)
 
     def book(self, stats: Players) -> Codebook:
         return Codebook(**stats["codebook"]["codebook"]["book"])
 
-    def numbers(self, weights: Weights, x: Array) -> Array:
+    def numbers(self, weights: Weights, x: Array, beside: Given) -> Array:
         """The code of x, int32 [B, h, w]."""
-        latents, _ = self.call("encoder", weights, x, train=False)
+        latents, _ = self.call("encoder", weights, x, beside, train=False)
         return quantize.nearest(latents, self.book(weights.stats).embedding)
 
-    def log_prior(self, weights: Weights, numbers: Array, key: Array | None = None, *, train: bool):
+    def log_prior(self, weights: Weights, numbers: Array, beside: Given, key: Array | None = None, *, train: bool):
         """(log p of codes [B, h, w], summed: [B]; the prior's statistics)."""
-        logits, new = self.call("prior", weights, numbers, key, train=train)  # [B, h, w, codes]
+        logits, new = self.call("prior", weights, numbers, beside, key, train=train)  # [B, h, w, codes]
         chosen = jnp.take_along_axis(jax.nn.log_softmax(logits, axis=-1), numbers[..., None], axis=-1)
         return chosen.sum(axis=(1, 2, 3)), new
 
@@ -77,6 +80,7 @@ def vq_vae(
     shape: tuple[int, ...],
     codes: int,
     hyper: Any,
+    given: Mapping[str, jax.ShapeDtypeStruct] = {},
     binarization: Binarization = Binarization.NONE,
     average_commitment: bool = False,
     optimizer: Callable = adam("lr"),
@@ -85,7 +89,8 @@ def vq_vae(
     """A VQ-VAE as an `Algorithm`.
 
     encoder: x -> [B, h, w, d]. decoder: [B, h, w, d] -> likelihood outputs. prior_network: code numbers int32
-    [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only.
+    [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only. given: what all
+    three see beside their input, such as `core.types.LABEL`.
     hyper: a mapping or a dataclass: lr, lr_prior, b1, b2, commitment (0.25), codebook_decay (0.99), revive (latents a
     batch under which a code restarts; 0: never); `ema_decay` averages the networks, `clip_norm` bounds their gradients.
     The commitment is the squared distance of each encoding to its code, summed over the grid; with `average_commitment`
@@ -98,17 +103,17 @@ def vq_vae(
         raise UserError(f"a codebook of {codes} codes says nothing about an image; use 2 or more")
     values = hypers.values_of(hyper)
     hypers.need(values, ("commitment", "codebook_decay", "revive"))
-    grid = _grid(encoder, decoder, prior_network, shape, codes, values, optimizer, prior_optimizer)
+    grid = _grid(encoder, decoder, prior_network, shape, codes, values, given, optimizer, prior_optimizer)
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
         key, weights, hyper = context.key, Weights(params, context.stats), context.hyper
         x = observed(context.batch, key, binarization)
-        latents, encoder_stats = grid.call("encoder", weights, x, key, train=True)  # [B, h, w, d]
+        latents, encoder_stats = grid.call("encoder", weights, x, context.batch, key, train=True)  # [B, h, w, d]
         book = grid.book(context.stats)
         numbers = quantize.nearest(latents, book.embedding)
         quantized = quantize.lookup(numbers, book.embedding)
         passed = quantize.straight_through(latents, quantized)
-        outputs, decoder_stats = grid.call("decoder", weights, passed, key, train=True)
+        outputs, decoder_stats = grid.call("decoder", weights, passed, context.batch, key, train=True)
         reconstruction = sum_event(likelihood.log_prob(outputs, x)).mean()
         # Summed over the code, as the reconstruction is over the image: both are terms of one log-density.
         height, width, dims = grid.size
@@ -124,8 +129,8 @@ def vq_vae(
 
     def prior_objective(params: Players, context: Context) -> tuple[Array, Aux]:
         weights = Weights(params, context.stats)
-        numbers = grid.numbers(weights, observed(context.batch, context.key, binarization))
-        value, stats = grid.log_prior(weights, numbers, context.key, train=True)
+        numbers = grid.numbers(weights, observed(context.batch, context.key, binarization), context.batch)
+        value, stats = grid.log_prior(weights, numbers, context.batch, context.key, train=True)
         return -value.mean(), Aux({"prior": stats}, {"log_prior": value.mean()})
 
     phases = Phase(("encoder", "decoder"), objective), Phase(("prior",), prior_objective)
@@ -139,24 +144,25 @@ def _grid(
     shape: tuple[int, ...],
     codes: int,
     hyper: Mapping[str, float],
+    given: Mapping[str, jax.ShapeDtypeStruct],
     optimizer: Callable,
     prior_optimizer: Callable,
 ) -> _Grid:
-    x_example = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    x_example, beside = jax.ShapeDtypeStruct((2, *shape), jnp.float32), examples_of(given)
 
-    def encoded(x: Array) -> Array:
-        return encoder.init_with_output(jax.random.key(0), x, train=False)[0]
+    def encoded(*inputs: Array) -> Array:
+        return encoder.init_with_output(jax.random.key(0), *inputs, train=False)[0]
 
-    height, width, dims = jax.eval_shape(encoded, x_example).shape[1:]
+    height, width, dims = jax.eval_shape(encoded, x_example, *beside).shape[1:]
     latents = jax.ShapeDtypeStruct((2, height, width, dims), jnp.float32)
     numbers = jax.ShapeDtypeStruct((2, height, width), jnp.int32)
     players = {
-        "encoder": hypers.player(encoder, (x_example,), optimizer, hyper),
-        "decoder": hypers.player(decoder, (latents,), optimizer, hyper),
+        "encoder": hypers.player(encoder, (x_example, *beside), optimizer, hyper),
+        "decoder": hypers.player(decoder, (latents, *beside), optimizer, hyper),
         "codebook": Player(CodebookState(codes, dims), (), optimizer),
-        "prior": hypers.player(prior_network, (numbers,), prior_optimizer, hyper),
+        "prior": hypers.player(prior_network, (numbers, *beside), prior_optimizer, hyper),
     }
-    return _Grid(players, codes, (height, width, dims))
+    return _Grid(players, codes, (height, width, dims), tuple(given))
 
 
 def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarization: Binarization) -> Algorithm:
@@ -169,7 +175,7 @@ def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarizat
         gumbels = keys.draw(keys.named(key, "latents"), count, lambda k: jax.random.gumbel(k, places))
 
         def place(numbers: Array, position: Array):
-            logits, _ = grid.call("prior", weights, numbers, train=False)
+            logits, _ = grid.call("prior", weights, numbers, given, train=False)
             logits = logits.reshape(count, -1, grid.codes)[:, position]  # [count, codes]
             chosen = jnp.argmax(logits + gumbels[:, position], axis=-1).astype(jnp.int32)
             return numbers.reshape(count, -1).at[:, position].set(chosen).reshape(numbers.shape), None
@@ -181,20 +187,20 @@ def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarizat
         embedding = grid.book(weights.stats).embedding
         numbers = quantize.nearest(latents.reshape(-1, height, width, dims), embedding)
         quantized = quantize.lookup(numbers, embedding)
-        return likelihood.mean(grid.call("decoder", weights, quantized, train=False)[0])
+        return likelihood.mean(grid.call("decoder", weights, quantized, given, train=False)[0])
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
-        latents, _ = grid.call("encoder", weights, observed(batch, None, binarization), train=False)
+        latents, _ = grid.call("encoder", weights, observed(batch, None, binarization), batch, train=False)
         return {"mean": latents.reshape(latents.shape[0], -1)}
 
     def evaluate(weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:
         """log p(x|z) + log p(z) at the code of x, and its parts ("kl" is -log p(z): q(z|x) is a point), in nats."""
         x = observed(batch, key, binarization)
-        numbers = grid.numbers(weights, x)
+        numbers = grid.numbers(weights, x, batch)
         quantized = quantize.lookup(numbers, grid.book(weights.stats).embedding)
-        outputs, _ = grid.call("decoder", weights, quantized, train=False)
+        outputs, _ = grid.call("decoder", weights, quantized, batch, train=False)
         reconstruction = sum_event(likelihood.log_prob(outputs, x))
-        log_code, _ = grid.log_prior(weights, numbers, train=False)
+        log_code, _ = grid.log_prior(weights, numbers, batch, train=False)
         return {"elbo": reconstruction + log_code, "reconstruction": reconstruction, "kl": -log_code}
 
     def score(weights: Weights, batch: Batch, key: Array) -> Array:
@@ -202,7 +208,8 @@ def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarizat
         return -evaluate(weights, batch, key)["elbo"]
 
     return algorithm._replace(
-        samplers=latent_samplers(prior, decode),
+        given=grid.given,
+        samplers=latent_samplers(prior, decode, grid.given),
         prior=prior,
         decode=decode,
         encode=encode,

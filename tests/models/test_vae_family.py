@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from scipy import stats
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.players import adam
-from gen_jax.core.types import weights
+from gen_jax.core.types import LABEL, weights
 from gen_jax.models import vae_regularizers as regularizers
 from gen_jax.models.aae import aae
 from gen_jax.models.autoencoder import autoencoder
@@ -128,6 +129,39 @@ def test_a_prior_of_codes_samples_what_it_scores():
         expected = [np.exp(log_p)[grids[:, position] == code].sum() for code in range(5)]
         observed = np.bincount(numbers[:, position], minlength=5)
         assert stats.chisquare(observed, 4000 * np.array(expected) / np.sum(expected)).pvalue > 1e-4
+
+
+class Told(nn.Module):
+    """What the network says, moved by its label."""
+
+    network: nn.Module
+
+    @nn.compact
+    def __call__(self, x, label, *, train):
+        found = self.network(x, train=train)
+        table = self.param("table", nn.initializers.normal(1.0), (10, found.shape[-1]))
+        return found + table[label].reshape(-1, *[1] * (found.ndim - 2), found.shape[-1])
+
+
+def test_codes_may_be_conditional():
+    """Encoder, decoder and the prior of codes are told the label: each says something else for another."""
+    algorithm = vq_vae(
+        Told(vq.Encoder(2, width=2, stages=1, blocks=0)), Told(vq.Decoder(1, width=2, stages=1, blocks=0)),
+        Told(vq.CodePrior(5, width=2, layers=0)), codes=5, likelihood=likelihoods.gaussian(0.5), shape=SHAPE,
+        given=LABEL, hyper={**ADAM, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
+    )  # fmt: skip
+    state = start(algorithm)
+    now, batch = weights(state), {**BATCH, "label": jnp.arange(6)}
+    other, key = {**batch, "label": batch["label"] + 1}, jax.random.key(0)
+    assert algorithm.given == algorithm.samplers["prior"].given == ("label",)
+    after, _ = jax.eval_shape(algorithm.update, state, {"train": jax.tree.map(lambda leaf: leaf[None], batch)})
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    codes = algorithm.encode(now, batch)["mean"]
+    assert not np.allclose(codes, algorithm.encode(now, other)["mean"])
+    assert not np.allclose(algorithm.decode(now, codes, batch), algorithm.decode(now, codes, other))
+    assert not np.array_equal(algorithm.prior(now, key, 6, batch), algorithm.prior(now, key, 6, other))
+    with pytest.raises(UserError, match="give label"):
+        algorithm.decode(now, codes)
 
 
 def test_codes_move_as_averages_and_only_codes_are_decoded():

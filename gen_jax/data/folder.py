@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import visible
 from gen_jax.data import images, layout, source
 from gen_jax.data.images import How
 from gen_jax.data.layout import Item
@@ -28,9 +29,10 @@ def folder(path: str, how: How = How()) -> source.Source:
     root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"folder:{path}: there is no such folder")
+    images.quiet()
     found = layout.of(root)
     shape = _shape(root, [file for file, _ in found.train + found.test], how)
-    name, labelled = f"folder:{root.name or root.resolve().name}", found.names is not None
+    name, labelled = f"folder:{visible(root.name or root.resolve().name)}", found.names is not None
     train, test = (_split(items, how, shape, labelled) for items in (found.train, found.test))
     classes = None if found.names is None else len(found.names)
     if train.nbytes + test.nbytes <= source.IN_MEMORY_BYTES:

@@ -5,6 +5,7 @@ turned upright by their EXIF orientation.
 """
 
 import io
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ def check(how: How) -> None:
 
 
 # ---- encoded pictures ------------------------------------------------------------------------------------------------
+def quiet() -> None:
+    """No warnings of Pillow's on stderr, of EXIF that was cut or of large pictures: what cannot be read is refused."""
+    warnings.filterwarnings("ignore", module="PIL")
+
+
 def decode(data: bytes | str, how: How, channels: int) -> np.ndarray:
     """A picture (encoded bytes, or a path) as uint8 [H, W, channels]; with a size, its central square at that size.
 
@@ -50,10 +56,10 @@ def decode(data: bytes | str, how: How, channels: int) -> np.ndarray:
     or SyntaxError (Pillow's) for damaged pictures, UserError for more than 8 bits a channel, and for values beyond the
     levels.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data, formats=FORMATS) as opened:
-        image = opened if isinstance(data, bytes) else ImageOps.exif_transpose(opened)
+        image = opened if isinstance(data, bytes) else _upright(opened)
         if image.mode not in MODES_8_BIT:
             raise UserError(
                 f"an image of Pillow mode {image.mode} has more than 8 bits a channel; convert it to 8 bits first"
@@ -76,9 +82,32 @@ def header(file: str) -> tuple[tuple[int, int], bool]:
         width, height = image.size
         # Pillow turns TIFF itself; a PNG's EXIF may stand behind the pixels, and to look for it would decode them.
         told = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
-        if width != height and told and image.getexif().get(ORIENTATION, 1) >= 5:
+        if width != height and told and _orientation(image) >= 5:
             width, height = height, width
         return (width, height), image.mode in ("1", "L", "LA", "La")
+
+
+def _upright(image: Any) -> Any:
+    """The picture as it is seen."""
+    from PIL import Image
+
+    turns = Image.Transpose
+    back = {
+        2: turns.FLIP_LEFT_RIGHT, 3: turns.ROTATE_180, 4: turns.FLIP_TOP_BOTTOM, 5: turns.TRANSPOSE,
+        6: turns.ROTATE_270, 7: turns.TRANSVERSE, 8: turns.ROTATE_90,
+    }  # fmt: skip
+    image.load()  # turns TIFF, and reads what PNG says behind its pixels
+    turn = back.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Any) -> int:
+    """1 to 8 by EXIF; 1 where it says nothing or cannot be read, as in what other programs have cut."""
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # Pillow's readers raise what they meet
+        return 1
+    return found if isinstance(found, int) else 1
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 from gen_jax.core.errors import UserError
 from gen_jax.data import order
 from gen_jax.data.labels import UNKNOWN as UNKNOWN
+from gen_jax.data.reading import class_name
 from gen_jax.data.source import Source, Split, digest, subset, whole
 
 
@@ -23,7 +24,7 @@ def few_labels(data: Source, per_class: int, seed: int) -> Source:
     labels = whole(data.train)["label"]
     counts = np.bincount(labels[labels >= 0], minlength=data.classes)
     if (least := int(counts.min())) < per_class:
-        short = int(counts.argmin())
+        short = class_name(data, int(counts.argmin()))
         raise UserError(
             f"{data.name} has {least} train examples of class {short}, fewer than the {per_class} labels asked for; "
             f"ask for {max(least, 1)} or fewer"

@@ -1,9 +1,9 @@
 """`npz:PATH`: arrays in one NumPy file (.npz, or .npy for one), uint8 [N, H, W] or [N, H, W, C], and labels or none.
 
 C is 1, 3, or 2 and 4 with alpha last. Booleans are black and white. Names: train_images, test_images (train_labels,
-test_labels), or x_train, x_test (y_train, y_test), or images (labels), of which a fixed pseudo-random 10 % is held out
-to test. Labels are numbered from 0 (`labels`). Arrays above `source.IN_MEMORY_BYTES` stay in the file where it is not
-compressed; others are read once, in blocks, so that memory holds them once.
+test_labels), or x_train, x_test (y_train, y_test), or images (labels) or arr_0 (arr_1), of which a fixed pseudo-random
+10 % is held out to test. Labels are numbered from 0 (`labels`). Arrays above `source.IN_MEMORY_BYTES` stay in the file
+where it is not compressed; others are read once, in blocks, so that memory holds them once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import visible
 from gen_jax.data import images, labels, memory, source, stored
 from gen_jax.data.images import How
 from gen_jax.data.reading import short
 from gen_jax.data.stored import Stored
 
 PAIRS = (("train_images", "train_labels", "test_images", "test_labels"), ("x_train", "y_train", "x_test", "y_test"))
+SINGLE = (("images", "labels"), ("arr_0", "arr_1"))  # the second as np.savez calls arrays that have no name
 
 
 class _Part(NamedTuple):
@@ -57,7 +59,7 @@ def npz(path: str, how: How = How()) -> source.Source:
     if train.array.dtype == np.bool_:
         how = how._replace(levels=2)
     with stored.sound(what):
-        data = _read(file.name, what, train, test, classes, how)
+        data = _read(visible(file.name), what, train, test, classes, how)
     images.check_levels(data.name, images.brightest(data.train, data.test), how)
     return source.described(data, names, tuple(notes))
 
@@ -136,19 +138,20 @@ def _splits(what: str, there: Mapping[str, Stored]) -> tuple[_Part, _Part, set[s
                 for image, label in ((train, train_label), (test, test_label))
             ]
             return parts[0], parts[1], set(names)
-    if "images" not in there:
+    images_, labels_ = next((names for names in SINGLE if names[0] in there), SINGLE[0])
+    if images_ not in there:
         raise UserError(
             f"{what} must hold train_images and test_images, or x_train and x_test, or images; "
             f"it holds {', '.join(there) or 'nothing'}"
         )
-    everything = _images(what, there["images"])
+    everything = _images(what, there[images_])
     if everything.shape[0] < 2:
-        raise UserError(f"{what}: images holds one image; at least 2 are needed, one of them to test")
-    label = _labels(what, there, "images", "labels")
+        raise UserError(f"{what}: {images_} holds one image; at least 2 are needed, one of them to test")
+    label = _labels(what, there, images_, labels_)
     parts = [
         _Part(everything, rows, None if label is None else label[rows]) for rows in source.holdout(everything.shape[0])
     ]
-    return parts[0], parts[1], {"images", "labels"}
+    return parts[0], parts[1], {images_, labels_}
 
 
 def _images(what: str, array: Stored) -> Stored:
@@ -188,7 +191,7 @@ def _unused(there: Mapping[str, Stored], used: set[str], labelled: bool) -> list
     extra = [name for name in there if name not in used]
     if not extra:
         return []
-    wanted = [name for name in used if name.endswith("labels") or name.startswith("y_")]
+    wanted = [name for name in used if name.endswith("labels") or name.startswith("y_") or name == "arr_1"]
     hint = "" if labelled else f" (labels would be called {' and '.join(sorted(wanted, reverse=True))})"
     return [f"arrays not used: {short(extra, 6)}{hint}"]
 

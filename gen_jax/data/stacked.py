@@ -26,6 +26,7 @@ def stacked(base: source.Source, train: int = TRAIN, test: int = TEST) -> source
         fingerprint=source.digest("stacked", base.fingerprint, train, test),
         train=_split(base.train, base.classes, train, shape, seed=0),
         test=_split(base.test, base.classes, test, shape, seed=1),
+        notes=base.notes,
     )
 
 

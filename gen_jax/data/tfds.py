@@ -41,6 +41,7 @@ def tfds(name: str, data_dir: str | None, how: How = How()) -> source.Source:
     Raises UserError when it is unknown, not prepared, prepared in another format, damaged, or has no usable image.
     """
     library = package()
+    images.quiet()
     builder, folder = prepared.builder(name, data_dir)
     features = builder.info.features
     image, label = _image(name, features, library), _label(features, library)

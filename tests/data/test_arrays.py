@@ -88,6 +88,12 @@ def test_arrays_that_are_not_used_are_said(tmp_path, arrays, note):
     assert note in reading.line(data)
 
 
+def test_arrays_without_names(tmp_path):
+    np.savez(tmp_path / "data.npz", PIXELS, THIRDS)
+    data = load(f"npz:{tmp_path}/data.npz")
+    assert (data.classes, data.train.size, data.notes) == (3, 54, ("a tenth held out",))
+
+
 @pytest.mark.parametrize("name", ["plain.npy", "plain.npz", "plain"])
 def test_a_single_array_under_any_name(tmp_path, name):
     with (tmp_path / name).open("wb") as file:

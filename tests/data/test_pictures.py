@@ -104,6 +104,15 @@ def test_pictures_stand_upright(tmp_path, suffix, orientation):
     assert np.abs(everything(data).astype(int) - upright).max() < 30
 
 
+@pytest.mark.parametrize(
+    "junk", [b"", b"x", b"MM\x00*\x00\x00\x00\x08\xff\xff" + b"\x01" * 40, b"II*\x00" + b"\xff" * 60]
+)
+def test_exif_that_cannot_be_read_says_nothing(tmp_path, junk):
+    picture = Image.fromarray(np.full((8, 16, 3), 200, np.uint8))
+    data = load(write(tmp_path / "set", lambda number: picture, 4, "jpg", exif=b"Exif\x00\x00" + junk))
+    assert data.shape == (8, 16, 3)
+
+
 @pytest.mark.parametrize("name", ["ps", "pdf", "icns"])
 def test_only_pictures_of_the_suffixes_are_opened(tmp_path, name):
     """A PostScript file under a picture's name would be handed to Ghostscript."""

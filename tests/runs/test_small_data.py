@@ -1,5 +1,7 @@
 """Data too small or too plain for a measure: what is possible is measured, and what is not is told in one line."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ from gen_jax.metrics.signs import relative_distance
 from gen_jax.nets.ladder import Encoder
 from gen_jax.runs.evaluation import extractors, protocol
 from gen_jax.runs.given import of_class, shown
-from gen_jax.runs.watching import heldout, observe
+from gen_jax.runs.watching import heldout, observe, tracking
 
 MODEL = protocol.Model(10, "ema", "abc")
 
@@ -148,6 +150,17 @@ def test_few_held_out_images_do_not_end_a_run(capsys, make, train, test):
     assert ("one held-out example has no covariance" in told) == (test == 1)
     assert ("samples/distance" in found) == (test > 1)
     assert "samples/copied" in found
+
+
+@pytest.mark.parametrize(("name", "least"), [("fd", 2), ("kid", 2), ("precision", 4), ("recall", 4), ("coverage", 6)])
+def test_what_few_held_out_images_do_not_allow_is_not_followed(name, least):
+    config = dataclasses.replace(CONFIG, track=name, track_features="pixels")
+    with pytest.raises(
+        UserError, match=f"--track {name} needs {least} held-out examples, and npz:small has {least - 1}"
+    ):
+        tracking.tracker(config, gan(), data(60, least - 1))
+    found = tracking.tracker(config, gan(), data(60, least)).measure(state())
+    assert np.isfinite(list(found.values())).all()
 
 
 def test_unknown_labels_are_no_classes():

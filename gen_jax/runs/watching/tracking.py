@@ -48,6 +48,12 @@ def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
     need_sampler(algorithm, f"--track {config.track}")
     if not 10 <= config.track_samples <= 50_000:
         raise UserError(f"--track-samples {config.track_samples}: 10 to 50000 can be followed; 1000 is usual")
+    for name in names:
+        least = scores.NEIGHBOURS.get(name, 1) + 1
+        if source.test.size < least:
+            raise UserError(
+                f"--track {name} needs {least} held-out examples, and {source.name} has {source.test.size}; drop it"
+            )
     extractor = extractors.make(config.track_features, source, config)
     if "fd" in names and extractor.dimension > extractors.LARGEST:
         raise UserError(f"--track fd on {extractor.dimension} features is too much; use --track-features pca")

@@ -13,16 +13,17 @@ under the statistics of the batch at hand, here under the running ones. StudioGA
 Adam's epsilon at 1e-6 and BatchNorm's at 1e-4.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from gen_jax import experiment
-from gen_jax.core.domains import Depth, Size, Turns
+from gen_jax.core.domains import Depth, NonNegative, Size, Turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.source import Source
-from gen_jax.models import gan
+from gen_jax.models import gan, gan_terms
 from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import biggan
+from gen_jax.objectives import weights
 from gen_jax.objectives.adversarial import Loss
 
 
@@ -49,6 +50,8 @@ class Config(experiment.Config):
     """after which block of the generator, with --hierarchical; the discriminator's is after its first"""
     n_critic: Turns = 4
     """discriminator steps a round"""
+    orthogonal: NonNegative = 0.0
+    """weight of the orthogonal regularisation of the generator's kernels (the paper: 1e-4)"""
     average_statistics: bool = True
     """samples come from averaged batch statistics as well as averaged weights"""
     hyper: Hyper = Hyper()
@@ -62,6 +65,10 @@ def build(config: Config, data: Source) -> Algorithm:
         networks = biggan.hierarchical(*common, config.shared, (config.attention, 1), dtype=config.dtype)
     else:
         networks = biggan.plain(*common, dtype=config.dtype)
+    terms, hyper = [], asdict(config.hyper)
+    if config.orthogonal:
+        penalty = gan_terms.generator_penalty("orthogonal", lambda view: weights.orthogonal(view.params["generator"]))
+        terms, hyper = [penalty], hyper | {"orthogonal": config.orthogonal}
     return gan.gan(
         *networks,
         loss=config.loss.value,
@@ -70,7 +77,8 @@ def build(config: Config, data: Source) -> Algorithm:
         given=LABEL,
         turns=gan.Turns(n_critic=config.n_critic),
         average_statistics=config.average_statistics,
-        hyper=config.hyper,
+        terms=terms,
+        hyper=hyper,
     )
 
 

@@ -88,7 +88,7 @@ def test_waes_penalty_weighs_what_the_authors_does():
         ("info_vae", "--kernel rbf --width 4"),
         ("two_stage_vae", "--likelihood gaussian --binarization NONE --width 4 --second-width 4"),
         ("dcgan", "--uniform-latents --width 4"),
-        ("biggan", "--no-average-statistics --width 8 --critic-width 8"),
+        ("biggan", "--no-average-statistics --orthogonal 1e-4 --width 8 --critic-width 8"),
     ],
 )
 def test_options_that_sources_differ_in_make_a_round(name, words):

@@ -72,8 +72,9 @@ def explained(error: Exception) -> tuple[str | None, int]:
         # Reads and writes of run folders come as UserErrors that say which; of the rest only some numbers do.
         act = "write" if error.errno in _OF_WRITING else "use"
         fault = refused(error, act, error.filename or "a file, socket or process")
-        saved = "what was saved before is intact"
-        return f"error: {fault}; {saved}", 1 if isinstance(fault, SystemFault) else 2
+        if isinstance(fault, SystemFault):
+            return f"error: {fault}; what was saved before is intact", 1
+        return f"error: {fault}", 2
     return None, 1
 
 

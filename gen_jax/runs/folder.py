@@ -13,7 +13,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line, say
 from gen_jax.runs import identity, local_code, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
-from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_bytes
+from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_bytes, writing
 from gen_jax.runs.local_code import SCRIPT, Code
 from gen_jax.runs.settings import differences, from_json, to_json
 
@@ -95,7 +95,8 @@ def begin(
     A new run's settings come first, for they say what the folder is; then the code. Of a run that continues, what is
     missing is written again. Raises UserError where another process trains there, or has begun to since `check`.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
+    with writing(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
     with claim(run_dir, patience):
         if check(run_dir, config, script) != continues:
             raise UserError(f"another process has just trained in {run_dir}; give the command again")

@@ -19,6 +19,8 @@ def load(script: Path, content: bytes | None = None) -> ModuleType:
     Raises UserError for a script that is not there, that cannot be executed (a syntax error, an import that is not
     here, `sys.exit`, any exception), or that defines neither.
     """
+    if script.suffix != ".py":
+        raise UserError(f"{script} is no Python file; give the path of a script such as experiments/gan.py")
     content = read_bytes(script, CODE) if content is None else content
     # A registered module: annotations given as text are looked up in it, and tyro reads its dataclasses' sources. Not
     # by the import system, which would execute a compiled file beside the script in place of what was read.

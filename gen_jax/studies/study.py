@@ -15,7 +15,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.data.source import Source
 from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
-from gen_jax.runs.files import atomic_write_json
+from gen_jax.runs.files import atomic_write_json, writing
 from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.local_code import SCRIPT
 from gen_jax.runs.settings import differences, flatten, from_json, to_json
@@ -108,7 +108,8 @@ def begin(study: Study, experiment: Path) -> None:
     """Write what was asked for, and the folder's own copy of the script, which is remembered as this user's."""
     code = local_code.of(experiment)
     trust.record([file.path for file in code.values()])
-    study.folder.mkdir(parents=True, exist_ok=True)
+    with writing(study.folder):
+        study.folder.mkdir(parents=True, exist_ok=True)
     atomic_write_json(study.folder / FILE, _asked(study, experiment))  # first: it makes the folder a study
     local_code.replace(study.folder, code)
 

@@ -44,9 +44,13 @@ def test_broken_scripts_end_as_one_line(text, words, tmp_path, capsys):
 
 def test_other_files_are_no_scripts(tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
-    for name, words in {"none.py": "No such file", "": "Is a directory", "pipe.py": "is a pipe"}.items():
+    (tmp_path / "folder.py").mkdir()
+    for name, words in {"none.py": "No such file", "folder.py": "Is a directory", "pipe.py": "is a pipe"}.items():
         with pytest.raises(UserError, match=f"cannot read .*{words}"):
             scripts.load(tmp_path / name)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="is no Python file"):
+        scripts.load(tmp_path / "config.json")
 
 
 def test_annotations_given_as_text_find_their_names(tmp_path):

@@ -165,9 +165,11 @@ def state_of(run: Path) -> tuple[int, str] | None:
 
 def metrics_of(run: Path) -> list[dict[str, Any]]:
     """metrics.jsonl without the clock."""
-    path = run / "metrics.jsonl"
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+    from gen_jax.runs import log
+
+    path = run / log.FILE
+    lines = [log.parse(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    return [{name: value for name, value in line.items() if name != log.CLOCK} for line in lines if line]
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------

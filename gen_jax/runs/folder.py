@@ -5,10 +5,11 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gen_jax.core import domains
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line, say
 from gen_jax.runs import identity, local_code, paths, scripts, shapes, trust
@@ -246,7 +247,18 @@ def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) 
     code = {key: local_code.File(path, content) for (key, path), content in zip(kept.items(), contents, strict=True)}
     local_code.importable(code)
     module = scripts.load(script, code[SCRIPT].content)
+    return Run(run_dir, restored(module.Config, settings, run_dir / "config.json"), module.build)
+
+
+def restored(kind: Any, settings: Mapping[str, Any], path: Path) -> Any:
+    """The settings of type `kind` that a file keeps. Raises UserError, naming the file, where they do not fit it: of
+    another make, or outside their domains.
+    """
     try:
-        return Run(run_dir, from_json(module.Config, settings), module.build)
+        config = from_json(kind, settings)
+        domains.check(config, prefix="")
+    except UserError as error:
+        raise UserError(f"{path} does not fit the script beside it: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{run_dir / 'config.json'} does not fit `Config` of {script} ({one_line(error)})") from error
+        raise UserError(f"{path} does not fit `Config` of the script beside it ({one_line(error)})") from error
+    return config

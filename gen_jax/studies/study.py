@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line
 from gen_jax.data.source import Source
 from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import atomic_write_json, writing
-from gen_jax.runs.folder import EXECUTION
+from gen_jax.runs.folder import EXECUTION, restored
 from gen_jax.runs.local_code import SCRIPT
-from gen_jax.runs.settings import differences, flatten, from_json, to_json
+from gen_jax.runs.settings import differences, flatten, to_json
 from gen_jax.studies import plan
 from gen_jax.studies.plan import Arm
 
 FILE = "study.json"
+MOST_SEEDS = 1_000_000
 REFUSED = "refused"  # the kind of a failure that lies in a run's folder: mended there, and tried again by the next call
 
 
@@ -140,11 +142,16 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
     local_code.importable(code)
     module = scripts.load(script, code[SCRIPT].content)
     config_type, build = module.Config, module.build
-    base = from_json(config_type, asked["settings"])
-    grid = plan.grid_from_json(config_type, asked["grid"])
+    base = restored(config_type, asked["settings"], folder / FILE)
+    try:
+        grid = plan.grid_from_json(config_type, asked["grid"])
+        arms = plan.arms(base, grid)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / FILE} is damaged: its grid does not fit the script ({one_line(error)})") from error
+    if not 1 <= asked["seeds"] <= MOST_SEEDS:
+        raise UserError(f"{folder / FILE} is damaged: it has {asked['seeds']} seeds; restore it")
     first = int(base.seed)
     seeds = tuple(range(first, first + asked["seeds"]))
-    arms = plan.arms(base, grid)
     return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms)
 
 

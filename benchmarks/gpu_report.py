@@ -74,7 +74,7 @@ def alone(results: dict[str, Any]) -> list[str]:
     if found := results.get("events"):
         lines.append(
             f"- A default run of `dcgan` ({found['steps']} rounds of {found['round_ms']:.3f} ms): "
-            f"{found['seconds']:.2f} s from its first call to its end, {found['outside']:.0%} of them outside its program."
+            f"{found['seconds']:.2f} s from its first call to its end, {found['outside']:.0%} outside its program."
         )
     if found := results.get("defaults"):
         kinds = set(found.values())

@@ -227,7 +227,7 @@ def train(script: str | Path, settings: Mapping[str, Any] = {}, run_dir: str | P
     config = command.read(module.Config, _flags(chosen), prog=script.name)
     from gen_jax.core import platform
 
-    platform.configure(config.deterministic)
+    platform.configure(config.deterministic, script)
     from gen_jax.runs.train import train as train_
 
     return load(train_(config, module.build, script.resolve()))

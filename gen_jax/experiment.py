@@ -42,7 +42,7 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
         from gen_jax.core import platform
         from gen_jax.runs.train import train
 
-        platform.configure(config.deterministic)
+        platform.configure(config.deterministic, script)
         if config.deterministic:
             print(f"deterministic: {platform.DETERMINISTIC_COST}")
         signals.interrupt_again()

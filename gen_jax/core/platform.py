@@ -5,8 +5,12 @@ Measured on two cores (batch 64, float32), `--xla_cpu_experimental_ynn_fusion_ty
 precision but not their bits, so a run's manifest states the flags. On one or two cores it pays to leave each operation
 on one thread (`--xla_cpu_multi_thread_eigen=false`): operations that do not wait for each other fill the cores, without
 handing over pieces (DCGAN-64 1.07 to .81 s a round, convolutional VAE 18.8 to 15.0 ms, ring GAN 1.16 to 1.03 ms; none
-of eight models slower). With more cores it was not tried, and large operations would leave them idle. XLA ends the
-process at a flag that it does not know, so flags are added only for versions of jaxlib in which they were tried.
+of eight models slower). With more cores it was not tried, and large operations would leave them idle.
+
+jaxlib 0.11 (Python 3.12 and newer) needs neither for convolutions: DCGAN-64 .79 s a round, the convolutional VAE
+15.1 ms without a flag, .96 s and 17.0 ms with the first. It still helps where all layers are dense: MLP VAE 1.31 to
+.92 ms. XLA ends the process at a flag that it does not know, so flags are added only for versions in which they were
+tried.
 
 On a GPU the rounds of a call are recorded as CUDA graphs, the loop around them and its branches included
 (`--xla_gpu_enable_command_buffer=+WHILE,…`): the host then starts a call, not each of its kernels, and reads nothing
@@ -14,6 +18,7 @@ between them. On one H100 a loop of a traced length runs as fast then as one of 
 .159 ms a round).
 """
 
+import ast
 import hashlib
 import os
 import platform
@@ -30,6 +35,8 @@ CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type"
 THREAD_FLAG = "--xla_cpu_multi_thread_eigen"
 FEW = 2  # cores up to which each operation stays on one thread
 TRIED = ((0, 10), (0, 10))  # the first and last jaxlib, (major, minor), in which the CPU's flags were tried
+TRIED_DENSE = ((0, 11), (0, 11))  # and those in which they help dense layers alone
+DENSE = {"mlp", "made"}  # of gen_jax.nets, what has no convolution
 GPU_TRIED = ((0, 10), (0, 11))  # likewise the GPU's
 GRAPHS = {
     "--xla_gpu_enable_command_buffer": "+WHILE,+CONDITIONAL,+DYNAMIC_SLICE_FUSION",
@@ -37,11 +44,27 @@ GRAPHS = {
 }
 
 
-def cpu_flags(cores: int) -> dict[str, str]:
-    """The XLA flags recommended for so many cores; none where the installed jaxlib is not known to accept them."""
-    if not _tried(TRIED):
-        return {}
-    return {CONVOLUTION_FLAG: "dot"} | ({THREAD_FLAG: "false"} if cores <= FEW else {})
+def cpu_flags(cores: int, dense: bool = False) -> dict[str, str]:
+    """The XLA flags recommended for so many cores; none where the installed jaxlib is not known to accept them.
+
+    `dense`: for a model without convolutions.
+    """
+    if _tried(TRIED):
+        return {CONVOLUTION_FLAG: "dot"} | ({THREAD_FLAG: "false"} if cores <= FEW else {})
+    return {CONVOLUTION_FLAG: "dot"} if dense and _tried(TRIED_DENSE) else {}
+
+
+def dense(script: Path) -> bool:
+    """Whether an experiment's networks are dense, by what the script imports of `gen_jax.nets`; False where it imports
+    nothing of it, or cannot be read."""
+    try:
+        tree = ast.parse(script.read_text())
+    except (OSError, ValueError, SyntaxError):
+        return False
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    found = {alias.name for node in named if node.module == "gen_jax.nets" for alias in node.names}
+    found |= {str(node.module).split(".")[2] for node in named if str(node.module).startswith("gen_jax.nets.")}
+    return bool(found) and found <= DENSE
 
 
 def gpu_flags() -> dict[str, str]:
@@ -67,8 +90,10 @@ DETERMINISTIC_COST = (
 )
 
 
-def configure(deterministic: bool = False) -> None:
+def configure(deterministic: bool = False, script: Path | None = None) -> None:
     """Sets flags and cache. Call it before the first array is made: XLA reads its flags once, when the back end starts.
+
+    `script`: the experiment that this process trains, if it trains one.
 
     - With `deterministic`, appends `DETERMINISTIC` to XLA_FLAGS where this process may use a GPU.
     - Appends the `cpu_flags` to XLA_FLAGS, unless this process may use an accelerator, whose compiler reads the same
@@ -79,7 +104,7 @@ def configure(deterministic: bool = False) -> None:
     """
     wanted: dict[str, str] = {}
     if _cpu_only():
-        wanted |= cpu_flags(usable_cores())
+        wanted |= cpu_flags(usable_cores(), script is not None and dense(script))
     elif deterministic:
         wanted |= dict(flag.split("=", 1) for flag in DETERMINISTIC.split())
     if _nvidia():

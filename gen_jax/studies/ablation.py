@@ -66,7 +66,7 @@ def run_with(
     say: Callable[[str], None] = print,
 ) -> list[Row]:
     """`run` with the settings made already (from a command line)."""
-    configure(base.deterministic)
+    configure(base.deterministic, Path(ablation.experiment))
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
     domains.check_value(ablation.seeds, Interval(1, domains.LAST_SEED + 1 - base.seed), "--seeds")

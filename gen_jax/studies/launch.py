@@ -92,7 +92,7 @@ def work(job: Job, say: Callable[[str], None] = print) -> None:
     from gen_jax.core.platform import configure
 
     study = open_study(Path(job.folder), job.trusted)
-    configure(study.base.deterministic)
+    configure(study.base.deterministic, study.script)
     execute.execute(study, [study.arm(name) for name in job.arms], job.mode, job.memory_gib, say)
 
 

@@ -34,7 +34,8 @@ def reproduce(
     from gen_jax.runs import folder, log
     from gen_jax.runs.reproduce import reproduce as again
 
-    configure(folder.read_config(run).get("deterministic", False))  # before the script makes an array
+    # Before the script makes an array.
+    configure(folder.read_config(run).get("deterministic", False), run / "experiment.py")
     if metric is not None and metric not in (known := log.read_metrics(run)):
         raise UserError(f"{run} has no metric {metric}; it has {', '.join(known) or 'none'}")
     if tolerance < 0 or (tolerance > 0 and metric is None):

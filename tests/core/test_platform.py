@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from gen_jax.core import platform
 from gen_jax.runs.manifest import flags
 
+ROOT = Path(__file__).parents[2]
 FLAG = "--xla_cpu_experimental_ynn_fusion_type=dot"
 SINGLE = "--xla_cpu_multi_thread_eigen=false"
 DETERMINISTIC = platform.DETERMINISTIC.split()
@@ -67,6 +69,43 @@ def test_flags_only_for_versions_that_were_tried(monkeypatch, version, known):
     assert list(platform.cpu_flags(cores=16).items()) == ([tuple(FLAG.split("="))] if known else [])
 
 
+@pytest.mark.parametrize(
+    ("version", "convolutional", "dense"),
+    [("0.10.2", [FLAG, SINGLE], [FLAG, SINGLE]), ("0.11.2", [], [FLAG]), ("0.12.0", [], []), ("0.9.0", [], [])],
+)
+def test_flags_by_version_and_kind_of_model(monkeypatch, version, convolutional, dense):
+    monkeypatch.setattr(metadata, "version", lambda package: version)
+    for kind, wanted in ((False, convolutional), (True, dense)):
+        assert [f"{flag}={value}" for flag, value in platform.cpu_flags(2, kind).items()] == wanted
+
+
+@pytest.mark.parametrize(
+    ("experiment", "dense"),
+    [
+        ("iwae", True),
+        ("gan", True),
+        ("dcgan", False),
+        ("aae", False),
+        ("acgan", False),
+        ("flow_vae", False),
+        ("no", False),
+    ],
+)
+def test_a_script_says_what_its_networks_are(experiment, dense):
+    assert platform.dense(ROOT / "experiments" / f"{experiment}.py") == dense
+
+
+@pytest.mark.parametrize(("experiment", "added"), [("iwae", [FLAG]), ("dcgan", [])])
+def test_the_newer_version_s_flags_follow_the_experiment(monkeypatch, experiment, added):
+    monkeypatch.setattr(platform, "_asked", lambda: "cpu")
+    monkeypatch.setattr(metadata, "version", lambda package: "0.11.2")
+    monkeypatch.setenv("XLA_FLAGS", "--mine")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+    platform.configure(script=ROOT / "experiments" / f"{experiment}.py")
+    assert os.environ["XLA_FLAGS"].split() == ["--mine", *added]
+
+
 @pytest.mark.parametrize(("cores", "single"), [(1, True), (2, True), (3, False), (64, False)])
 def test_operations_stay_on_one_thread_where_cores_are_few(monkeypatch, cores, single):
     monkeypatch.setattr(metadata, "version", lambda package: "0.10.2")
@@ -110,7 +149,7 @@ def test_graphs_only_for_versions_that_were_tried(monkeypatch, version, known):
 )
 def test_determinism_is_for_what_may_be_a_gpu(monkeypatch, asked, added):
     monkeypatch.setattr(platform, "_asked", lambda: asked)
-    monkeypatch.setattr(platform, "cpu_flags", lambda cores: {})
+    monkeypatch.setattr(platform, "cpu_flags", lambda cores, dense: {})
     monkeypatch.setattr(metadata, "version", lambda package: "0.11.2")
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")

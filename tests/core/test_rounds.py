@@ -1,5 +1,7 @@
 """The loop of a call: what is chosen ahead, metrics in rows, looks between loops; all as if each round stood alone."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from gen_jax.core import norms, rounds
 CAPACITY = 7
 
 
-def one(state, position, chosen):
+def one(state: Any, position: Any, chosen: Any) -> Any:
     after = state + 1
     extra = 0 if chosen is None else chosen["a"]
     return after, {"step": after.astype(jnp.float32), "pair": jnp.stack([after, position]), "extra": jnp.int32(extra)}
@@ -19,8 +21,8 @@ def one(state, position, chosen):
 @pytest.mark.parametrize("count", [0, 1, 3, CAPACITY])
 @pytest.mark.parametrize("ahead", [False, True])
 def test_metrics_of_the_rounds_that_were_and_zeros_after_them(count, ahead):
-    chosen = {"a": 10 + jnp.arange(CAPACITY)} if ahead else None
-    state, metrics = jax.jit(lambda n: rounds.loop(one, jnp.int32(4), n, CAPACITY, chosen))(count)
+    chosen, begin = {"a": 10 + jnp.arange(CAPACITY)} if ahead else None, cast(Any, jnp.int32(4))
+    state, metrics = jax.jit(lambda n: rounds.loop(one, begin, n, CAPACITY, chosen))(count)
     was = np.arange(CAPACITY) < count
     numbers = np.arange(CAPACITY)
     assert state == 4 + count
@@ -43,10 +45,11 @@ jax.tree_util.register_pytree_node(Counted, lambda c: ((c.step,), None), lambda 
 def test_looks_come_by_the_run_s_own_steps(start, count):
     glance = rounds.Glance(3, lambda state, position, chosen: {"at": 1.0 * state.step, "row": 1.0 * position})
 
-    def advance(state, position, chosen):
+    def advance(state: Any, position: Any, chosen: Any) -> Any:
         return Counted(state.step + 1), {"step": state.step + 1}
 
-    loop = jax.jit(lambda n: rounds.loop(advance, Counted(jnp.int32(start)), n, CAPACITY, None, glance))
+    first: Any = Counted(jnp.int32(start))
+    loop = jax.jit(lambda n: rounds.loop(advance, first, n, CAPACITY, None, glance))
     state, metrics = loop(count)
     steps = start + 1 + np.arange(CAPACITY)
     due = (steps % 3 == 0) & (np.arange(CAPACITY) < count)

@@ -166,7 +166,8 @@ def _read(run_dir: Path) -> dict[str, Any]:
     except UserError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        raise UserError(f"{path} is damaged ({error}); restore it, or start a run in another folder") from None
+        why = str(error).removeprefix(f"{path} is ").removeprefix("damaged: ").rpartition("; ")[0]
+        raise UserError(f"{path} is damaged ({why}); restore it, or start a run in another folder") from None
 
 
 def record(run_dir: Path) -> dict[str, Any] | None:

@@ -166,7 +166,8 @@ def _read(run_dir: Path) -> dict[str, Any]:
     except UserError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        why = str(error).removeprefix(f"{path} is ").removeprefix("damaged: ").rpartition("; ")[0]
+        why = str(error).removeprefix(f"{path} is ").removeprefix("damaged: ")
+        why = why.rpartition("; ")[0] or why  # without its own advice
         raise UserError(f"{path} is damaged ({why}); restore it, or start a run in another folder") from None
 
 

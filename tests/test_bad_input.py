@@ -84,9 +84,9 @@ def test_empty_and_corrupt_folders(kind, word, tmp_path):
 
 
 def test_wrong_shape_and_channels(tmp_path):
-    np.savez(tmp_path / "a.npz", images=np.zeros((40, 9, 8, 2), np.uint8))
+    np.savez(tmp_path / "a.npz", images=np.zeros((40, 9, 8, 5), np.uint8))
     assert_refused(experiment(tmp_path / "run", "--data", f"npz:{tmp_path / 'a.npz'}"), "a.npz", "channels")
-    np.savez(tmp_path / "b.npz", images=np.zeros((40, 9, 8, 1), np.uint8))
+    np.savez(tmp_path / "b.npz", images=np.full((40, 9, 8, 1), 200, np.uint8))
     assert_refused(experiment(tmp_path / "run", "--data", f"npz:{tmp_path / 'b.npz'}", script="dcgan"), "square")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gen_jax import experiment
 from gen_jax.core.domains import DepthOrZero, NonNegative, Positive, Size, Whole
+from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -46,6 +47,8 @@ class Config(experiment.Config):
 def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     size = data.shape[0]
+    if len(config.blocks) != 4 or not any(config.blocks):
+        raise UserError(f"--blocks {' '.join(map(str, config.blocks))}: give 4 numbers, one a resolution, not all 0")
     stages = tuple(zip((1, size // 4, size // 2, size), config.blocks, strict=True))
     decoder = ladder.Decoder(
         stages,

@@ -205,7 +205,9 @@ def check_value(value: Any, domain: Interval, name: str) -> None:
     for each in value if isinstance(value, (tuple, list)) else (value,):
         if isinstance(each, (int, float)) and not isinstance(each, bool) and each not in domain:
             kind = "whole " if isinstance(each, int) else "" if math.isfinite(each) else "finite "
-            raise UserError(f"{name} {_given(each)}: give a {kind}number {domain}")
+            huge = domain not in UNSAID and math.isfinite(each) and abs(each) > LARGEST
+            inside = f"{domain}, {_FLOAT}" if huge else str(domain)
+            raise UserError(f"{name} {_given(each)}: give a {kind}number {inside}")
 
 
 def check_call(function: Callable[..., Any], arguments: dict[str, Any]) -> None:

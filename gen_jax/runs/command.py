@@ -14,15 +14,16 @@ from typing import Annotated, Any
 from gen_jax.core import domains
 from gen_jax.core.errors import UserError
 
-_FRAMES = dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")  # what tyro draws around its messages
+_FRAMES = re.compile(r"[│╭╮╰╯─]|(?<!\S)[+|]-*(?!\S)|-{5,}|\+?-{5,}\+?")  # what tyro draws around its messages
 _MORE = re.compile(r"(Argument helptext:|For full helptext|={5,}).*")
 _HEADING = re.compile(
     r"^(Value error|Invalid choice|Unrecognized options|Required options|Missing argument|Parsing error) (?=\S)"
 )
-_NO_NUMBER = (
-    (re.compile(r"^Error parsing (\S+): invalid literal for int\(\) with base 10: '(.*)'$"), "a whole number"),
-    (re.compile(r"^Error parsing (\S+): could not convert string to float: '(.*)'$"), "a number"),
+_NO_NUMBER = re.compile(  # "--steps", "int", "abc": of a number alone, and of one that may be None
+    r"^Error parsing (\S+): (?:invalid literal for|could not convert string to|no type matching \{None\}\|)"
+    r" ?(int|float|INT|FLOAT).*?'(.*?)'\]?(?:\. Got errors.*)?$"
 )
+_KINDS = {"int": "a whole number", "float": "a number"}
 
 
 def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
@@ -71,9 +72,9 @@ def one_line(parse: Callable[[], Any]) -> Any:
 
 def _flat(text: str) -> str:
     """tyro's box as a sentence. The heading in the frame says again what the sentence under it says."""
-    line = _HEADING.sub("", _MORE.sub("", " ".join(text.translate(_FRAMES).split())).strip())
-    for pattern, kind in _NO_NUMBER:
-        line = pattern.sub(rf"\1 \2: give {kind}", line)
+    line = _HEADING.sub("", _MORE.sub("", " ".join(_FRAMES.sub(" ", text).split())).strip())
+    if wrong := _NO_NUMBER.match(line):
+        return f"{wrong[1]} {wrong[3]}: give {_KINDS[wrong[2].lower()]}"
     return f"{line.rstrip('. ')}; --help says what there is" if line.startswith("Unrecognized") else line
 
 

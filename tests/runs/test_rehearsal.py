@@ -9,6 +9,7 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.runs import memory, rehearsal, scripts
+from gen_jax.runs.watching import tracking
 from gen_jax.studies import promised
 
 ROOT = Path(__file__).parents[2]

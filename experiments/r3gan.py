@@ -75,6 +75,8 @@ def build(config: Config, data: Source) -> Algorithm:
     if config.conditional and data.classes is None:
         raise UserError(f"{data.name} has no labels: leave out --conditional")
     classes = data.classes if config.conditional else None
+    if not config.widths:
+        raise UserError("--widths: give the channels of one stage or more, such as 64 32 16")
     stages = r3gan.stages_of(config.widths, config.group, config.blocks)
     hyper = asdict(config.hyper)
     if config.horizon and config.hyper.b2 != Hyper().b2:

@@ -104,6 +104,7 @@ def test_every_field_of_every_experiment_at_below_and_beyond_its_bounds(configs)
         base = config_type()
         domains.check(base)  # the defaults
         for name, (domain, whole, several) in fields(config_type).items():
+            assert domain not in domains.UNSAID, f"{name} of {config_type.__module__} has no domain of its own"
             for value in inside(domain, whole):
                 domains.check(plan.replace(base, {name: (value,) if several else value}))
             for value in outside(domain, whole):
@@ -112,6 +113,11 @@ def test_every_field_of_every_experiment_at_below_and_beyond_its_bounds(configs)
                     domains.check(plan.replace(base, {name: (value,) if several else value}))
                 assert_one_line(str(refused.value), name, domain)
     assert wrong >= 300
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_experiment_reads_the_precision(script):
+    assert "config.dtype" in script.read_text()
 
 
 def test_a_grid_is_checked_cell_by_cell_before_the_first_run(configs):

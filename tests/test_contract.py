@@ -3,6 +3,7 @@
 A new model joins by adding its row to contract_rows.py.
 """
 
+import gc
 from functools import cache
 
 import jax
@@ -23,11 +24,12 @@ READS_LABELS: set[str] = set()  # models that learn from labels they are not giv
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.name)
 def row(request):
-    """One row after another: what was compiled for it is thrown away at its end (processes can map so much memory)."""
+    """One row after another: what was compiled for it is thrown away at its end (processes can map so much memory),
+    the small programs that all rows share are not."""
     yield request.param
     for kept in (started, compiled, one_by_one):
         kept.cache_clear()
-    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

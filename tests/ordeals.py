@@ -152,15 +152,16 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def state_of(run: Path) -> tuple[int, str] | None:
-    """(step, digest) of a run's newest checkpoint, over its arrays as they are read."""
+    """(step, digest) of a run's newest sound checkpoint, over its arrays as they are read."""
     from gen_jax.runs import checkpoint, state_arrays
 
     with checkpoint.open_checkpoints(run, writable=False) as there:
         steps = there.steps()
-    if not steps:
-        return None
-    record, arrays = checkpoint._read(run.resolve() / checkpoint.FOLDER, steps[-1])
-    return steps[-1], state_arrays.digest_of(record, arrays)
+    for step in reversed(steps):
+        with contextlib.suppress(Exception):  # damaged, in whatever way: a command falls back, too
+            record, arrays = checkpoint._read(run.resolve() / checkpoint.FOLDER, step)
+            return step, state_arrays.digest_of(record, arrays)
+    return None
 
 
 def metrics_of(run: Path) -> list[dict[str, Any]]:

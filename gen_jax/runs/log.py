@@ -1,8 +1,8 @@
 """What a run logs while it trains: metrics.jsonl and TensorBoard events.
 
-metrics.jsonl has one JSON object a line, in order of steps: `step`, `seconds` (of training, over all sittings),
-`images` (seen so far), and the metrics as numbers; what is not finite is null, for JSON knows no NaN. A run that
-resumes drops the lines of the future that it gave up, so the file is that of a run that was never interrupted.
+metrics.jsonl has one JSON object a line, in order of steps: `step`, `images` (seen so far), the metrics as numbers, and
+`seconds` (of training, over all sittings); what is not finite is null, for JSON knows no NaN. A run that resumes drops
+the lines of the future that it gave up, so the file is that of a run that was never interrupted.
 `crc32` ends a line: of all that stands in it but the clock, so that a changed digit is seen. Older files have none.
 """
 
@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import re
 import time
 import zlib
 from collections import Counter
@@ -21,7 +22,7 @@ import numpy as np
 
 from gen_jax.core.lines import say
 from gen_jax.runs import shapes
-from gen_jax.runs.files import atomic_write_bytes, parse_json, read_bytes, writing
+from gen_jax.runs.files import atomic_write_bytes, read_bytes, writing
 from gen_jax.runs.progress import Progress
 
 FILE = "metrics.jsonl"
@@ -30,6 +31,7 @@ CLOCK = "seconds"
 FIXED = ("step", CLOCK, "images", CHECKSUM)
 FLUSH_SECONDS = 10.0  # between two flushes of TensorBoard's events, each of which waits for the disk
 LARGEST = 4 << 30  # bytes
+_END = re.compile(rb'(?:, "seconds": [^,]*)?, "crc32": "([0-9a-f]{8})"}$')
 
 
 class Series(NamedTuple):
@@ -40,30 +42,27 @@ class Series(NamedTuple):
 
 
 def encode(line: Mapping[str, Any]) -> bytes:
-    """A line of metrics.jsonl with its checksum, without its end."""
-    return json.dumps({**line, CHECKSUM: _checksum(line)}, allow_nan=False).encode()
+    """A line of metrics.jsonl without its end: the clock comes last, and then the checksum of all before it."""
+    body = json.dumps({name: value for name, value in line.items() if name != CLOCK}, allow_nan=False)
+    clock = f', "{CLOCK}": {json.dumps(line[CLOCK], allow_nan=False)}' if CLOCK in line else ""
+    return f'{body[:-1]}{clock}, "{CHECKSUM}": "{zlib.crc32(body.encode()):08x}"}}'.encode()
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
     """What `encode` was given; None for a line that is damaged: no JSON, another checksum, a value that is no number,
     a step that is none. A line without checksum is one of an older release."""
+    end = _END.search(line)
+    if end and zlib.crc32(line[: end.start()] + b"}") != int(end[1], 16):
+        return None
     try:
-        found = parse_json(line)
-    except ValueError:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or (found.pop(CHECKSUM, None) is None) is not (end is None):
         return None
-    written = found.pop(CHECKSUM, None)
-    if written is not None and written != _checksum(found):
-        return None
-    step, seconds = found.get("step"), found.get("seconds", 0.0)
+    step, seconds = found.get("step"), found.get(CLOCK, 0.0)
     sound = isinstance(step, int) and 0 <= step < 2**63 and seconds is not None
     return found if sound and all(value is None or shapes.number(value) for value in found.values()) else None
-
-
-def _checksum(line: Mapping[str, Any]) -> str:
-    """Of everything but the clock: equal runs have equal lines. Python writes a number that it read as it was."""
-    return f"{zlib.crc32(json.dumps({name: line[name] for name in line if name != CLOCK}).encode()):08x}"
 
 
 def read_lines(run_dir: str | Path) -> list[dict[str, Any]]:

@@ -127,6 +127,19 @@ def test_what_was_asked_for_is_refused_with_all_that_it_takes(tmp_path):
         protocol.run(one, ["precision"], MODEL, tmp_path / "e.json")
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("conditional", [True, False])
+def test_classes_with_one_held_out_image_are_named(accuracy, tmp_path, monkeypatch, conditional):
+    rare = data(120, 120, [0] * 60 + [1] * 59 + [2])
+    one = subject(gan(conditional=conditional), rare, features="lenet", samples=120)
+    scores = np.eye(3)[np.arange(500) % 3]  # as if samples were of all classes, where they are not asked for
+    stamp = {**one.extractor.stamp, "data_fingerprint": rare.fingerprint}
+    one.extractor = one.extractor._replace(stamp=stamp, logits=lambda images: scores[: len(images)])
+    found = protocol.run(one, ["per_class_fd"], MODEL, tmp_path / "e.json", say=lambda line: None)["results"]
+    assert found[0]["details"]["missing classes"] == [2]
+    assert np.isfinite(found[0]["value"])
+
+
 def test_nothing_possible_is_one_line():
     one = subject(copier(made())._replace(evaluate=None), data(14, 1), features="pixels", samples=None)
     with pytest.raises(UserError, match="fd needs 2 reference examples, and test has 1"):

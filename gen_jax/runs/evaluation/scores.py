@@ -205,18 +205,22 @@ def _check_classes(subject: Subject) -> None:
 def _per_class(subject: Subject) -> list[Value]:
     real, classes = subject.reference(), subject.source.classes
     assert classes is not None
+    assert real.labels is not None
     rows = []
     for repeat in range(subject.options.repeats):
         fakes = subject.fakes(repeat)
         labels = fakes.labels if fakes.labels is not None else np.argmax(fakes.logits, axis=1)  # pyright: ignore
         seen = np.bincount(labels, minlength=classes)
-        # A class that was dropped has no distance at all: it is named, and not averaged away.
-        kept = [label for label in range(classes) if seen[label] >= 2]
-        found = frechet.frechet_per_class(real.features, real.labels, fakes.features, labels, kept)
-        rows.append([found.get(label, np.nan) for label in range(classes)])
+        # A class that was dropped, or is hardly in the data, has no distance: it is named, and not averaged away.
+        there = np.bincount(real.labels, minlength=classes)
+        kept = [label for label in range(classes) if min(seen[label], there[label]) >= 2]
+        distances = frechet.frechet_per_class(real.features, real.labels, fakes.features, labels, kept)
+        rows.append([distances.get(label, np.nan) for label in range(classes)])
     table, name = np.array(rows), features.distance_name(subject.extractor)
     missing = np.flatnonzero(np.isnan(table).any(axis=0)).tolist()
-    details = {"by_class": np.nanmean(table, axis=0).tolist()} | ({"missing classes": missing} if missing else {})
+    found = np.isfinite(table).sum(axis=0)
+    by_class = np.where(found > 0, np.nansum(table, axis=0) / np.maximum(found, 1), np.nan)
+    details = {"by_class": by_class.tolist()} | ({"missing classes": missing} if missing else {})
     return [
         over_repeats(f"{name} within classes, mean", np.nanmean(table, axis=1).tolist(), details=details),
         over_repeats(f"{name} within classes, worst", np.nanmax(table, axis=1).tolist()),

@@ -165,8 +165,9 @@ class Torture:
         differ = [name for name in right.keys() | found.keys() if right.get(name) != found.get(name)]
         # What a finished run is not asked to make again, or what it says that it lost.
         excused = [name for name in differ if damaged and not name.endswith(" state") and _excused(damaged, ended)]
-        if job.prepared and damaged.startswith("checkpoints") and "is damaged" in ended.text:
-            excused = differ  # measured of an older state, as it said; nothing trains a new one
+        if "checkpoints/" in damaged and job.name not in ordeals.EXPERIMENTS:
+            # Nothing trains a finished study's run again, nor one that is measured: of an older state, as it says.
+            excused = differ if "is damaged" in ended.text else [n for n in differ if n.endswith(" state")]
         if len(excused) < len(differ):
             return self._end(kind, "wrong", f"{story}; {', '.join(set(differ) - set(excused))}", ended, folder)
         return self._end(kind, "explained" if excused else "right", story, ended, folder)

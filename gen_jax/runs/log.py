@@ -10,7 +10,6 @@ import functools
 import json
 import math
 import os
-import re
 import time
 import zlib
 from collections import Counter
@@ -31,7 +30,7 @@ CLOCK = "seconds"
 FIXED = ("step", CLOCK, "images", CHECKSUM)
 FLUSH_SECONDS = 10.0  # between two flushes of TensorBoard's events, each of which waits for the disk
 LARGEST = 4 << 30  # bytes
-_END = re.compile(rb'(?:, "seconds": [^,]*)?, "crc32": "([0-9a-f]{8})"}$')
+_MARK, _CLOCK = f', "{CHECKSUM}": "'.encode(), f', "{CLOCK}": '.encode()
 
 
 class Series(NamedTuple):
@@ -51,18 +50,26 @@ def encode(line: Mapping[str, Any]) -> bytes:
 def parse(line: bytes) -> dict[str, Any] | None:
     """What `encode` was given; None for a line that is damaged: no JSON, another checksum, a value that is no number,
     a step that is none. A line without checksum is one of an older release."""
-    end = _END.search(line)
-    if end and zlib.crc32(line[: end.start()] + b"}") != int(end[1], 16):
-        return None
+    end = line.rfind(_MARK)
+    if end >= 0:
+        clock = line.rfind(_CLOCK, 0, end)
+        body = line[: clock if clock >= 0 and b"," not in line[clock + 1 : end] else end]
+        if line[end + len(_MARK) :] != f'{zlib.crc32(body + b"}"):08x}"}}'.encode():
+            return None
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or (found.pop(CHECKSUM, None) is None) is not (end is None):
+    if not isinstance(found, dict) or (CHECKSUM in found) is not (end >= 0):
         return None
     step, seconds = found.get("step"), found.get(CLOCK, 0.0)
     sound = isinstance(step, int) and 0 <= step < 2**63 and seconds is not None
-    return found if sound and all(value is None or shapes.number(value) for value in found.values()) else None
+    found.pop(CHECKSUM, None)
+    return found if sound and all(type(value) is float or _number(value) for value in found.values()) else None
+
+
+def _number(value: Any) -> bool:
+    return value is None or shapes.number(value)
 
 
 def read_lines(run_dir: str | Path) -> list[dict[str, Any]]:

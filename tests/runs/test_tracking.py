@@ -1,6 +1,6 @@
 """Scores that training follows are those of the protocol, and their curves are judged by the stated rule."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ class State:
     ema: dict
     stats: dict
     hyper: dict
+    ema_stats: dict = field(default_factory=dict)
 
 
 def state(seed):

@@ -5,6 +5,9 @@ import sys
 
 def main() -> None:
     """Read the command line and run one verb. Exits 0; 2 with one line on a usage error; 1 where something failed."""
+    from gen_jax.runs import signals
+
+    signals.quit_at_once()  # while modules are imported
     from gen_jax.runs.exits import exit_with
 
     with exit_with():  # imports included: Ctrl-C may come at any time
@@ -12,7 +15,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    from gen_jax.runs import command
+    from gen_jax.runs import command, signals
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.compare import compare
@@ -30,6 +33,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.verbs.sample import sample
     from gen_jax.verbs.traverse import traverse
 
+    signals.interrupt_again()  # a verb cleans up after itself
     verbs = (
         info,
         sample,

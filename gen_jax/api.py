@@ -14,7 +14,7 @@ Mistakes raise `UserError`, with the line that the command line would have print
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gen_jax.core.errors import UserError as UserError
 from gen_jax.runs import command
@@ -199,18 +199,29 @@ class Run:
         return {name: np.asarray(value) for name, value in tree.items()}
 
 
-def load(run: str | Path, step: int | None = None, *, averaged: bool = True, trust: bool = False) -> Run:
+def load(
+    run: str | Path,
+    step: int | None = None,
+    *,
+    averaged: bool = True,
+    trust: bool = False,
+    data: str | None = None,
+    allow_changed: Sequence[Literal["data", "code"]] = (),
+) -> Run:
     """The run in a folder, at its newest checkpoint or that of `step`.
 
-    Its script is executed: of another user's run only with `trust` (see SECURITY.md). Raises UserError for a folder
-    that holds no run, and for data that are not there.
+    Its script is executed: of another user's run only with `trust` (see SECURITY.md). data: where its data are now,
+    where they have moved. Raises UserError for a folder that holds no run, for data that are not there, and for data or
+    code that are not the run's, unless that is in `allow_changed`.
     """
     from gen_jax.core import platform
 
     platform.configure()
+    from gen_jax.runs.access import Access
     from gen_jax.runs.opened import open_state
 
-    return Run(open_state(Path(run), step, trusted=trust), averaged)
+    access = Access(data, allow_changed=tuple(allow_changed))
+    return Run(open_state(Path(run), step, trusted=trust, access=access), averaged)
 
 
 def train(script: str | Path, settings: Mapping[str, Any] = {}, run_dir: str | Path | None = None) -> Run:
@@ -222,7 +233,7 @@ def train(script: str | Path, settings: Mapping[str, Any] = {}, run_dir: str | P
     from gen_jax.runs import scripts
 
     script = Path(script)
-    module = scripts.load(script)
+    module = scripts.load_live(script)
     chosen = {**settings, **({} if run_dir is None else {"run_dir": str(run_dir)})}
     config = command.read(module.Config, _flags(chosen), prog=script.name)
     from gen_jax.core import platform

@@ -96,7 +96,16 @@ def test_every_option_of_the_command_line_is_one_of_python():
     from gen_jax.runs.evaluation.subject import Options
     from gen_jax.verbs.evaluate import evaluate
 
-    own = set(inspect.signature(evaluate).parameters) - {"run", "metrics", "weights", "step", "trust", "json", "data"}
+    own = set(inspect.signature(evaluate).parameters) - {
+        "run",
+        "metrics",
+        "weights",
+        "step",
+        "trust",
+        "json",
+        "data",
+        "access",
+    }
     assert own == set(Options._fields)
 
 

@@ -9,8 +9,18 @@ from types import ModuleType
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line
+from gen_jax.runs import local_code
 from gen_jax.runs.files import read_bytes
 from gen_jax.runs.trust import CODE
+
+
+def load_live(script: Path) -> ModuleType:
+    """`load`, of a script where a person works on it: its modules are those beside it now."""
+    code = local_code.of(script)
+    local_code.importable(code, live=True)
+    if (beside := str(script.resolve().parent)) not in sys.path:
+        sys.path.append(beside)  # for what it imports by names that it computes
+    return load(script, code[local_code.SCRIPT].content)
 
 
 def load(script: Path, content: bytes | None = None) -> ModuleType:

@@ -6,7 +6,6 @@ The folder is all that a process needs to work on the study, so that it can be k
 processes and requeued.
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,11 +61,7 @@ def load_script(script: Path) -> tuple[type, Callable[..., Any]]:
     """`Config` and `build` of a script that a person named. Raises UserError where there is none, or it lacks them."""
     if not script.is_file():
         raise UserError(f"there is no experiment {script}; give the path of a script such as experiments/gan.py")
-    code = local_code.of(script)
-    local_code.importable(code, live=True)
-    if (beside := str(script.resolve().parent)) not in sys.path:
-        sys.path.append(beside)  # for what it imports by names that it computes
-    module = scripts.load(script, code[SCRIPT].content)
+    module = scripts.load_live(script)
     return module.Config, module.build
 
 

@@ -32,6 +32,7 @@ from benchmarks.protocol import ROOT, Worker
 
 PARTS = ("races", "events", "start-up", "seeds", "defaults")
 DEFAULTS = ("dcgan", "wgan_gp", "beta_vae", "cgan", "vae_gan")  # for 200 rounds each, in both precisions
+PROFILED = 50  # rounds: the profiler loses most of what it sees of hundreds of thousands of launches
 GETTING_READY = 0.42  # the share of the time after which what is not ready is left out
 
 
@@ -79,6 +80,7 @@ class Clock:
 
 
 def main(settings: Settings) -> int:
+    """All parts; 0 at the end."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the sides share one GPU
     clock = Clock(settings)
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "4")  # a dozen sides compile at once
@@ -161,15 +163,9 @@ def start_theirs(clock: Clock, case: Case, folder: Path, way: str, until: float)
 
 def race(clock: Clock, case: Case, sides: list[Side]) -> None:
     """Turns of all sides that are ready; the table; the verdict."""
-    repeats, seconds = clock.settings.repeats, clock.settings.seconds
-    slowest = {side.name: min(side.worker.run(1) for _ in range(2)) for side in sides}
-    calls = {side.name: case.per_call if side.name.startswith("gen_jax") else 1 for side in sides}
-    counts = {name: max(1, round(seconds / a / calls[name])) * calls[name] for name, a in slowest.items()}
-    for side in sides:  # now that it is known how long a round takes in a full call
-        took = side.worker.run(calls[side.name]) / calls[side.name]
-        counts[side.name] = max(1, round(seconds / took / calls[side.name])) * calls[side.name]
     turns: dict[str, list[float]] = {side.name: [] for side in sides}
-    for _ in range(repeats):
+    counts = {side.name: rounds_a_turn(side, clock.settings.seconds) for side in sides}
+    for _ in range(clock.settings.repeats):
         for side in sides:
             turns[side.name].append(side.worker.run(counts[side.name]) / counts[side.name])
     facts = {side.name: side.worker.facts for side in sides}
@@ -190,11 +186,25 @@ def race(clock: Clock, case: Case, sides: list[Side]) -> None:
     ours = next((side for side in sides if side.name == "gen_jax"), None)
     if ours is not None:
         result |= {k: facts["gen_jax"][k] for k in ("flops", "examples", "device")}
-        result["profile"] = ours.worker.profile(case.per_call)
+        result["profile"] = ours.worker.profile(min(PROFILED, case.per_call))
     clock.keep(case.name, result)
     tell(clock, case, result)
     for side in sides:
         side.worker.kill()
+
+
+def rounds_a_turn(side: Side, seconds: float) -> int:
+    """As many rounds as fill a turn: of this project whole calls, unless a round alone fills it."""
+    took = min(side.worker.run(1) for _ in range(2))
+    a_call = side.case.per_call if side.name.startswith("gen_jax") else 1
+    if took > seconds:  # what is called as rarely as that is slow: two rounds say so
+        return 2
+    took = side.worker.run(a_call) / a_call if a_call * took < 30 * seconds else took
+    return (
+        max(1, round(seconds / took / a_call)) * a_call
+        if a_call * took < 2 * seconds
+        else max(2, round(seconds / took))
+    )
 
 
 def tell(clock: Clock, case: Case, result: dict[str, Any]) -> None:

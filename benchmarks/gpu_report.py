@@ -1,6 +1,7 @@
 """The GPU's part of docs/performance.md: `python -m benchmarks.gpu_report gpu.json docs/performance.md`.
 
 `benchmarks.gpu` writes the JSON on the machine that has the GPU; this merges it into what is kept beside the document.
+A list "notes" in it, if somebody adds one, is printed under the figures.
 """
 
 import json
@@ -28,10 +29,10 @@ them runs, by JAX's profiler. TF32 is on for both sides' float32.
 def section(found: dict[str, Any]) -> str:
     """The part of the document."""
     results = found["results"]
-    lines = [INTRODUCTION, *race_table(results), "", *alone(results)]
+    lines = [INTRODUCTION, *race_table(results), "", *alone(results), *(f"- {note}" for note in found.get("notes", []))]
     card = next((result["device"] for result in results.values() if "device" in result), "a GPU")
     versions = {k: v for result in results.values() if "versions" in result for k, v in result["versions"].items()}
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
+    told = f"torch {versions['torch']}" if "torch" in versions else "no PyTorch"
     source = f"`python -m benchmarks.gpu`, {found['date']}, commit {found['commit']}"
     lines += ["", f"<sub>{source}; one {card}, {machine.sentence(found['machine'])}; {told}</sub>", ""]
     return "\n".join(lines)
@@ -56,7 +57,7 @@ def race_table(results: dict[str, Any]) -> list[str]:
 
 def alone(results: dict[str, Any]) -> list[str]:
     """What was measured of this project by itself, a line each."""
-    lines = ["Sides get ready side by side, so *ready* is longer than it is alone."]
+    lines = ["Sides get ready side by side, so *ready* is longer than it is alone.", ""]
     for result in (result for result in results.values() if "bar" in result):
         slow, ours = result["seconds"].get("gen_jax, deterministic"), result["seconds"].get("gen_jax")
         if slow and ours:

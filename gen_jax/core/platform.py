@@ -86,7 +86,8 @@ def usable_cores() -> int:
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
 DETERMINISTIC_COST = (
     "on a GPU, sums in a fixed order and no choice of kernels by trial, so slower scatters, reductions and "
-    "convolutions; by how much depends on the model (compare two short runs); on a CPU it costs and changes nothing"
+    "convolutions: on an H100 a round of a small dense GAN took 1.4 times as long, one of DCGAN-64 in bfloat16 280 "
+    "times (compare two short runs of yours); on a CPU it costs and changes nothing"
 )
 
 

@@ -3,12 +3,14 @@
 import importlib
 import json
 import subprocess
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import flops, gpu_cases, gpu_report, races, report
+from benchmarks import flops, gpu, gpu_cases, gpu_report, races, report
 from benchmarks.__main__ import find_torch
 from benchmarks.cases import MEASURES, RACES
 from benchmarks.protocol import ROOT
@@ -103,6 +105,18 @@ def test_a_gpus_cases_say_how_many_rounds_a_call_has():
         assert case.per_call >= 2
         assert set(case.ways) <= set(gpu_report.WAYS)
         assert case.race.name in RACES
+
+
+@pytest.mark.parametrize(
+    ("name", "took", "rounds"),
+    [("gen_jax", 1e-3, 500), ("gen_jax", 1e-4, 3000), ("gen_jax", 0.1, 3), ("gen_jax", 0.4, 2), ("graph", 1e-3, 300)],
+)
+def test_a_turn_lasts_as_long_as_was_asked_whatever_a_round_takes(name, took, rounds):
+    worker = SimpleNamespace(ready=lambda: None, run=lambda count: count * took)
+    case = gpu_cases.cases(1.0)[1]
+    assert case.per_call == 500
+    side: Any = gpu.Side(case, name, worker)  # pyright: ignore[reportArgumentType]
+    assert gpu.rounds_a_turn(side, 0.3) == rounds
 
 
 @pytest.mark.science

@@ -4,6 +4,7 @@ The calls are made of the declared domains themselves. A wrong one ends with exi
 flag and what would work, before data are read or anything is written.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import math
@@ -213,3 +214,25 @@ def test_a_paper_refuses_a_wrong_value_of_each_of_its_settings(script, tmp_path,
         line = refused(script, [flag(name), str(values[number % len(values)])], monkeypatch, capsys)
         assert_one_line(line, name, domain)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("script", [path for path in COMMANDS if path.parent.name != "papers"], ids=lambda p: p.stem)
+def test_odd_sizes_are_built_or_refused_in_one_line(script, configs, monkeypatch):
+    """Whole numbers that are inside their domains and fit nothing else: 1, 3 and 7 of each."""
+    from gen_jax.core import parallel
+    from gen_jax.data import load
+    from gen_jax.runs import rehearsal
+
+    monkeypatch.syspath_prepend(script.parent)
+    kind, build = configs[script], scripts.load(script).build
+    data = kind().data if kind().data in ("ring8", "grid25") else "digits"
+    base = kind(data=data, batch_size=16)
+    own = set(fields(kind)) - {field.name for field in dataclasses.fields(Config)}
+    base = dataclasses.replace(base, **{name: 4 for name in own if name.endswith("width")})
+    for name in sorted(own):
+        domain, whole, several = fields(kind)[name]
+        for value in {domain.low, 3, 7} if whole else ():
+            config = plan.replace(base, {name: (value,) * 3 if several else value})
+            with contextlib.suppress(UserError):  # of one line: see `runs.exits`
+                rehearsal.rehearse(config, build, load.of(config), parallel.layout("jit", 1), script, new=True)

@@ -171,16 +171,21 @@ def of_function(function: Callable[..., Any]) -> dict[str, Interval]:
 
 
 def hints(kind: type) -> dict[str, Any]:
-    """Type hints of a dataclass's fields, as declared."""
-    known = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: known[field.name] for field in dataclasses.fields(kind)}
+    """Type hints of a dataclass's fields, as declared; Any where they are texts of names that cannot be found."""
+    known = _resolved(kind)
+    return {field.name: known.get(field.name, Any) for field in dataclasses.fields(kind)}
+
+
+def _resolved(kind: type) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except NameError:  # annotations as texts, of a class inside a function
+        return functools.reduce(dict.__or__, map(_resolved, reversed(kind.__bases__)), {})
 
 
 def _declarations(kind: type) -> Iterator[dict[str, Any]]:
     """The hints of a class as each of its classes sees them, itself first."""
-    for each in kind.__mro__:
-        if dataclasses.is_dataclass(each):
-            yield typing.get_type_hints(each, include_extras=True)
+    return (_resolved(each) for each in kind.__mro__ if dataclasses.is_dataclass(each))
 
 
 # ---- checking --------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from flax import linen as nn
 
 from gen_jax.core import keys
 from gen_jax.core.compose import compose
+from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import adam, apply
 from gen_jax.core.types import Algorithm, Array, Aux, Context, Players, Tree
@@ -53,6 +54,9 @@ def vae_gan(
         """(logits [B], activations of the layer [B, n], new statistics)."""
         own = params["discriminator"]
         (logits, hidden), new = apply(critic, own, stats, x, train=True, key=key, features=True)
+        if not -len(hidden) <= layer < len(hidden):
+            last = len(hidden) - 1
+            raise UserError(f"layer {layer}: the discriminator has hidden layers 0 to {last}; give one of them")
         return logits, hidden[layer].reshape(x.shape[0], -1), new
 
     def play(params: Players, context: Context):

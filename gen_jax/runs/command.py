@@ -63,7 +63,8 @@ def one_line(parse: Callable[[], Any]) -> Any:
         with contextlib.redirect_stderr(said):
             found = parse()
     except SystemExit as end:
-        if end.code in (0, None):
+        if end.code in (0, None):  # help
+            sys.stderr.write(said.getvalue())
             raise
         raise UserError(_flat(said.getvalue())) from None
     sys.stderr.write(said.getvalue())

@@ -69,7 +69,7 @@ def run_with(
     configure(base.deterministic, Path(ablation.experiment))
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
-    domains.check_value(ablation.seeds, Interval(1, domains.LAST_SEED + 1 - base.seed), "--seeds")
+    domains.check_value(ablation.seeds, Interval(1, min(10_000, domains.LAST_SEED + 1 - base.seed)), "--seeds")
     if ablation.memory_gib is not None:
         domains.check_value(ablation.memory_gib, Interval(0, None, "left-open"), "--memory-gib")
     from gen_jax.studies import forecast, promised

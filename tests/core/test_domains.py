@@ -80,6 +80,17 @@ def test_a_default_that_an_extending_class_puts_outside_is_refused():
         domains.check(Wrong())
 
 
+def test_annotations_as_texts_that_cannot_be_found_cost_only_their_own_domain():
+    @dataclass(frozen=True, kw_only=True)
+    class Far(Base):
+        width: "int" = 4
+        other: "Nowhere" = None  # noqa: F821  # pyright: ignore
+
+    domains.check(Far())
+    with pytest.raises(UserError, match="--width 0: give a whole number from 1"):
+        domains.check(Far(width=0))
+
+
 def test_arguments_of_a_function():
     def verb(run: str, count: Count = 1, extent: Positive | None = None, other: Any = 3) -> None: ...
 

@@ -179,7 +179,7 @@ def test_another_study_is_refused_and_nothing_touched(finished):
         ({"grid": {"loss": ["hinge"]}}, "the grid is over loss, hyper.lr_discriminator there and loss here"),
         ({"seeds": 1}, "2 seeds there and 1 here"),
         ({"grid": {**GRID, "loss": ["hinge", "wasserstein"]}}, "loss='?non_saturating'? there"),
-        ({"seeds": 0}, "1 seed or more"),
+        ({"seeds": 0}, "--seeds 0: give a whole number from 1"),
         ({"baseline": "loss=hinge"}, "no arm is called loss=hinge"),
         ({"launcher": "local:0"}, "local:N"),
         ({"settings": {**SETTINGS, "widht": 8}}, "did you mean width"),
@@ -204,19 +204,19 @@ def test_more_seeds_continue_a_study(finished, tmp_path):
 
 def test_a_failed_arm_does_not_stop_the_others(tmp_path):
     said = []
-    # An infinite learning rate: the first step is finite, the weights after it are not.
+    # A learning rate near the largest number: the first step is finite, the weights after it are not.
     request = ask(
         tmp_path / "study",
-        grid={"hyper.lr_generator": [1e-3, float("inf"), 1e-4]},
+        grid={"hyper.lr_generator": [1e-3, 1e38, 1e-4]},
         settings={**SETTINGS, "max_nonfinite": 2},
         seeds=2,
     )
     rows = ablation.run(request, said.append)
     by_arm = {row.arm: row for row in rows}
-    assert (by_arm["lr_generator=inf"].seeds, by_arm["lr_generator=inf"].failed) == (0, 2)
+    assert (by_arm["lr_generator=1e+38"].seeds, by_arm["lr_generator=1e+38"].failed) == (0, 2)
     assert by_arm["lr_generator=0.0001"].seeds == 2
-    assert "failed: lr_generator=inf seed 1: diverged" in "\n".join(said)
-    assert "lr_generator=inf, seed 0" in (tmp_path / "study" / "report.html").read_text()
+    assert "failed: lr_generator=1e+38 seed 1: diverged" in "\n".join(said)
+    assert "lr_generator=1e+38, seed 0" in (tmp_path / "study" / "report.html").read_text()
     assert "0 (2 failed)" in (tmp_path / "study" / "table.md").read_text()
 
 
@@ -293,7 +293,7 @@ def test_batched_runs_agree_with_runs_alone(finished, tmp_path, compilations):
 @pytest.mark.science
 def test_a_batch_goes_on_without_the_run_that_diverged(tmp_path):
     request = ask(
-        tmp_path / "study", grid={"hyper.lr_generator": [1e-3, float("inf")]}, seeds=2, mode="batched",
+        tmp_path / "study", grid={"hyper.lr_generator": [1e-3, 1e38]}, seeds=2, mode="batched",
         settings={**SETTINGS, "max_nonfinite": 2},
     )  # fmt: skip
     rows = ablation.run(request, quiet)

@@ -49,7 +49,7 @@ def main() -> None:
     config = dataclasses.replace(config_type(), run_dir=Path(spec["folder"]), devices=1, **spec.get("settings", {}))
     entered = time.perf_counter()
     with Signals() as signals:
-        rounds = train.training(config, build, script, signals, quiet=True)
+        rounds = train.training(config, build, script, signals)
         request: train.Request = next(rounds)
         began, last = time.perf_counter(), request
         state = request.state

@@ -132,7 +132,7 @@ def training(
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
-        if platform.accelerated():  # while the round is compiled, so is what looks at it
+        if platform.accelerated() and not quiet:  # while the round is compiled, so is what looks at it
             beside.look(state, lambda state: watch.rehearse(state, config.evaluate_every > 0))
         run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         manifest.update(run_dir, compile_seconds=seconds)

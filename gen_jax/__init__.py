@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from gen_jax.api import Run, UserError, load, train
 
 __all__ = ["Run", "UserError", "__version__", "load", "train"]

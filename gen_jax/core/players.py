@@ -45,8 +45,8 @@ def check_call(module: nn.Module, *inputs: Any) -> None:
     except TypeError as error:
         names = ", ".join(["x", *(f"given{number}" for number in range(1, len(inputs)))])
         raise UserError(
-            f"{type(module).__name__}.__call__{own} cannot be called with {len(inputs)} array(s) and `train` ({error}); "
-            f"write def __call__(self, {names}, *, train), whether it uses them or not"
+            f"{type(module).__name__}.__call__{own} cannot be called with {len(inputs)} array(s) and `train` "
+            f"({error}); write def __call__(self, {names}, *, train), whether it uses them or not"
         ) from error
 
 

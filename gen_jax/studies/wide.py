@@ -9,10 +9,12 @@ from gen_jax.runs import folder, log
 from gen_jax.studies.results import Group, Row
 from gen_jax.studies.tables import ARROWS, MISSING, Table, interval, number
 
-Intervals = Mapping[tuple[str, str], tuple[float, float]]  # (arm, metric) -> one run's own interval
+Ends = tuple[float, float]
 
 
-def tabulate(rows: Sequence[Row], groups: Sequence[Group], caption: str, own: Intervals = None) -> Table:
+def tabulate(
+    rows: Sequence[Row], groups: Sequence[Group], caption: str, own: Mapping[tuple[str, str], Ends] = {}
+) -> Table:
     """The rows of `results.rows` or `rows_of`, an arm each, with parameters, training time and device.
 
     Beside a mean over seeds stands its 95 % t interval; beside a single run's value its own (`own`), where it has one.
@@ -38,7 +40,7 @@ def tabulate(rows: Sequence[Row], groups: Sequence[Group], caption: str, own: In
     )
 
 
-def _cell(row: Row | None, rows: Sequence[Row], own: Intervals) -> str:
+def _cell(row: Row | None, rows: Sequence[Row], own: Mapping[tuple[str, str], Ends]) -> str:
     if row is None or not math.isfinite(row.final):
         return MISSING
     finals = [other.final for other in rows if other.metric == row.metric and math.isfinite(other.final)]

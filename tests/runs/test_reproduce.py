@@ -55,7 +55,9 @@ def test_a_changed_hyperparameter_is_named(copy, capsys):
     edit(copy, lambda settings: settings["hyper"].update(lr_generator=1e-3))
     forged = (copy / "manifest.json").read_bytes()
     (copy / "manifest.json").write_bytes(before)
-    with pytest.raises(UserError, match=r"config.json is not as it was .*: hyper.lr_generator is 0.0002 there and 0.001"):
+    with pytest.raises(
+        UserError, match=r"config.json is not as it was .*: hyper.lr_generator is 0.0002 there and 0.001"
+    ):
         verb(copy, json=True)
     (copy / "manifest.json").write_bytes(forged)
     with pytest.raises(SystemExit) as end:

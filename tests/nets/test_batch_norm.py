@@ -98,9 +98,17 @@ def test_the_batch_is_the_global_one():
     shards = x.reshape(4, 4, 4, 6), weight.reshape(4, 4, 4, 6)
     loss, gradient = jax.vmap(value, axis_name="data")(*shards)
     close((loss.sum(), gradient.reshape(x.shape)), whole)
-    mesh = Mesh(np.array(jax.devices()[:4]), ("data",))
-    split = NamedSharding(mesh, PartitionSpec("data"))
+    mesh, rows = Mesh(np.array(jax.devices()[:4]), ("data",)), PartitionSpec("data")
+    split = NamedSharding(mesh, rows)
     close(jax.jit(value, in_shardings=(split, split))(x, weight), whole)
+
+    def shard(x, weight):
+        loss, gradient = value(x, weight)
+        return loss[None], gradient
+
+    mapped = jax.shard_map(shard, mesh=mesh, in_specs=(rows, rows), out_specs=(rows, rows), check_vma=False)
+    losses, gradient = jax.jit(mapped)(x, weight)
+    close((losses.sum(), gradient), whole)
 
 
 @pytest.mark.parametrize(

@@ -130,10 +130,10 @@ def _compiled(program: Program, steps: Any, states: Any, data: Any, count: Any) 
         def together(states, data, count):
             stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
             # The data themselves are one and the same for all; what differs is the seed (or the streamed batches).
-            resident = isinstance(data[0], dict) and set(data[0]) == {"arrays", "seed"}
+            resident = isinstance(data[0], dict) and set(data[0]) == {"splits", "seed"}
             if resident:
-                given = {"arrays": data[0]["arrays"], "seed": jax.numpy.stack([d["seed"] for d in data])}
-                axes: Any = {"arrays": None, "seed": 0}
+                given = {"splits": data[0]["splits"], "seed": jax.numpy.stack([d["seed"] for d in data])}
+                axes: Any = {"splits": None, "seed": 0}
             else:
                 given, axes = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *data), 0
             after, metrics = jax.vmap(steps, in_axes=(0, axes, None))(stacked, given, count)

@@ -8,9 +8,10 @@ numbers). The codebook of 64 codes of 16 numbers is for digits: the authors' CIF
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from gen_jax import experiment
-from gen_jax.core.domains import Depth, NonNegative, Positive, Share, Size
+from gen_jax.core.domains import Depth, Interval, NonNegative, Positive, Share, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models.vq_vae import vq_vae
@@ -41,7 +42,7 @@ class Config(experiment.Config):
     """dimensions of a code vector"""
     stages: Depth = 2
     """halvings of the image: 28 pixels become a grid of 7 by 7 codes"""
-    width: Size = 64
+    width: Annotated[int, Interval(2, 1_000_000)] = 64
     prior_layers: Depth = 6
     average_commitment: bool = False
     """average the commitment over the grid, as the paper does, rather than sum it"""

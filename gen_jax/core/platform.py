@@ -107,7 +107,9 @@ def configure(deterministic: bool = False, script: Path | None = None) -> None:
     if _cpu_only():
         wanted |= cpu_flags(usable_cores(), script is not None and dense(script))
     elif deterministic:
-        wanted |= dict(flag.split("=", 1) for flag in DETERMINISTIC.split())
+        for flag in DETERMINISTIC.split():
+            name, _, value = flag.partition("=")
+            wanted[name] = value
     if _nvidia():
         wanted |= gpu_flags()
     chosen = os.environ.get("XLA_FLAGS", "")

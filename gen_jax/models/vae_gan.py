@@ -39,9 +39,8 @@ def vae_gan(
     discriminator: called with features=True, x -> (logits [B], hidden activations, a tuple); `layer` picks one;
     optimizer: its own. The body's likelihood turns the decoder's outputs into x (its mean) and is the ruler that
     `evaluate` measures the bound with; it trains nothing. hyper (of the body): lr, b1, b2, beta (of the KL),
-    similarity (γ), lr_discriminator. The game is the mean of one against reconstructions and one against samples,
-    where the paper adds both fakes' losses to one of the real images. Raises UserError for a body with a prior, flow,
-    bound or rate of its own.
+    similarity (γ), lr_discriminator. In the game reconstructions and samples weigh a half each; the paper adds both in
+    full. Raises UserError for a body with a prior, flow, bound or rate of its own.
     """
     check_plain(body, "vae_gan")
     hypers.need(body.hyper, ("beta", "similarity"))

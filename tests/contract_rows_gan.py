@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import optax
+
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.models import gan_terms
 from gen_jax.models.gan import Turns, gan
@@ -119,7 +121,7 @@ ROWS = [
             terms=(
                 gan_terms.consistency(_shaken),
                 gan_terms.penalty("orthogonal", lambda v: weights.orthogonal(v.params["discriminator"])),
-                gan_terms.generator_penalty("l2", lambda v: weights.l2(v.params["generator"])),
+                gan_terms.generator_penalty("l2", lambda v: optax.tree.norm(v.params["generator"], squared=True)),
             ),
             more={"consistency": 10.0, "orthogonal": 1e-4, "l2": 1e-4},
         ),

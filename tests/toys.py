@@ -115,7 +115,11 @@ class Bench:
         return {path: path.read_bytes() for path in self.run.rglob("*") if path.is_file()}
 
     def copy(self, folder: Path) -> "Bench":
+        """The same elsewhere: what its files say of where it lies follows."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        for path in folder.rglob("*.json"):
+            if str(self.folder) in (text := path.read_text()):
+                path.write_text(text.replace(str(self.folder), str(folder)))
         return Bench(folder)
 
 

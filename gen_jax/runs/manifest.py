@@ -139,8 +139,8 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
         ("started", sittings[0]["started"]),
         ("finished", last["finished"]),
         ("resumed at step", resumed),
-        ("training time", _duration(sum(sitting["run_seconds"] or 0.0 for sitting in sittings))),
-        ("compile time", _duration(sum(sitting["compile_seconds"] or 0.0 for sitting in sittings))),
+        ("training time", duration(sum(sitting["run_seconds"] or 0.0 for sitting in sittings))),
+        ("compile time", duration(sum(sitting["compile_seconds"] or 0.0 for sitting in sittings))),
         ("command", last["command"]),
         ("code", commit or f"gen_jax {last['versions'].get('gen_jax', '')} (not from a checkout)"),
         ("executed by", f"{last['backend']} on {last['devices']} × {', '.join(dict.fromkeys(used))}"),
@@ -240,7 +240,18 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _duration(seconds: float) -> str:
+def script_name(record: Mapping[str, Any] | None) -> str | None:
+    """The name, without .py, of the script that the run's first command names; None where it names none."""
+    sittings = (record or {}).get("sittings") or [{}]
+    try:
+        words = shlex.split(sittings[0].get("command", ""))
+    except ValueError:  # a quotation without end
+        return None
+    return next((Path(word).stem for word in words if word.endswith(".py")), None)
+
+
+def duration(seconds: float) -> str:
+    """For a person: 2 h 5 min, 3 min 12 s, 4.5 s; empty for none."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     if hours:

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def content(run_dir: Path) -> dict[str, Any]:
     samples = _samples(run_dir)
     reached = max([0, *(int(series.steps[-1]) for series in metrics.values()), *samples])
     return {
-        "title": _experiment(run_dir, record),
+        "title": manifest.script_name(record) or run_dir.resolve().name,
         "about": _about(run_dir / "experiment.py"),
         "status": record.get("status", ""),
         "reason": record.get("reason") or "",
@@ -123,16 +122,6 @@ def _spread(steps: list[int], most: int = STRIP) -> list[int]:
     while len(places) < most:
         places.add(next(rest))
     return [steps[place] for place in sorted(places)]
-
-
-def _experiment(run_dir: Path, record: Mapping[str, Any]) -> str:
-    sittings = record.get("sittings") or [{}]
-    try:
-        words = shlex.split(sittings[0].get("command", ""))
-    except ValueError:  # a quotation without end
-        words = []
-    named = [word for word in words if word.endswith(".py")]
-    return Path(named[0]).stem if named else run_dir.resolve().name
 
 
 def _about(script: Path) -> str:

@@ -37,7 +37,7 @@ def read(runs: Sequence[Path], metrics: Sequence[str]) -> dict[Metric, dict[Path
     A run that lacks a metric has no entry. Raises UserError for a name that is no metric, and where two runs were not
     measured alike, with what differs.
     """
-    _check(metrics)
+    protocol.check_names(metrics)
     results = {run: _results(run) for run in runs}
     found: dict[Metric, dict[Path, Score]] = {}
     for name in metrics:
@@ -61,7 +61,7 @@ def measure(runs: Sequence[Path], metrics: Sequence[str], trusted: bool = False)
     from gen_jax.runs.evaluation.subject import Options, Subject
     from gen_jax.runs.opened import open_state
 
-    _check(metrics)
+    protocol.check_names(metrics)
     for run in runs:
         opened = open_state(run, trusted=trusted)
         kind = "ema" if opened.state.ema else "raw"
@@ -73,12 +73,6 @@ def measure(runs: Sequence[Path], metrics: Sequence[str], trusted: bool = False)
                 protocol.run(subject, [name], model, run / protocol.FILE)
             except UserError as error:
                 say(f"{run}: {error}")
-
-
-def _check(metrics: Sequence[str]) -> None:
-    for name in metrics:
-        if name not in protocol.METRICS:
-            raise UserError(f"there is no metric {name!r}; there are {', '.join(protocol.METRICS)}")
 
 
 def _results(run: Path) -> list[dict[str, Any]]:

@@ -1,11 +1,10 @@
 """Which runs are seeds of one arm: those of the same data, code and length, and not only of the same settings."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import folder, identity, local_code, log, scripts
+from gen_jax.runs import folder, identity, local_code, log, manifest, scripts
 from gen_jax.runs.identity import PACKAGES
 
 
@@ -28,7 +27,7 @@ def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
             "script": said[number],
             "code": code[number],
             "data": f"{names[number]} ({data[number]})" if data[number] else names[number],
-            "steps": _length(run, records[number]),
+            "steps": length(run, records[number]),
         }
         for number, run in enumerate(runs)
     ]
@@ -56,7 +55,8 @@ def _where_needed(names: Sequence[str], marks: Sequence[str]) -> list[str]:
     ]
 
 
-def _length(run: Path, record: dict[str, Any] | None) -> str:
+def length(run: Path, record: dict[str, Any] | None) -> str:
+    """How far a run has come: "6" at its end, "4 of 6" before it."""
     asked = folder.read_config(run).get("steps", 0)
     if record and record["status"] == "complete":
         return str(asked)
@@ -67,10 +67,8 @@ def _length(run: Path, record: dict[str, Any] | None) -> str:
 
 def _script(run: Path, record: dict[str, Any] | None) -> str:
     """The name of the script that a run was trained by; of a run that kept no command, what its copy says of itself."""
-    commands = [sitting.get("command", "") for sitting in (record or {}).get("sittings", [])]
-    for command in commands[:1]:
-        named = [word for word in shlex.split(command) if word.endswith(".py")]
-        if named and Path(named[0]).name != local_code.SCRIPT:
-            return Path(named[0]).stem
+    name = manifest.script_name(record)
+    if name is not None and name != Path(local_code.SCRIPT).stem:
+        return name
     text = scripts.docstring(run / local_code.SCRIPT)
     return text.splitlines()[0].partition(":")[0] if text else ""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import folder, log
+from gen_jax.runs import folder, manifest
+from gen_jax.studies import sameness
 from gen_jax.studies.results import Group, Row
 from gen_jax.studies.tables import ARROWS, MISSING, Table, interval, number
 
@@ -54,29 +55,20 @@ def _cell(row: Row | None, rows: Sequence[Row], own: Mapping[tuple[str, str], En
 
 def _facts(run: Path) -> dict[str, Any]:
     """What a run took, of its manifest; and where it stands, if it did not go to its end."""
-    record = folder.record(run) or {}
-    sittings = record.get("sittings", [])
-    count = sum(record["parameters"].values()) if record.get("parameters") else None
+    record = folder.record(run)
+    sittings = record["sittings"] if record else []
+    count = sum(record["parameters"].values()) if record and record.get("parameters") else None
     seconds = sum(sitting.get("run_seconds") or 0.0 for sitting in sittings)
     devices = [device for sitting in sittings for device in sitting["platform"]["devices"][: sitting["devices"]]]
-    planned = folder.read_config(run).get("steps")
-    reached = max((line["step"] for line in log.read_lines(run)), default=0)
-    unfinished = planned is not None and reached < planned
+    length = sameness.length(run, record)
     return {
         "parameters": f"{count:,}" if count else MISSING,
-        "trained": _duration(seconds) if seconds else MISSING,
+        "trained": manifest.duration(seconds) or MISSING,
         "on": ", ".join(dict.fromkeys(devices)) or MISSING,
-        "unfinished": f"{run} is not finished: step {reached:,} of {planned:,}" if unfinished else "",
+        "unfinished": f"{run} is not finished: step {length}" if " of " in length else "",
     }
 
 
 def _same(values: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(values))
     return distinct[0] if len(distinct) == 1 else f"{distinct[0]} to {distinct[-1]}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.1f} min" if minutes < 60 else f"{minutes / 60:.1f} h"

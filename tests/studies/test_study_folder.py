@@ -20,10 +20,7 @@ def done(tmp_path_factory):
 
 @pytest.fixture
 def bench(done, tmp_path):
-    bench = done.copy(tmp_path / "bench")
-    for path in (bench.folder / "study").rglob("*.json"):
-        path.write_text(path.read_text().replace(str(done.folder), str(bench.folder)))
-    return bench
+    return done.copy(tmp_path / "bench")
 
 
 def run(bench, said=None, **settings):

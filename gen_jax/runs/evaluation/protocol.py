@@ -75,14 +75,19 @@ def requested(names: str | None, subject: Subject) -> list[str]:
     if names is None:
         return possible(default(subject), subject)
     asked = [name.strip().replace("-", "_") for name in names.split(",") if name.strip()]
-    for name in asked:
+    check_names(asked)
+    if not asked:
+        raise UserError(f"--metrics names no metric; there are {', '.join(METRICS)}")
+    return [name for name in METRICS if name in asked]
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises UserError for a name that is no metric, with the one that comes close."""
+    for name in names:
         if name not in METRICS:
             close = difflib.get_close_matches(name, METRICS, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise UserError(f"there is no metric {name!r}; {hint}there are {', '.join(METRICS)}")
-    if not asked:
-        raise UserError(f"--metrics names no metric; there are {', '.join(METRICS)}")
-    return [name for name in METRICS if name in asked]
 
 
 def default(subject: Subject) -> list[str]:

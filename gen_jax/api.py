@@ -61,27 +61,9 @@ class Run:
         sampler: its name, with options where it has some ("truncated:0.7"). given: whatever else the sampler is given,
         [count, ...] each.
         """
-        import jax
-        import numpy as np
+        from gen_jax.runs.drawing import draw
 
-        from gen_jax.runs.evaluation import samplers
-        from gen_jax.runs.given import of_class
-
-        if count < 1:
-            raise UserError(f"count {count}: ask for 1 sample or more")
-        algorithm, source = self.opened.algorithm, self.opened.source
-        asked = samplers.read(sampler, algorithm)
-        if asked.name not in algorithm.samplers:
-            raise UserError(f"{asked.name} needs held-out examples: use reconstruct(x)")
-        found = algorithm.samplers[asked.name]
-        if unknown := sorted(given.keys() - set(found.given)):
-            raise UserError(f"this sampler is not given {', '.join(unknown)}")
-        rest = tuple(name for name in found.given if name not in given)
-        told = {**of_class(label, rest, source, count), **{name: np.asarray(value) for name, value in given.items()}}
-        draw = self._jit(
-            ("sample", str(asked), count), lambda w, key, told: found.draw(w, key, count, told, **asked.options)
-        )
-        return np.asarray(draw(self.weights, jax.random.key(seed), told))
+        return draw(self.opened, self.weights, count, seed, label, sampler, given).x
 
     def encode(self, x: Any, **given: Any) -> dict[str, "np.ndarray"]:
         """{"mean": [N, d], "log_variance"?: [N, d]} of x: uint8 as the data are, or float32 as the model sees them."""

@@ -50,14 +50,12 @@ def sample(
                 "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label"
             )
     opened = open_state(run, step, trust, access)
-    import jax
     import numpy as np
 
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.runs import memory, sample_files
-    from gen_jax.runs.abilities import need_sampler
+    from gen_jax.runs import drawing, sample_files
     from gen_jax.runs.files import atomic_write_bytes
-    from gen_jax.runs.given import of_class, shown
+    from gen_jax.runs.given import shown
     from gen_jax.runs.watching import pictures
 
     view = weights_of(opened.state, averaged=weights == "ema")
@@ -66,11 +64,7 @@ def sample(
         rows = [("samples", written), ("step", opened.step), ("weights", weights), ("folder", to)]
         show(f"{run}", rows, json)
         return
-    prior = need_sampler(opened.algorithm, "sample")
-    given = of_class(label, prior.given, opened.source, count)
-    key = jax.random.key(seed)
-    memory.refuse("--count", count, lambda view, key, given: prior.draw(view, key, count, given), view, key, given)
-    images = np.asarray(jax.jit(prior.draw, static_argnums=2)(view, key, count, given))
+    images, given = drawing.draw(opened, view, count, seed, label)
     pictures.save_grid(path, images, opened.source)
     if npz is not None:
         content = io.BytesIO()

@@ -18,6 +18,7 @@ from gen_jax.core.errors import UserError
 
 GIB = 2**30
 _HEAVY = ("dot_general", "conv_general_dilated", "ragged_dot_general")
+_OWN = "gen_jax_"  # how this project's own convolutions begin (`nets.conv`)
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -48,8 +49,12 @@ def of(tree: Any) -> float:
 def at_work(closed: jaxpr_types.ClosedJaxpr) -> float:
     """Bytes of the largest single matrix product or convolution of a traced function, with what goes into it."""
     return max(
-        (_moved(equation) for equation in _equations(closed.jaxpr) if equation.primitive.name in _HEAVY), default=0
+        (_moved(equation) for equation in _equations(closed.jaxpr) if _heavy(equation.primitive.name)), default=0
     )
+
+
+def _heavy(primitive: str) -> bool:
+    return primitive in _HEAVY or primitive.startswith(_OWN)
 
 
 def of_call(function: Callable[..., Any], *arguments: Any) -> float:

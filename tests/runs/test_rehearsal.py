@@ -3,11 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
+from gen_jax.nets.conv import conv
+from gen_jax.nets.conv_plain import plain_conv
 from gen_jax.runs import memory, rehearsal, scripts
 from gen_jax.runs.watching import tracking
 from gen_jax.studies import promised
@@ -102,3 +106,10 @@ def test_metrics_are_known_before_training():
     quiet = promised.names(run, dataclasses.replace(config, evaluate_every=0), load.of(config))
     with pytest.raises(UserError, match="no run of this study will have it"):
         promised.check(["held_out/elbo"], quiet)
+
+
+def test_this_projects_own_convolutions_count_as_xlas_do():
+    x, kernel = jax.ShapeDtypeStruct((8, 16, 16, 4), jnp.float32), jax.ShapeDtypeStruct((3, 3, 4, 32), jnp.float32)
+    needed = 4 * (8 * 16 * 16 * (4 + 32) + 3 * 3 * 4 * 32)
+    for convolve in (conv, lambda x, k: plain_conv(x, k, stride=1, padding=((1, 1), (1, 1)))):
+        assert memory.at_work(jax.make_jaxpr(convolve)(x, kernel)) == needed

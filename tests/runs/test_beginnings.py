@@ -267,6 +267,7 @@ def test_a_signal_that_is_spoken_for_stays_so(theirs):
 
 IMPORTING = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever this test runs
 from gen_jax import experiment
 os.kill(os.getpid(), signal.SIGINT)
 print("went on")

@@ -37,3 +37,15 @@ def say(text: object, stream: TextIO | None = None) -> None:
     if stream is not None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: closed
             print(one_line(text), file=stream, flush=True)
+
+
+def in_bytes(count: float) -> str:
+    """Bytes for a person: "3.2 GiB"; a count that only a crafted file claims, as a power of ten."""
+    if count >= 2**60:
+        return f"some 10^{int((int(count).bit_length() - 1) * 0.30103)} bytes"
+    unit = "bytes"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"

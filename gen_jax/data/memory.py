@@ -23,15 +23,3 @@ def available() -> int | None:
     except (OSError, ValueError):  # no such group, or "max": no limit
         pass
     return min(found) if found else None
-
-
-def readable(count: int) -> str:
-    """Bytes for a person: "1.5 GiB"."""
-    if count >= 2**60:
-        return f"some 10^{int((count.bit_length() - 1) * 0.30103)} bytes"
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.3g} {unit}"
-        size /= 1024
-    return f"{size:,.6g} TiB"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import visible
+from gen_jax.core.lines import in_bytes, visible
 from gen_jax.data import images, labels, memory, source, stored
 from gen_jax.data.images import How
 from gen_jax.data.reading import short
@@ -81,7 +81,7 @@ def _read(file: str, what: str, train: _Part, test: _Part, classes: int | None, 
     free = memory.available()
     if free is not None and size > free:
         raise UserError(
-            f"{what}: its images take {memory.readable(size)} of memory, and {memory.readable(free)} are free; save "
+            f"{what}: its images take {in_bytes(size)} of memory, and {in_bytes(free)} are free; save "
             "them uncompressed (np.savez, or np.save), and they stay in the file, or give a smaller --image-size"
         )
     if train.array is test.array:

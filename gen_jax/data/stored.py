@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from gen_jax.core.errors import UserError
-from gen_jax.data.memory import readable
+from gen_jax.core.lines import in_bytes
 
 BLOCK_BYTES = 16 * 2**20
 DEFLATE_RATIO = 1100  # deflate packs 1032 to 1 at most (zlib's technical notes)
@@ -114,7 +114,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path) -> Stor
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{name} is packed by a method that NumPy does not write")
     if info.compress_size > size or info.file_size > DEFLATE_RATIO * max(info.compress_size, 1):
-        raise ValueError(f"{name} claims {readable(info.file_size)} in a file of {readable(size)}")
+        raise ValueError(f"{name} claims {in_bytes(info.file_size)} in a file of {in_bytes(size)}")
     with archive.open(info) as content:
         return _header(content, file, info, name, info.file_size, info.compress_type != zipfile.ZIP_STORED)
 
@@ -133,7 +133,7 @@ def _header(
     begin = content.tell()
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > size - begin:
-        raise ValueError(f"{name} claims {readable(claimed)}, and {readable(size - begin)} are there")
+        raise ValueError(f"{name} claims {in_bytes(claimed)}, and {in_bytes(size - begin)} are there")
     place = None if compressed else begin + (_data_of(file, info) if info else 0)
     if place is not None and place + claimed > file.stat().st_size:
         raise ValueError(f"{name} ends early")

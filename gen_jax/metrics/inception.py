@@ -19,9 +19,11 @@ import numpy as np
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import in_bytes
 from gen_jax.metrics.torch_file import read_state_dict
 
 SIZE = 299
+MOST_BYTES = 256 * 2**20  # of the arrays: the published ones take 95 MiB
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 CONVERT = "python -m gen_jax convert-inception FILE.pth"
 
@@ -219,6 +221,9 @@ def load(path) -> dict:
         raise UserError(f"no Inception weights at {path}; make them with: {CONVERT}")
     try:
         with np.load(path, allow_pickle=False) as file:
+            held = sum(info.file_size for info in file.zip.infolist())
+            if held > MOST_BYTES:  # a crafted archive unpacks to more than there is
+                raise ValueError(f"it unpacks to {in_bytes(held)}")
             arrays = {name: file[name] for name in file.files}
     except Exception as error:  # a truncated or foreign archive raises nearly anything
         raise UserError(f"cannot read Inception weights from {path} ({error}); make them anew: {CONVERT}") from error

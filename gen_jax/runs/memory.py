@@ -15,6 +15,7 @@ import numpy as np
 from jax.extend import core as jaxpr_types
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import in_bytes
 
 GIB = 2**30
 _HEAVY = ("dot_general", "conv_general_dilated", "ragged_dot_general")
@@ -69,7 +70,8 @@ def refuse(flag: str, count: int, function: Callable[..., Any], *arguments: Any)
     if need > most:
         enough = rounded(count * most / need)
         hint = f"try {flag} {enough}" if enough >= 1 else "not even one fits"
-        raise UserError(f"{flag} {count} needs at least {size(need)}, and this machine has {size(most)}; {hint}")
+        room = f"and this machine has {in_bytes(most)}"
+        raise UserError(f"{flag} {count} needs at least {in_bytes(need)}, {room}; {hint}")
 
 
 def rounded(number: float) -> int:
@@ -77,15 +79,6 @@ def rounded(number: float) -> int:
     whole = int(number)
     unit = 10 ** max(0, len(str(whole)) - 2)
     return whole // unit * unit
-
-
-def size(count: float) -> str:
-    """Bytes for a person: 3.2 GiB."""
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            break
-        count /= 1024
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
 
 
 def _bytes(leaf: Any) -> int:

@@ -9,6 +9,7 @@ import jax
 
 from gen_jax.core import domains, parallel
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import in_bytes
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import feed
 from gen_jax.data.source import Source
@@ -42,7 +43,7 @@ def check(config: Config) -> None:
             side = memory.rounded((most / (8.0 * config.batch_size)) ** 0.5)
             raise UserError(
                 f"--image-size {config.image_size}: a batch of {config.batch_size} such images does not fit into "
-                f"{memory.size(most)}; --image-size {side} might"
+                f"{in_bytes(most)}; --image-size {side} might"
             )
 
 
@@ -87,8 +88,8 @@ def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any
 def _too_large(config: Config, build: Callable[..., Algorithm], source: Source, need: float) -> UserError:
     """What to say where `need` is more than the machine has: the setting to blame, and a value of it that fits."""
     most = memory.machine()
-    much = f"at least {memory.size(need)}" if need < float("inf") else "more than there is"
-    head = f"training needs {much}, and this machine has {memory.size(most)}"
+    much = f"at least {in_bytes(need)}" if need < float("inf") else "more than there is"
+    head = f"training needs {much}, and this machine has {in_bytes(most)}"
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
     for name in domains.of_class(type(config)):
         value, usual = getattr(config, name), defaults[name]

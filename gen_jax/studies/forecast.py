@@ -17,6 +17,7 @@ import numpy as np
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import in_bytes
 from gen_jax.data import feed
 from gen_jax.runs import memory, rehearsal
 from gen_jax.studies import execute, plan, program, promised, study
@@ -97,11 +98,11 @@ def describe(opened: Study, parts: Sequence[Part]) -> str:
             seconds, guessed = steps * part.flops / speed, guessed or open_runs > 0
         total += seconds * open_runs
         together = len(part.arms) * len(opened.seeds) if part.mode == "batched" else 1
-        needed = (part.state_bytes * together + part.data_bytes) / GIB
+        needed = part.state_bytes * together + part.data_bytes
         what = "in one vmapped program" if part.mode == "batched" else "one after another in one program"
         lines.append(
             f"  {part.structure or 'all arms'}: {len(part.arms)} arms × {len(opened.seeds)} seeds {what}, "
-            f"{open_runs} runs to do, {_size(needed)} of states and data"
+            f"{open_runs} runs to do, {in_bytes(needed)} of states and data"
         )
     count = len(opened.arms) * len(opened.seeds)
     kind = "at least " if guessed else "about "
@@ -134,10 +135,6 @@ def _finished(opened: Study, part: Part) -> float | None:
             if record.get("status") == "complete":
                 found.append(sum(sitting["run_seconds"] or 0.0 for sitting in record["sittings"]))
     return float(np.mean(found)) if found else None
-
-
-def _size(gib: float) -> str:
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
 
 
 def _duration(seconds: float) -> str:

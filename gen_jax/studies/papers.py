@@ -23,7 +23,7 @@ from gen_jax.core.lines import say
 from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals
 from gen_jax.runs import command as command_line
-from gen_jax.runs import folder, manifest, outputs, shapes
+from gen_jax.runs import folder, outputs, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation
@@ -145,8 +145,8 @@ def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
 
 
 def training_seconds(run: Path) -> float:
-    """Compilation and stepping of a run, over all its sittings."""
-    record = manifest.read(run) or {}
+    """Compilation and stepping of a run, over all its sittings. Raises `UserError` for a manifest that is damaged."""
+    record = folder.record(run) or {}
     names = ("compile_seconds", "run_seconds")
     return sum(sitting.get(name) or 0.0 for sitting in record.get("sittings", []) for name in names)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from gen_jax.core.domains import Interval, Sample, Seed, Whole
+from gen_jax.core.lines import in_bytes
 from gen_jax.runs.evaluation.names import NAMES
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, show
 
@@ -92,6 +93,6 @@ def _refuse_too_many(samples: int | None, repeats: int, shape: tuple[int, ...]) 
     each, most = 4.0 * max(math.prod(shape), repeats), memory.host()
     if samples is not None and samples * each > most:
         raise UserError(
-            f"--samples {samples} needs at least {memory.size(samples * each)}, and this machine has "
-            f"{memory.size(most)}; try --samples {memory.rounded(most / each)}"
+            f"--samples {samples} needs at least {in_bytes(samples * each)}, and this machine has "
+            f"{in_bytes(most)}; try --samples {memory.rounded(most / each)}"
         )

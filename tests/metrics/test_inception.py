@@ -67,6 +67,13 @@ def test_converted_weights_come_back_whole(state, tmp_path):
         inception.load(tmp_path / "other.npz")
 
 
+def test_an_archive_that_unpacks_to_more_than_the_weights_is_not_unpacked(monkeypatch, tmp_path):
+    monkeypatch.setattr(inception, "MOST_BYTES", 1000)
+    np.savez_compressed(tmp_path / "large.npz", fc=np.zeros(2000, np.uint8))
+    with pytest.raises(UserError, match=r"unpacks to 2.* KiB.*convert-inception"):
+        inception.load(tmp_path / "large.npz")
+
+
 @pytest.mark.parametrize("name", ["weights_zip.pth", "weights_stream.pth"])
 def test_both_file_formats_read_without_torch(name):
     weights = read_state_dict(FOLDER / name)

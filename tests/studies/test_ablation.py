@@ -83,7 +83,7 @@ def test_the_plan_is_told_first(finished):
     said = finished[2]
     assert "4 arms × 2 seeds = 8 runs of 8 steps, 2 programs to compile" in said[0]
     assert "loss=hinge: 2 arms × 2 seeds one after another" in said[0]
-    assert "MiB of states and data" in said[0]
+    assert "KiB of states and data" in said[0]
 
 
 def test_an_arm_is_bit_for_bit_the_run_alone(finished, tmp_path):

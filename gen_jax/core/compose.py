@@ -102,16 +102,23 @@ def compose(
             context = _context(state, values, _minibatch(batches["train"], 0), keys.named(round_key, "shared"))
             state, outputs, pullback = _forward(shared, state, context)
         for number, phase in enumerate(phases):
-            key, batch, start = jax.random.fold_in(round_key, number), batches[phase.draws], starts[number]
+            key, start = jax.random.fold_in(round_key, number), starts[number]
+            streams = [(phase.draws, start), *((stream, 0) for stream in phase.beside)]
 
             def step(state: State, inputs, phase=phase):
-                minibatch, key = inputs
-                return _step(players, phase, _context(state, values, minibatch, key, outputs), state, pullback)
+                (minibatch, *beside), key = inputs
+                context = _context(state, values, minibatch, key, outputs)
+                context = context._replace(beside=dict(zip(phase.beside, beside, strict=True)))
+                return _step(players, phase, context, state, pullback)
 
             if phase.repeats == 1:
-                state, (logged, finite) = step(state, (_minibatch(batch, start), jax.random.fold_in(key, 0)))
+                own = [_minibatch(batches[stream], first) for stream, first in streams]
+                state, (logged, finite) = step(state, (own, jax.random.fold_in(key, 0)))
             else:
-                own = {name: leaf[start : start + phase.repeats] for name, leaf in batch.items()}
+                own = [
+                    {name: leaf[first : first + phase.repeats] for name, leaf in batches[stream].items()}
+                    for stream, first in streams
+                ]
                 repeat_keys = jax.vmap(lambda repeat, key=key: jax.random.fold_in(key, repeat))(
                     jnp.arange(phase.repeats)
                 )

@@ -65,6 +65,8 @@ def private(clip: str, noise: str) -> Gradient:
     ) -> tuple[Array, dict[str, Tree], Aux]:
         if pullback is not None:
             raise ValueError("a shared forward pass is one of the whole batch; a private phase needs its own")
+        if context.beside:
+            raise ValueError("a private phase sees one stream: what is beside has no example of its own")
         bound, own = context.hyper[clip], {name: params[name] for name in moving}
 
         def one(row: dict[str, Array]) -> tuple[Array, Players, dict[str, Array]]:

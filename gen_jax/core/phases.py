@@ -15,6 +15,7 @@ class Phase(NamedTuple):
     repeats: int = 1  # consecutive optimizer steps, each on its own minibatch (n_critic)
     fresh: bool = False  # True: minibatches of its own; False: the stream's minibatches, shared with the other phases
     draws: str = "train"  # the stream its minibatches come from: a split of the data source
+    beside: tuple[str, ...] = ()  # further streams, of which each step sees a minibatch too (`Context.beside`)
     gradient: Gradient = of_the_mean
 
 
@@ -32,12 +33,13 @@ class SharedForward(NamedTuple):
 def offsets(phases: Sequence[Phase]) -> tuple[list[int], dict[str, int]]:
     """(where each phase's minibatches start in its stream, minibatches a round takes of each stream).
 
-    Phases that share a stream's minibatches start at 0; fresh ones follow one another behind those.
+    Phases that share a stream's minibatches start at 0; fresh ones follow one another behind those. What phases see
+    beside starts at 0 in its own stream.
     """
-    ends = {phase.draws: 0 for phase in phases}
+    ends = {stream: 0 for phase in phases for stream in (phase.draws, *phase.beside)}
     for phase in phases:
-        if not phase.fresh:
-            ends[phase.draws] = max(ends[phase.draws], phase.repeats)
+        for stream in (*(() if phase.fresh else (phase.draws,)), *phase.beside):
+            ends[stream] = max(ends[stream], phase.repeats)
     starts = []
     for phase in phases:
         starts.append(ends[phase.draws] if phase.fresh else 0)

@@ -33,6 +33,7 @@ class Context(NamedTuple):
     key: Array  # own to this step, phase and repeat; fold in a purpose with `keys.named` before use
     opt: Players  # optimizer states: only objectives that look ahead (unrolling) need them
     shared: Tree = None  # what `SharedForward` computed once for the whole round
+    beside: Mapping[str, Batch] = {}  # minibatches of the further streams that the phase asked for, by stream
 
 
 class Aux(NamedTuple):
@@ -105,6 +106,10 @@ class Algorithm(NamedTuple):
     # how many values an element of x can take under it; None: a density over [-1, 1]; 0: it does not normalise
     levels: int | None = None
     score: Callable[..., Array] | None = None  # (weights, batch, key) -> anomaly score [B], higher is stranger
+    # (weights, batch, x [B, *event]) -> [B, n]: what the discriminator's last layer sees of x, put in the batch's place
+    features: Callable[..., Array] | None = None
+    # (weights, batch, {"mean", "log_variance"} [B, d], key, samples) -> the ELBO [B] in nats under that q(z|x)
+    elbo_under: Callable[..., Array] | None = None
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
     # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
     probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None

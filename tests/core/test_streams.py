@@ -121,3 +121,33 @@ def test_data_without_the_stream_are_refused():
     plain = dataclasses.replace(data(), others={})
     with pytest.raises(UserError, match="toy has no examples called 'labelled'; it has train, test"):
         train(plain)
+
+
+def test_a_phase_sees_minibatches_of_further_streams_beside_its_own():
+    """One step on both: the labelled rows that a phase sees beside are those that a phase of the stream would draw."""
+    players = {"classifier": Player(Classifier(), (jax.ShapeDtypeStruct((2, 4, 4, 1), jnp.float32),), sgd("lr"))}
+
+    def look(params, context):
+        known = context.beside["labelled"]
+        metrics = {
+            "unknown": (context.batch["label"] == UNKNOWN).mean(),
+            "first": known["label"][0].astype(jnp.float32),
+            "sum": known["x"].sum(),
+        }
+        return 0.0 * sum(leaf.sum() for leaf in jax.tree.leaves(params)), Aux(metrics=metrics)
+
+    def drawn(params, context):
+        metrics = {"drawn first": context.batch["label"][0].astype(jnp.float32), "drawn sum": context.batch["x"].sum()}
+        return 0.0 * sum(leaf.sum() for leaf in jax.tree.leaves(params)), Aux(metrics=metrics)
+
+    for repeats in (1, 2):
+        phases = [Phase(("classifier",), look, beside=("labelled",), repeats=repeats)]
+        phases += [Phase(("classifier",), drawn, draws="labelled", repeats=repeats)]
+        algorithm = compose(players, phases, {"lr": 0.1})
+        assert algorithm.minibatches == {"train": repeats, "labelled": repeats}
+        shapes = feeding.make(data(), Config(**SETTINGS), algorithm.minibatches, parallel.layout("jit", 1), 0)
+        batches = shapes.fetch(shapes.data(0, 1), jnp.uint32(0), 0)
+        _, metrics = algorithm.update(algorithm.init(jax.random.key(0)), batches)
+        assert float(metrics["unknown"]) == 1.0
+        assert float(metrics["first"]) == float(metrics["drawn first"])
+        assert float(metrics["sum"]) == pytest.approx(float(metrics["drawn sum"]), rel=1e-6)

@@ -22,6 +22,7 @@ from gen_jax.data import sprites
 from gen_jax.metrics import disentanglement
 from gen_jax.objectives.likelihoods import Binarization
 from gen_jax.studies import measures, papers
+from gen_jax.studies.claims import Claim
 
 POINTS = 10_000
 
@@ -66,16 +67,14 @@ def main(config: Config) -> None:
     grid = {"hyper.beta": list(config.beta)}
     studies = {"beta": papers.study(config, PAPER.name, "beta", "beta_vae", grid=grid, settings=settings)}
     protocol = f"sprites, {config.steps} steps of 64, MIG of {POINTS} points in 20 bins, last step, EMA weights"
-    outcome = papers.measured(studies, measure, protocol)
     one, four, most = (f"beta={beta:.6g}" for beta in config.beta)
+    titles = {arm: PAPER.titles.get(arm, arm) for arm in (one, four, most)}
     claims = [
-        (f"MIG rises from {PAPER.titles.get(one, one)} to {PAPER.titles.get(four, four)}",
-         *papers.judge(outcome[0], "mig", one, four)),
-        (f"MIG falls from {PAPER.titles.get(four, four)} to {PAPER.titles.get(most, most)}",
-         *papers.judge(outcome[0], "mig", most, four)),
-        (f"the ELBO pays for it (it is lower for {PAPER.titles.get(four, four)})",
-         *papers.judge(outcome[0], "elbo", four, one)),
-    ]  # fmt: skip
+        Claim(f"MIG rises from {titles[one]} to {titles[four]}", "mig", one, four),
+        Claim(f"MIG falls from {titles[four]} to {titles[most]}", "mig", most, four),
+        Claim(f"the ELBO pays for it (it is lower for {titles[four]})", "elbo", four, one),
+    ]
+    outcome = papers.measured(studies, measure, protocol, claims)
     papers.publish(config, PAPER, "beta_mig.py", outcome, claims, protocol)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from gen_jax.core.domains import Count, Sample
 from gen_jax.studies import measures, papers
+from gen_jax.studies.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,10 @@ def main(config: Config) -> None:
         f"{config.data}, {config.steps} steps of 32, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, EMA weights"
     )
-    outcome = papers.measured(studies, lambda run: measures.log_likelihood(run, config.importance_samples), protocol)
-    claims = [("the ladder's NLL is below the VAE's", *papers.judge(outcome[0], "nll", "ladder_vae", "vae"))]
+    claims = [Claim("the ladder's NLL is below the VAE's", "nll", "ladder_vae", "vae")]
+    outcome = papers.measured(
+        studies, lambda run: measures.log_likelihood(run, config.importance_samples), protocol, claims
+    )
     papers.publish(config, PAPER, "ladder_nll.py", outcome, claims, protocol)
 
 

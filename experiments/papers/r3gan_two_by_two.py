@@ -21,6 +21,7 @@ from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import Loss
 from gen_jax.studies import measures, papers
+from gen_jax.studies.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +92,16 @@ def main(config: Table) -> None:
     protocol = (
         f"stacked:mnist5k at 14×14, {config.steps} rounds of 64, {config.samples} samples, last step, EMA weights"
     )
-    outcome = papers.measured(studies, lambda run: measures.stacked_modes_of(run, config.samples), protocol)
     best = "loss=relativistic,r2=True"
+    published = {"loss=non_saturating,r2=True": 0.927 - 0.0781}
     claims = [
-        (f"the KL of {PAPER.titles[best]} is below that of {PAPER.titles[arm]}",
-         *papers.judge(outcome[0], "kl", best, arm))
-        for arm in PAPER.titles if arm != best
-    ]  # fmt: skip
+        Claim(
+            f"the KL of {PAPER.titles[best]} is below that of {PAPER.titles[arm]}", "kl", best, arm, published.get(arm)
+        )
+        for arm in PAPER.titles
+        if arm != best
+    ]
+    outcome = papers.measured(studies, lambda run: measures.stacked_modes_of(run, config.samples), protocol, claims)
     papers.publish(config, PAPER, "r3gan_two_by_two.py", outcome, claims, protocol)
 
 

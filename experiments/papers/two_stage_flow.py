@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from gen_jax.core.domains import Count
 from gen_jax.studies import measures, papers
+from gen_jax.studies.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,11 @@ def main(config: Config) -> None:
         for name in PAPER.titles
     }
     protocol = f"{config.data}, {config.steps} steps of 64, FD-LeNet at equal counts to the test split, EMA weights"
-    outcome = papers.measured(studies, measure, protocol)
     claims = [
-        (f"samples of the {PAPER.titles[arm]} are closer than the VAE's", *papers.judge(outcome[0], "fd", arm, "vae"))
+        Claim(f"samples of the {PAPER.titles[arm]} are closer than the VAE's", "fd", arm, "vae")
         for arm in ("flow_vae", "two_stage_vae", "vae_gan")
     ]
+    outcome = papers.measured(studies, measure, protocol, claims)
     papers.publish(config, PAPER, "two_stage_flow.py", outcome, claims, protocol)
 
 

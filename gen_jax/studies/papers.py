@@ -28,12 +28,13 @@ from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation
 from gen_jax.studies.ablation import Ablation
+from gen_jax.studies.claims import Claim, Values, forecast, judge
 from gen_jax.studies.measures import Trained, open_trained
-from gen_jax.studies.study import open_study
+from gen_jax.studies.results import Group
+from gen_jax.studies.study import FILE, open_study
 from gen_jax.studies.tables import number
 
 MEASURED = "paper.json"
-Values = dict[str, dict[str, dict[int, float]]]  # arm -> column -> seed -> value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +103,21 @@ def study(config: Config, paper: str, part: str, experiment: str | Path, **how: 
 
 
 def measured(
-    studies: Mapping[str, Ablation], measure: Measure, protocol: str, say: Callable[[str], None] = print
+    studies: Mapping[str, Ablation],
+    measure: Measure,
+    protocol: str,
+    claims: Sequence[Claim] = (),
+    say: Callable[[str], None] = print,
 ) -> tuple[Values, float, int]:
     """Train what is open, measure what is not measured: (values, seconds of training, runs that failed).
 
     `studies` by name: an arm of a study without a grid is called by that name, others by their own. A measurement that
-    `protocol` (a text that says how) tells apart from the one in the run folder is made anew.
+    `protocol` (a text that says how) tells apart from the one in the run folder is made anew. What is there already
+    says first how many seeds each of the `claims` takes.
     """
+    before = _kept(studies, protocol)
+    for claim in claims:
+        say(forecast(before, claim))
     values: Values = {}
     seconds, failed = 0.0, 0
     for name, each in studies.items():
@@ -116,7 +125,7 @@ def measured(
         opened = open_study(Path(each.study_dir))
         failed += sum(len(group.failed) for group in ablation.groups(opened))
         for group in ablation.groups(opened):
-            arm = name if group.name == "base" else group.name
+            arm = _arm(name, group)
             for seed, run in sorted(group.runs.items()):
                 found = _measure(run, measure, protocol)
                 say(f"{arm} seed {seed}: " + ", ".join(f"{key} {number(value)}" for key, value in found.items()))
@@ -126,20 +135,45 @@ def measured(
     return values, seconds, failed
 
 
-def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
-    """The measurement of one run, from its folder where it is there already."""
-    config = folder.read_config(run)
-    stamp = hashlib.sha256(f"{protocol} {config['steps']}".encode()).hexdigest()[:16]
+def _arm(study: str, group: Group) -> str:
+    return study if group.name == "base" else group.name
+
+
+def _kept(studies: Mapping[str, Ablation], protocol: str) -> Values:
+    """What earlier calls have measured by this protocol."""
+    values: Values = {}
+    for name, each in studies.items():
+        if not (Path(each.study_dir) / FILE).exists():
+            continue
+        for group in ablation.groups(open_study(Path(each.study_dir))):
+            for seed, run in group.runs.items():
+                for key, value in (_measurement(run, protocol, lambda _: None) or {}).items():
+                    values.setdefault(_arm(name, group), {}).setdefault(key, {})[seed] = value
+    return values
+
+
+def _measurement(run: Path, protocol: str, say: Callable[[Any], None] = say) -> dict[str, float] | None:
+    """The measurement that is in a run's folder; None where there is none of this protocol and length."""
     try:
         before = shapes.read(run / MEASURED, shapes.PAPER) or {}
     except UserError as error:  # it is measured again
         say(error)
-        before = {}
-    if before.get("stamp") == stamp:
-        return before["values"]
+        return None
+    return before["values"] if before.get("stamp") == _stamp(run, protocol) else None
+
+
+def _stamp(run: Path, protocol: str) -> str:
+    return hashlib.sha256(f"{protocol} {folder.read_config(run)['steps']}".encode()).hexdigest()[:16]
+
+
+def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
+    """The measurement of one run, from its folder where it is there already."""
+    if (before := _measurement(run, protocol)) is not None:
+        return before
     began = time.perf_counter()
     found = {name: float(value) for name, value in measure(open_trained(run)).items()}
     spent = round(time.perf_counter() - began, 1)
+    stamp = _stamp(run, protocol)
     atomic_write_json(run / MEASURED, {"stamp": stamp, "protocol": protocol, "values": found, "seconds": spent})
     return found
 
@@ -159,18 +193,6 @@ def spread(values: Sequence[float], digits: int) -> str:
     found = intervals.t_interval(values)
     half = f" ± {(found.high - found.low) / 2:.{digits}f}" if len(values) > 1 else ""
     return f"{found.value:.{digits}f}{half}"
-
-
-def judge(values: Values, column: str, lower: str, higher: str) -> tuple[str, str]:
-    """("held" | "not decided" | "reversed", the evidence) of "`column` is lower for this arm than for that".
-
-    Decided by the 95 % interval of the paired difference over training seeds.
-    """
-    first, second = (values.get(arm, {}).get(column, {}) for arm in (lower, higher))
-    found = intervals.paired(first, second)
-    low, high = found.interval.ends
-    word = "held" if high < 0 else "reversed" if low > 0 else "not decided"
-    return word, f"difference {number(found.mean, True)}, 95 % [{number(low)}, {number(high)}], {found.pairs} seeds"
 
 
 def markdown(paper: Paper, values: Values, claims: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> str:
@@ -213,7 +235,7 @@ def publish(
     paper: Paper,
     script: str,
     outcome: tuple[Values, float, int],
-    claims: Sequence[tuple[str, str, str]],
+    claims: Sequence[Claim],
     protocol: str,
 ) -> str:
     """Print the section, keep it as paper.md in the study folder, and put it into `--out` where that is given."""
@@ -223,7 +245,8 @@ def publish(
         f"`{command(script)}`: {seconds / 60:.1f} minutes of training on {hardware()}"
         + (f"; {failed} runs failed." if failed else "."),
     ]
-    text = markdown(paper, values, claims, [paper.remark, *facts] if paper.remark else facts)
+    judged = [(claim.text, *judge(values, claim)) for claim in claims]
+    text = markdown(paper, values, judged, [paper.remark, *facts] if paper.remark else facts)
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
     if config.out is not None:

@@ -9,7 +9,9 @@ import pytest
 from scipy import stats
 
 from gen_jax.core.errors import UserError
+from gen_jax.metrics import power
 from gen_jax.studies import papers
+from gen_jax.studies.claims import Claim, forecast, judge
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "experiments" / "papers").glob("*.py"))
 VALUES = {
@@ -19,15 +21,37 @@ VALUES = {
 }
 
 
+def nll(lower: str, higher: str, **more) -> Claim:
+    return Claim("it falls", "nll", lower, higher, **more)
+
+
 def test_a_claim_is_judged_by_the_paired_interval():
-    word, evidence = papers.judge(VALUES, "nll", "k=5", "k=1")
+    word, evidence = judge(VALUES, nll("k=5", "k=1"))
     low, high = stats.ttest_rel([99.0, 108.5, 119.2], [100.0, 110.0, 120.0]).confidence_interval(0.95)
     assert (word, high < 0) == ("held", True)
     assert f"[−{-low:.4g}, −{-high:.4g}]" in evidence
-    assert papers.judge(VALUES, "nll", "k=1", "k=5")[0] == "reversed"
-    assert papers.judge(VALUES, "nll", "k=9", "k=1")[0] == "not decided"
+    assert judge(VALUES, nll("k=1", "k=5"))[0] == "reversed"
+    assert judge(VALUES, nll("k=9", "k=1"))[0] == "not decided"
+    assert judge(VALUES, nll("k=5", "k=1", words={"held": "did not hold"}))[0] == "did not hold"
     alone = {arm: {"nll": {0: found["nll"][0]}} for arm, found in VALUES.items()}
-    assert papers.judge(alone, "nll", "k=5", "k=1")[0] == "not decided"  # one seed decides nothing
+    assert judge(alone, nll("k=5", "k=1"))[0] == "not decided"  # one seed decides nothing
+
+
+def test_a_verdict_says_what_its_seeds_could_decide():
+    spread = float(np.std([-1.0, -1.5, -0.8], ddof=1))  # .36
+    _, evidence = judge(VALUES, nll("k=5", "k=1", published=1.22))
+    assert evidence.endswith(f"power {power.power(3, 1.22, spread):.2f} for the published 1.22")
+    needed = power.seeds_for(0.1, spread)
+    assert judge(VALUES, nll("k=5", "k=1", published=0.1))[1].endswith(f"published 0.1, which takes {needed} seeds")
+    smallest = power.detectable(3, spread)
+    assert judge(VALUES, nll("k=5", "k=1"))[1].endswith(f"3 seeds find a difference of {smallest:.4g} with power 0.8")
+
+
+def test_before_it_starts_a_study_says_how_many_seeds_would_decide():
+    needed = power.seeds_for(0.5, float(np.std([-1.0, -1.5, -0.8], ddof=1)))
+    assert f"the published 0.5 takes {needed} seeds" in forecast(VALUES, nll("k=5", "k=1", published=0.5))
+    assert "3 seeds find a difference of" in forecast(VALUES, nll("k=5", "k=1"))
+    assert "0 seeds are there" in forecast({}, nll("k=5", "k=1", published=0.5))
 
 
 def test_the_section_has_ours_beside_theirs():

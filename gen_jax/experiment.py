@@ -40,12 +40,14 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
 
         config = command.read(config_type, description=names.get("__doc__") or "")
         from gen_jax.core import platform
+        from gen_jax.runs import answering
         from gen_jax.runs.train import train
 
         platform.configure(config.deterministic, script)
         if config.deterministic:
             print(f"deterministic: {platform.DETERMINISTIC_COST}")
         signals.interrupt_again()
+        answering.as_command()
         train(config, build, script)
 
 

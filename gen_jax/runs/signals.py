@@ -25,6 +25,11 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     @property
+    def heard(self) -> frozenset[int]:
+        """The numbers of the signals that are remembered here."""
+        return frozenset(self._before)
+
+    @property
     def status(self) -> int:
         return 128 + (self.received or 0)
 

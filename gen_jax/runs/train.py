@@ -18,7 +18,20 @@ from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load, reading
 from gen_jax.data.source import Source
-from gen_jax.runs import checkpoint, feeding, folder, identity, local_code, log, manifest, paths, rehearsal, trust
+from gen_jax.runs import (
+    answering,
+    checkpoint,
+    feeding,
+    folder,
+    identity,
+    local_code,
+    log,
+    manifest,
+    opening,
+    paths,
+    rehearsal,
+    trust,
+)
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.settings import to_json
@@ -58,8 +71,8 @@ def train(config: Config, build: Callable[..., Algorithm], script: Path) -> Path
     Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
     """
     trust.record([file.path for file in local_code.of(script).values()])  # who runs it here may open its run here
-    with Signals() as signals:
-        return drive(training(config, build, script, signals))
+    with Signals() as signals, answering.Answers(signals) as answers:
+        return drive(training(config, build, script, signals, answers=answers))
 
 
 def drive(rounds: Training) -> Path:
@@ -80,10 +93,11 @@ def training(
     source: Source | None = None,
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
     quiet: bool = False,
+    answers: answering.Answers | None = None,
 ) -> Training:
     """The loop of `train`, without the running: it yields each compiled call, so that a study can run the calls of
     many runs as one. `source`: the data, where they are loaded already. `prepare`: in place of `compile_steps`.
-    `quiet`: no progress and no closing line.
+    `quiet`: no progress and no closing line. `answers`: who answers signals at once.
     """
     # ---- what was asked for ------------------------------------------------------------------------------------
     rehearsal.check(config)
@@ -98,10 +112,11 @@ def training(
     changed = identity.of_other_data(before, source, config.data, allowed, run_dir)
     where = parallel.layout(config.backend, config.devices)
     if prepare is None:
-        algorithm, template, _ = rehearsal.rehearse(config, build, source, where, script, new=not continues)
+        algorithm, template, traced = rehearsal.rehearse(config, build, source, where, script, new=not continues)
     else:  # of a study, which has rehearsed it
         algorithm = build(config, source)
-        template = jax.eval_shape(algorithm.init, jax.random.key(0))
+        template, traced = jax.eval_shape(algorithm.init, jax.random.key(0)), None
+    opened = opening.Opening(None if quiet else traced, where)
     watch = Watch(run_dir, config, algorithm, source)
     code = local_code.of(script)  # after the build, which may import
     changed += identity.of_other_code(before, code, allowed, run_dir, script)
@@ -114,10 +129,14 @@ def training(
         checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
         aside(platform.accelerated()) as beside,
     ):
-        if continues and checkpoints.steps():
+        kept, counts = checkpoints.steps() if continues else [], count_parameters(template.params)
+        if max(kept, default=0) < config.steps:
+            opened.tell(run_dir, counts, max(kept, default=0))
+        if kept:
             state, start = checkpoints.restore(template, sharding=where.replicated)
         else:
-            state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
+            with opened.compiling():
+                state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
             state, start = parallel.place(state, where), 0
         if start >= config.steps:
             print(one_line(f"{run_dir} is complete at step {start}; raise --steps to train on"))
@@ -126,15 +145,18 @@ def training(
         # ---- the folder, from here on ----------------------------------------------------------------------------
         folder.go_on(run_dir, config, code, start)
         of = identity.of(source, config.data, code, to_json(config))
-        counts = count_parameters(template.params)
         manifest.start(run_dir, source, counts, where.backend, where.size, start, of, changed, anew=not continues)
+        if answers is not None:
+            answers.nothing_is_lost = partial(_stopped_before_a_round, run_dir, start)
         log.truncate_after(run_dir / log.FILE, start, (config.log_every, config.evaluate_every))
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
         if platform.accelerated() and not quiet:  # while the round is compiled, so is what looks at it
             beside.look(state, lambda state: watch.rehearse(state, config.evaluate_every > 0))
-        run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
+        with opened.compiling():
+            run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
+        opened.remember()
         manifest.update(run_dir, compile_seconds=seconds)
         diagnosis = Monitor(run_dir, start, quiet)
         if not watch.shows_samples and not quiet:
@@ -142,6 +164,8 @@ def training(
 
         # ---- the loop ------------------------------------------------------------------------------------------
         status = "failed"
+        if answers is not None:
+            answers.nothing_is_lost = None
         try:
             images = config.batch_size * algorithm.minibatches.get("train", 0)
             with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
@@ -186,6 +210,12 @@ def training(
         if not quiet:
             print(one_line(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}"))
     return run_dir
+
+
+def _stopped_before_a_round(run_dir: Path, start: int) -> str:
+    """What a signal ends while the run is compiled, and there is nothing to save."""
+    manifest.finish(run_dir, "stopped", "before a round was done")
+    return f"{run_dir} is at step {start}, no round was done since; the same command continues"
 
 
 def _events(

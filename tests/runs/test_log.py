@@ -128,7 +128,7 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch):
         shown.update(60, {"generator/loss": 1.25, "accuracy": 0.5})
     assert "60/100" in stream.getvalue()
     assert "steps/s" in stream.getvalue()
-    assert "generator/loss 1.25" in stream.getvalue()
+    assert "generator 1.25" in stream.getvalue()
     assert "\x1b[" in stream.getvalue()
 
 

@@ -66,7 +66,7 @@ class Progress:
             Part(left, 1),
             Part(rate, 3),
             Part(images, 5),
-            Part(_losses(self._metrics, LOSSES).replace("/loss ", " "), 2, "dim"),
+            Part(_brief(_losses(self._metrics, LOSSES)), 2, "dim"),
         ]
 
 
@@ -147,14 +147,23 @@ def _cells(share: float) -> str:
 
 
 def _losses(metrics: Mapping[str, float], most: int) -> str:
-    """What each player minimises first, for that is what one watches, then other losses, and counts and norms last."""
-    last = ("gradient_norm/", "nonfinite/", "accuracy/", "active_", "kl_dimension/", "logits/", "diversity/", "slope/")
+    """What players minimise first, then bounds and their parts, for these are what one watches; norms last."""
+    first, last = ("loss/", "loss", "elbo", "bound", "kl", "reconstruction"), ("gradient_norm/", "nonfinite/")
 
-    def rank(name: str) -> tuple[bool, bool, bool]:
-        return not name.endswith("/loss") and name != "loss", "loss" not in name, name.startswith(last)
+    def rank(name: str) -> tuple[bool, int]:
+        place = next((i for i, each in enumerate(first) if name == each or (each[-1] == "/" and each in name)), 9)
+        return name.startswith(last), place
 
     names = sorted(metrics, key=rank)[:most]
     return "  ".join(f"{visible(name)} {float(metrics[name]):.4g}" for name in names)
+
+
+def _brief(losses: str) -> str:
+    """ "loss/critic 1.2  loss/generator 0.7" as "loss: critic 1.2, generator 0.7"."""
+    parts = losses.split("  ")
+    if not all(part.startswith("loss/") for part in parts):
+        return losses
+    return "loss: " + ", ".join(part.removeprefix("loss/") for part in parts)
 
 
 def _short(number: float) -> str:

@@ -125,10 +125,10 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     stream = Terminal()
     with progress.Progress(100, 40, 64, stream=stream) as shown:
-        shown.update(60, {"generator/loss": 1.25, "accuracy": 0.5})
+        shown.update(60, {"loss/generator": 1.25, "accuracy": 0.5})
     assert "60/100" in stream.getvalue()
     assert "steps/s" in stream.getvalue()
-    assert "generator 1.25" in stream.getvalue()
+    assert "loss/generator 1.25  accuracy 0.5" in stream.getvalue()
     assert "\x1b[" in stream.getvalue()
 
 
@@ -136,11 +136,11 @@ def test_progress_elsewhere_is_plain_lines_at_a_sane_interval():
     stream = io.StringIO()
     with progress.Progress(1000, 0, 64, stream=stream) as shown:
         for step in range(1, 1001):
-            shown.update(step, {"accuracy": 0.5, "critic/loss": 1 / 3})
+            shown.update(step, {"accuracy": 0.5, "loss/critic": 1 / 3})
     told = stream.getvalue().splitlines()
     assert len(told) == 1  # a thousand quick steps are not a thousand lines, and the last is always told
     assert told[0].startswith("step 1000/1000  ")
-    assert told[0].endswith("critic/loss 0.3333  accuracy 0.5")
+    assert told[0].endswith("loss/critic 0.3333  accuracy 0.5")
     assert "images/s" in told[0]
     assert "\x1b" not in stream.getvalue()
     stream = io.StringIO()

@@ -14,7 +14,7 @@ from gen_jax.core import parallel, platform
 from gen_jax.runs import opening, progress
 
 STEERING = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-METRICS = {"discriminator/loss": 1.2345678, "generator/loss": 0.7, "accuracy/real": 0.5, "logits/real": 3.0}
+METRICS = {"accuracy/real": 0.5, "logits/real": 3.0, "loss/discriminator": 1.2345678, "loss/generator": 0.7}
 
 
 class Terminal(io.StringIO):
@@ -37,7 +37,7 @@ def test_a_bar_fits_the_terminal(width, monkeypatch):
     lines = drawn(stream)
     assert max(map(len, lines)) <= width
     assert lines[-1].startswith("12345/20000")
-    assert ("discriminator 1.235  generator 0.7" in lines[-1]) == (width >= 60)
+    assert ("loss: discriminator 1.235, generator 0.7" in lines[-1]) == (width >= 80)
     assert ("images/s" in lines[-1]) == (width >= 200)
 
 
@@ -47,9 +47,18 @@ def test_what_matters_most_stays_longest():
     assert kept == {3: "x", 5: "x", 11: "xz", 14: "xzw", 99: "xyzw"}
 
 
-def test_losses_of_players_come_first():
-    losses = {"kl": 1.0, "auxiliary/loss_of_codes": 2.0, "vae/loss": 3.0, "gradient_norm/vae": 4.0}
-    assert progress._losses(losses, 2) == "vae/loss 3  auxiliary/loss_of_codes 2"
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        (["accuracy/real", "gradient_norm/generator", "loss/generator"], "loss/generator 1  accuracy/real 1"),
+        (["beta", "kl", "nonfinite/total", "reconstruction", "elbo"], "elbo 1  kl 1"),
+        (["kl/level_0", "bound", "reconstruction"], "bound 1  reconstruction 1"),
+        (["gradient_norm/x"], "gradient_norm/x 1"),
+        ([], ""),
+    ],
+)
+def test_what_one_watches_comes_first(metrics, shown):
+    assert progress._losses(dict.fromkeys(metrics, 1.0), 2) == shown
 
 
 def test_a_terminal_shows_that_something_is_compiled(monkeypatch):

@@ -1,9 +1,10 @@
 """Figures of a run: curves and bands of metrics as SVG, codes by class as PNG. How x is drawn, its kind says."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from gen_jax.data.kinds.canvas import INK
 from gen_jax.runs.files import atomic_write_bytes, read_bytes
 
 PICTURE = 64 << 20  # bytes that a picture of a run may have
+PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 COLOURS = ("#3b82c4", "#cf5f47", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
 
 
@@ -61,27 +63,41 @@ def classes(path: str | Path, points: np.ndarray, labels: np.ndarray | None, nam
     return atomic_write_bytes(path, canvas.render(figure, "png", bbox_inches="tight"))
 
 
+class Axis(NamedTuple):
+    """What the vertical axis measures. `logits`: it has the probabilities that logits stand for at its right."""
+
+    unit: str = ""
+    logits: bool = False
+
+
 def curves(
-    metrics: Mapping[str, Any], names: Sequence[str], title: str = "", labels: Sequence[str] | None = None
+    metrics: Mapping[str, Any],
+    names: Sequence[str],
+    title: str = "",
+    labels: Sequence[str] | None = None,
+    axis: Axis = Axis(),
+    styles: Sequence[tuple[int, str]] | None = None,
 ) -> str:
     """Metrics over steps as SVG text: smoothed lines over their faint raw values, with a legend where they are several.
 
     Axes and words take the colour of the text around the picture (`currentColor`), so it fits light pages and dark.
     `metrics` maps names to (steps, values) as `log.read_metrics` gives them. Gaps are where values are not finite.
-    The scale is logarithmic where all values are positive and span more than three powers of ten.
+    The scale is logarithmic where all values are positive and span more than three powers of ten. `styles`: for each
+    name the number of its colour and its kind of line; by default a colour each.
     """
     figure, axes = canvas.figure(5.6, 2.9)
     shown = []
-    for number, (name, label) in enumerate(zip(names, labels or names, strict=True)):
+    looks = styles or [(number, "-") for number in range(len(names))]
+    for name, label, (number, line) in zip(names, labels or names, looks, strict=True):
         steps, values = (np.asarray(part) for part in metrics[name])
         values = values.astype(float)
         colour = COLOURS[number % len(COLOURS)]
         smooth = smoothed(values)
-        marker = "o" if len(values) < 3 else None
         few = slice(None, None, -(-len(values) // 2000) or 1)
         if smooth is not values:
             axes.plot(steps[few], values[few], color=colour, alpha=0.25, linewidth=0.8)
-        axes.plot(steps[few], smooth[few], color=colour, linewidth=1.6, label=label, marker=marker, markersize=3)
+        style = {"marker": "o" if len(values) < 3 else None, "markersize": 3, "linestyle": line}
+        axes.plot(steps[few], smooth[few], color=colour, linewidth=1.6, label=label, **style)
         shown.append(values[np.isfinite(values)])
     every = np.concatenate(shown) if shown else np.zeros(0)
     if every.size and every.min() > 0 and every.max() / every.min() > 1000:
@@ -91,37 +107,83 @@ def curves(
         margin = 0.08 * (high - low)
         if high > low:
             axes.set_ylim(low - margin, high + margin)
-    axes.set_title(title, fontsize=10, color=INK, loc="left")
-    axes.set_xlabel("step", fontsize=8, color=INK)
-    axes.xaxis.set_major_formatter(_thousands())
+    if axis.logits:
+        _probabilities(axes)
+    _say(axes, title, axis.unit)
     if len(names) > 1:
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK, ncols=min(len(names), 3), handlelength=1.4)
+        figure.legend(
+            loc="outside lower left",
+            frameon=False,
+            fontsize=8,
+            labelcolor=INK,
+            ncols=min(len(names), 3),
+            handlelength=2,
+        )
     return canvas.render(figure, "svg").decode().replace(INK, "currentColor")
 
 
-def bands(lines: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], title: str = "") -> str:
+def _say(axes: Any, title: str, unit: str) -> None:
+    """What the picture is, and what its axes measure."""
+    axes.set_title(title, fontsize=10, color=INK, loc="left")
+    axes.set_xlabel("step", fontsize=8, color=INK)
+    axes.set_ylabel(unit, fontsize=8, color=INK)
+    axes.xaxis.set_major_formatter(_thousands())
+
+
+def _probabilities(axes: Any) -> None:
+    """σ(logit) at the right, at those of the usual probabilities that lie in the picture."""
+    low, high = axes.get_ylim()
+    known = [p for p in PROBABILITIES if low <= math.log(p / (1 - p)) <= high]
+    # Far from 0 they crowd: no two nearer than a tenth of the picture.
+    ticks: list[float] = []
+    for p in sorted(known, key=lambda p: abs(p - 0.5)):
+        at = math.log(p / (1 - p))
+        if all(abs(at - math.log(q / (1 - q))) > 0.1 * (high - low) for q in ticks):
+            ticks.append(p)
+    right = axes.twinx()
+    right.set_ylim(low, high)
+    right.set_yticks([math.log(p / (1 - p)) for p in ticks], [f"{p:g}" for p in ticks])
+    right.tick_params(labelsize=8, colors=INK, length=3)
+    right.set_ylabel("probability σ(logit)", fontsize=8, color=INK)
+    for side in right.spines.values():
+        side.set_visible(False)
+
+
+def bands(
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], title: str = "", unit: str = ""
+) -> str:
     """Means with bands over steps as SVG text, for both light and dark pages: name -> (steps, mean, low, high).
 
-    Where an interval is not finite (one seed) there is the line alone.
+    Where an interval is not finite (one seed) there is the line alone. A band that would cover most of the picture says
+    nothing but that: it is drawn as its two edges, dotted, where they are in the picture.
     """
     figure, axes = canvas.figure(5.6, 2.9 + 0.16 * len(lines))
+    means = np.concatenate([mean[np.isfinite(mean)] for _, mean, *_ in lines.values()])
+    reach = float(np.ptp(means)) if len(means) else 0.0
     for number, (name, (steps, mean, low, high)) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         style = ("-", "--", ":", "-.")[number // len(COLOURS) % 4]
         marker = "o" if len(steps) < 3 else None
         axes.plot(steps, mean, color=colour, linewidth=1.6, label=name, linestyle=style, marker=marker, markersize=3)
-        axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+        if wide(low, high, reach):
+            for edge in (low, high):
+                axes.plot(steps, edge, color=colour, linewidth=0.8, linestyle=(0, (1, 2)), alpha=0.7)
+        else:
+            axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
     # The bands of two seeds are many times as wide as all that the means do: they run out of the picture, then.
-    drawn = np.concatenate([mean[np.isfinite(mean)] for _, mean, *_ in lines.values()])
-    if len(drawn) and (reach := np.ptp(drawn)) > 0:
+    if reach > 0:
         bottom, top = axes.get_ylim()
-        axes.set_ylim(max(bottom, drawn.min() - reach), min(top, drawn.max() + reach))
-    axes.set_title(title, fontsize=10, color=INK, loc="left")
-    axes.set_xlabel("step", fontsize=8, color=INK)
-    axes.xaxis.set_major_formatter(_thousands())
+        axes.set_ylim(max(bottom, means.min() - reach), min(top, means.max() + reach))
+    _say(axes, title, unit)
     if len(lines) > 1:
         figure.legend(loc="outside lower left", frameon=False, fontsize=7, labelcolor=INK, ncols=1 + (len(lines) > 6))
     return canvas.render(figure, "svg").decode().replace(INK, "currentColor")
+
+
+def wide(low: np.ndarray, high: np.ndarray, reach: float) -> bool:
+    """Whether a band is mostly wider than all that the means do."""
+    widths = (high - low)[np.isfinite(high - low)]
+    return bool(len(widths)) and float(np.median(widths)) > reach > 0
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:

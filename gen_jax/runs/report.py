@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from gen_jax.core.lines import visible
-from gen_jax.runs import diagnosis, figures, folder, log, manifest, scripts, shapes
+from gen_jax.runs import diagnosis, figures, folder, log, manifest, panels, scripts, shapes
 from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
-from gen_jax.runs.watching import tracking
 
+OF_PROBABILITIES = ("non_saturating", "minimax")  # games whose D gives the probability that an example is real
 STRIP = 9  # pictures in the strip over training
 THUMBNAIL = 300  # pixels
 
@@ -56,10 +56,7 @@ def content(run_dir: Path) -> dict[str, Any]:
         "pictures": [
             (words(visible(path.stem)), _data(png)) for path, png in _sound((run_dir / "pictures").glob("*.png"))
         ],
-        "curves": [
-            _inline(figures.curves(metrics, names, title, [_label(name, names) for name in names]))
-            for title, names in charts(metrics)
-        ],
+        "curves": [_chart(panel, metrics, _has_probabilities(run_dir, config)) for panel in panels.of(metrics)],
         "tracked": tracked(metrics),
         "evaluation": evaluation(shapes.read(run_dir / "evaluation.json", shapes.EVALUATION, default={})),
         "diagnosis": diagnosed(metrics),
@@ -68,38 +65,22 @@ def content(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def charts(metrics: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """(title, names) of each chart: a held-out value beside the same one in training, else what shares a prefix.
-
-    Counts of skipped steps are shown only if there were any.
-    """
-    groups: dict[str, list[str]] = {}
-    held_out = {name.removeprefix("held_out/") for name in metrics if name.startswith("held_out/")}
-    for name in metrics:
-        if name.startswith(tracking.PREFIX):  # scores have scales of their own
-            groups[name] = [name]
-            continue
-        if name.startswith("nonfinite/") and not (metrics[name].values > 0).any():
-            continue
-        bare = name.removeprefix("held_out/").removeprefix("train/")
-        group = bare if bare in held_out else name.split("/", 1)[0]
-        groups.setdefault(group, []).append(name)
-    followed = [name for name in groups if name.startswith(tracking.PREFIX)]
-    order = {name: place for place, name in enumerate([*followed, *sorted(held_out), "loss"])}
-    return [(_title(group), groups[group]) for group in sorted(groups, key=lambda group: order.get(group, len(order)))]
+def _chart(panel: panels.Panel, metrics: Mapping[str, Any], probabilities: bool) -> tuple[str, str]:
+    """(the picture, the sentence beside it). `probabilities`: whether D's logits stand for some."""
+    logits = panel.is_of_logits and probabilities
+    axis = figures.Axis(panel.unit, logits)
+    svg = figures.curves(metrics, panel.names, panel.title, panels.labels(panel), axis, panels.styles(panel.names))
+    dashed = " Dashed: held-out examples." if any(name.startswith("held_out/") for name in panel.names) else ""
+    right = " At the right, the probability of being real that they stand for." if logits else ""
+    return _inline(svg), panel.sentence + right + (dashed if len(panel.names) > 1 else "")
 
 
-def _title(group: str) -> str:
-    return words(group.removeprefix(tracking.PREFIX).replace("/", " "))
-
-
-def _label(name: str, names: list[str]) -> str:
-    """In a legend: a curve's name without the prefix that all have, or which split it is of."""
-    if f"held_out/{name}" in names:
-        return "training"
-    if name.startswith("train/"):
-        return "training examples, judged as held out"
-    return "held out" if name.startswith("held_out/") else words(name.split("/", 1)[-1])
+def _has_probabilities(run_dir: Path, config: Mapping[str, Any]) -> bool:
+    """Whether D gives the probability that an example is real: by the setting, or by what the script passes on."""
+    if "loss" in config:
+        return config["loss"] in OF_PROBABILITIES
+    script = run_dir / "experiment.py"
+    return script.exists() and any(f"adversarial.{name}".encode() in script.read_bytes() for name in OF_PROBABILITIES)
 
 
 def _samples(run_dir: Path) -> dict[int, bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gen_jax.runs import figures
+from gen_jax.runs import figures, panels
 from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies import results, tables
 from gen_jax.studies.results import Group, Metric
@@ -39,8 +39,9 @@ def write_report(
     for metric in metrics:
         lines = results.bands(groups, metric.name)
         if any(len(steps) > 1 for steps, *_ in lines.values()):
-            svg = figures.bands(lines, metric.name)
-            curves.append(Markup(svg[svg.index("<svg") :]))
+            panel = panels.kind_of(metric.name)
+            svg = figures.bands(lines, metric.name, panel.unit)
+            curves.append((Markup(svg[svg.index("<svg") :]), panel.sentence))
     seeds = sorted({seed for group in groups for seed in group.runs})[:PICTURES]
     pictures = {group.name: found for group in groups if (found := samples(group, seeds))}
     page = templates.get_template("report.html.j2").render(

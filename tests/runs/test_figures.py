@@ -133,3 +133,25 @@ def test_no_global_figures_are_kept():
     assert pyplot.get_fignums() == []
     assert canvas.png(np.zeros((4, 4, 3), np.uint8)) == canvas.png(np.zeros((4, 4, 3), np.uint8))
     assert Image.open(io.BytesIO(canvas.png(np.zeros((4, 4, 3), np.uint8), 1))).size == (4, 4)
+
+
+def band(half, count=20):
+    steps = np.arange(count)
+    mean = np.linspace(0.0, 1.0, count)
+    return steps, mean, mean - half, mean + half
+
+
+def test_a_band_that_would_fill_the_picture_is_drawn_as_its_edges():
+    narrow = figures.bands({"a": band(0.1), "b": band(0.2)}, "loss", "nats")
+    broad = figures.bands({"a": band(0.1), "b": band(5.0)}, "loss", "nats")
+    assert "nats" in "".join(ElementTree.fromstring(narrow).itertext())
+    assert [svg.count("FillBetween") for svg in (narrow, broad)] == [2, 1]
+    assert figures.bands({"one seed": (*band(0)[:2], *np.full((2, 20), np.nan))}).count("FillBetween") == 1
+
+
+def test_probabilities_are_at_the_heights_of_their_logits():
+    metrics = {"logits/real": (np.arange(50), np.linspace(-4, 4, 50))}
+    text = figures.curves(metrics, ["logits/real"], axis=figures.Axis("logit", True))
+    words = "".join(ElementTree.fromstring(text).itertext())
+    assert all(word in words for word in ("logit", "probability", "0.1", "0.5", "0.9"))
+    assert "probability" not in figures.curves(metrics, ["logits/real"], axis=figures.Axis("logit"))

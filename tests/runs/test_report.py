@@ -11,7 +11,7 @@ import pytest
 
 from gen_jax.core.errors import UserError
 from gen_jax.data.source import Source, in_memory
-from gen_jax.runs import figures, log, manifest, report, scoreboard
+from gen_jax.runs import figures, log, manifest, panels, report, scoreboard
 
 SPLIT = in_memory({"x": np.zeros((4, 8, 8, 1), np.uint8)})
 DATA = Source("digits", (8, 8, 1), None, "f" * 64, SPLIT, SPLIT)
@@ -102,7 +102,7 @@ def test_all_of_a_run_in_one_file(run):
         "a data digits · split test", "b features lenet",
         "blur since step 60", "experiments/sigma_vae.py Rybkin et al.", "0.0% of the samples are",
         "Not looked at, as this run logs nothing to see them by: vanishing generator gradient, exploding",
-        "training", "held out", "hyper.lr 0.0001",
+        "training", "held out", "nats an example", "higher is better", "Dashed: held-out examples.", "hyper.lr 0.0001",
         "data fingerprint ffffffffffffffff",
     ):  # fmt: skip
         assert said in found.words, said
@@ -162,16 +162,59 @@ def test_digits_that_mean_something(value, interval, shown):
     assert scoreboard.figure_with_interval(value, interval) == shown
 
 
-def test_charts_pair_training_with_held_out_and_group_by_prefix():
-    values = SimpleNamespace(values=np.array([0.0, 2.0]))
-    names = ["penalty/r1", "loss/critic", "loss/generator", "elbo", "nonfinite/total", "held_out/elbo", "held_out/fid"]
-    assert report.charts(dict.fromkeys(names, values)) == [
-        ("elbo", ["elbo", "held_out/elbo"]),
-        ("fid", ["held_out/fid"]),
-        ("loss", ["loss/critic", "loss/generator"]),
-        ("penalty", ["penalty/r1"]),
-        ("nonfinite", ["nonfinite/total"]),
+def of(values):
+    return SimpleNamespace(values=np.asarray(values, float))
+
+
+def test_panels_pair_training_with_held_out_and_have_one_unit_each():
+    names = ["penalty/r1", "loss/critic", "loss/generator", "elbo", "nonfinite/total", "held_out/elbo", "held_out/fid",
+             "logits/real", "logits/fake", "logits/real_std", "samples/distance", "samples/distance_raw",
+             "samples/modes", "samples/good", "tracked/FD-LeNet", "held_out/loss/critic", "second/kl"]  # fmt: skip
+    found = panels.of(dict.fromkeys(names, of([0.0, 2.0])))
+    assert [(panel.title, panel.unit, panel.names) for panel in found] == [
+        ("FD-LeNet", "FD-LeNet", ("tracked/FD-LeNet",)),
+        ("ELBO", "nats an example", ("elbo", "held_out/elbo")),
+        ("losses", "loss", ("loss/critic", "loss/generator", "held_out/loss/critic")),
+        ("logits of D", "logit", ("logits/real", "logits/fake")),
+        ("distance to the data", "variances of the data", ("samples/distance", "samples/distance_raw")),
+        ("modes", "share", ("samples/modes", "samples/good")),
+        ("spread of logits", "logit", ("logits/real_std",)),
+        ("skipped steps", "steps", ("nonfinite/total",)),
+        ("penalty: r1", "r1", ("penalty/r1",)),
+        ("fid", "fid", ("held_out/fid",)),
+        ("KL of the second stage", "nats an example", ("second/kl",)),
     ]
+    assert all(panel.sentence.endswith(".") for panel in found)
+    assert panels.labels(found[1]) == ["training", "held out"]
+    assert panels.labels(found[2]) == ["critic, training", "generator", "critic, held out"]
+    assert panels.styles(found[2].names) == [(0, "-"), (1, "-"), (0, "--")]
+
+
+def test_a_line_that_another_would_flatten_has_a_panel_of_its_own():
+    ramp = np.linspace(0, 1, 30)
+    beside = {"loss/critic": of(-400 * ramp), "held_out/loss/critic": of(-300 * ramp), "loss/generator": of(ramp)}
+    assert [panel.title for panel in panels.of(beside)] == ["losses: critic", "losses: generator"]
+    near = {"loss/critic": of(3 * ramp), "loss/generator": of(ramp), "loss/encoder": of(0 * ramp)}
+    assert [panel.title for panel in panels.of(near)] == ["losses"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "script", "drawn"),
+    [
+        ({"loss": "non_saturating"}, "", True),
+        ({"loss": "minimax"}, "", True),
+        ({"loss": "hinge"}, "adversarial.non_saturating", False),
+        ({}, "loss=adversarial.non_saturating", True),
+        ({}, "loss=adversarial.wasserstein", False),
+    ],
+)
+def test_logits_have_probabilities_beside_them_where_they_stand_for_some(settings, script, drawn, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "experiment.py").write_text(script)
+    rows = [{"step": n, "logits/real": n / 10, "logits/fake": -n / 10} for n in range(1, 30)]
+    (tmp_path / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert ("probability σ(logit)" in page(tmp_path).words) == drawn
+    assert ("0.95" in page(tmp_path).words) == drawn
 
 
 def test_strip_has_the_ends_and_favours_the_start():

@@ -31,6 +31,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.verbs.report import report
     from gen_jax.verbs.reproduce import reproduce
     from gen_jax.verbs.sample import sample
+    from gen_jax.verbs.score import score
     from gen_jax.verbs.traverse import traverse
 
     signals.interrupt_again()  # a verb cleans up after itself
@@ -42,6 +43,7 @@ def _run(arguments: list[str]) -> None:
         traverse,
         latents,
         evaluate,
+        score,
         diagnose,
         report,
         compare,

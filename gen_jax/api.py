@@ -81,13 +81,25 @@ class Run:
         """x, encoded and decoded again."""
         return self.decode(self.encode(x, **given)["mean"], **given)
 
-    def score(self, x: Any, *, seed: int = 0, **given: Any) -> "np.ndarray":
-        """The model's anomaly score of each x, [N]; higher is stranger."""
-        import jax
+    def score(self, x: Any, *, seed: int = 0, score: str = "model", **given: Any) -> "np.ndarray":
+        """An anomaly score of each x, [N]; higher is stranger, and depends on that x alone.
+
+        score: one of those of `python -m gen_jax score`; by default the model's own.
+        """
         import numpy as np
 
-        function = self._jit("score", self._ability("score"))
-        return np.asarray(function(self.weights, self._batch(x, given), jax.random.key(seed)))
+        from gen_jax.data.source import in_memory
+        from gen_jax.runs.evaluation.subject import Options, Subject
+        from gen_jax.runs.scores import named
+        from gen_jax.runs.scores.score import of_rows
+
+        opened, found = self.opened, named.score(score)
+        subject = Subject(opened.algorithm, self.weights, opened.source, opened.config, Options(seed=seed), self.path)
+        found.check(subject)
+        rank = self._compiled.setdefault(("score", score, seed), None) or found.make(subject)
+        self._compiled["score", score, seed] = rank
+        batch = self._batch(x, given)
+        return of_rows(found, rank, in_memory(batch), np.arange(len(batch["x"])))
 
     def classify(self, x: Any) -> "np.ndarray":
         """Logits of the classes, [N, classes]."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, folder, images, npz, source, sprites, stacked, tfds, toy
+from gen_jax.data import builtin, folder, images, npz, one_class, source, sprites, stacked, tfds, toy
+from gen_jax.data.labelled import few_labels
 
 PLAIN = {
     "mnist5k": builtin.mnist5k,
@@ -16,7 +17,8 @@ PLAIN = {
     "sprites": sprites.sprites,
 }
 WITH_ARGUMENT = {"stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH"}
-FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels")  # settings that say which data
+# Settings that say which data.
+FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels", "normal_class", "labels_per_class")
 
 
 class Asked(Protocol):
@@ -34,16 +36,32 @@ class Asked(Protocol):
     def background(self) -> str: ...
     @property
     def levels(self) -> int | None: ...
+    @property
+    def normal_class(self) -> str | None: ...
+    @property
+    def labels_per_class(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
 
 
 def of(config: Asked) -> source.Source:
     """The data that a run's settings ask for, as by `load`."""
     how = images.How(config.image_size, config.channels, config.background, config.levels)
-    return load(config.data, config.data_dir and str(config.data_dir), how=how)
+    found = load(config.data, config.data_dir and str(config.data_dir), how=how)
+    if config.normal_class is not None:
+        found = one_class.one_class(found, config.normal_class)
+    return found if config.labels_per_class is None else few_labels(found, config.labels_per_class, config.seed)
+
+
+def key(config: Asked) -> tuple[Any, ...]:
+    """What tells the data of these settings from those of others: the seed too, where it draws the labelled ones."""
+    return (*(getattr(config, name) for name in FIELDS), None if config.labels_per_class is None else config.seed)
 
 
 def other(config: Any, spec: str, **changes: Any) -> source.Source:
-    """The data set `spec`, read as these settings read theirs; `changes`: of the settings (a dataclass)."""
+    """The data set `spec`, read as these settings read theirs but with all of its classes and labels; `changes`: of the
+    settings (a dataclass)."""
+    changes = {"normal_class": None, "labels_per_class": None, **changes}
     if spec.partition(":")[0] in PLAIN:
         changes["levels"] = None  # what the project ships says itself how many there are
     return of(dataclasses.replace(config, data=spec, **changes))

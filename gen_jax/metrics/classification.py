@@ -59,6 +59,36 @@ def auprc(scores, anomalous) -> float:
     return float(average_precision_score(_both(anomalous), scores))
 
 
+def average_precision(scores, anomalous, resamples: int = 500, seed: int = 0) -> Interval:
+    """`auprc` with a bootstrap interval: normal and anomalous examples are resampled each among themselves."""
+    return _bootstrapped(auprc, scores, anomalous, resamples, seed)
+
+
+def false_alarms(scores, anomalous, recall: float = 0.95, resamples: int = 500, seed: int = 0) -> Interval:
+    """The share of normal examples that score as high as the `recall` highest of the anomalous do, or higher ("FPR at
+    95 % TPR": Liang et al. 2018), with a bootstrap interval as by `average_precision`.
+    """
+
+    def share(scores: np.ndarray, anomalous: np.ndarray) -> float:
+        positive = np.sort(scores[anomalous])
+        threshold = positive[len(positive) - math.ceil(recall * len(positive))]
+        return float((scores[~anomalous] >= threshold).mean())
+
+    return _bootstrapped(share, scores, anomalous, resamples, seed)
+
+
+def _bootstrapped(statistic: Callable, scores, anomalous, resamples: int, seed: int) -> Interval:
+    """The statistic with its 95 % percentile interval over both kinds of examples."""
+    scores, anomalous = np.asarray(scores, np.float64), _both(anomalous)
+    random, parts = np.random.default_rng(seed), (scores[~anomalous], scores[anomalous])
+    kind = np.arange(len(scores)) >= len(parts[0])
+    found = [
+        statistic(np.concatenate([random.choice(part, len(part)) for part in parts]), kind) for _ in range(resamples)
+    ]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Interval(float(statistic(scores, anomalous)), float(low), float(high), len(scores))
+
+
 class ClassificationScores(NamedTuple):
     """Accuracies with intervals.
 

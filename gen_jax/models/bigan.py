@@ -14,10 +14,11 @@ from flax import linen as nn
 from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import Call, adam, caller
+from gen_jax.core.players import Player, adam, caller
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
 from gen_jax.models import hypers
 from gen_jax.models.codes import check_latent_size
+from gen_jax.models.penultimate import penultimate
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
 from gen_jax.objectives.divergences import normal_sample
@@ -91,11 +92,12 @@ def bigan(
         return value, Aux(kept, {"loss/generator": value})
 
     phases = Phase(("discriminator",), discriminator_objective), Phase(("generator", "encoder"), generator_objective)
-    return compose(players, phases, values)._replace(**_abilities(call, latent_size, stochastic))
+    return compose(players, phases, values)._replace(**_abilities(players, latent_size, stochastic))
 
 
-def _abilities(call: Call, latent_size: int, stochastic: bool) -> dict[str, Any]:
+def _abilities(players: Mapping[str, Player], latent_size: int, stochastic: bool) -> dict[str, Any]:
     """What it can do beside training, as fields of `Algorithm`."""
+    call = caller(players)
 
     def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         return keys.normal(keys.named(key, "latents"), count, latent_size)
@@ -126,6 +128,13 @@ def _abilities(call: Call, latent_size: int, stochastic: bool) -> dict[str, Any]
         """Anomaly score: the squared error of G(E(x))."""
         return evaluate(weights, batch, key)["squared_error"]
 
+    def features(weights: Weights, batch: Batch, x: Array) -> Array:
+        """What the discriminator's last layer sees of the pair (x, E(the batch's x)): Zenati et al. 2018's residual."""
+        pair = x, encode(weights, batch)["mean"]
+        return penultimate(
+            players["discriminator"], weights.params["discriminator"], weights.stats["discriminator"], *pair
+        )
+
     return {
         "samplers": latent_samplers(prior, decode, normal_prior=True),
         "prior": prior,
@@ -135,5 +144,6 @@ def _abilities(call: Call, latent_size: int, stochastic: bool) -> dict[str, Any]
         "point_codes": not stochastic,
         "evaluate": evaluate,
         "score": score,
+        "features": features,
         "adversarial": True,
     }

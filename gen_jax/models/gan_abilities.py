@@ -11,6 +11,7 @@ from gen_jax.core import keys
 from gen_jax.core.types import Array, Batch, State, Weights
 from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_game import Game
+from gen_jax.models.penultimate import penultimate
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import statistics
 
@@ -27,6 +28,7 @@ def of(game: Game, shape: tuple[int, ...]) -> dict[str, Any]:
         "decode": make,
         "evaluate": partial(evaluate, game),
         "score": partial(score, game),
+        "features": partial(features, game),
         "probe": partial(probe, game, shape),
         "adversarial": True,
     }
@@ -76,6 +78,13 @@ def evaluate(game: Game, weights: Weights, batch: Batch, key: Array) -> dict[str
 def score(game: Game, weights: Weights, batch: Batch, key: Array) -> Array:
     """Anomaly score [B]: the negative logit of the discriminator."""
     return -logits(game, weights, batch["x"], batch)
+
+
+def features(game: Game, weights: Weights, batch: Batch, x: Array) -> Array:
+    """What the discriminator's last layer sees of x [B, *shape], given what the batch is: [B, n]."""
+    told, seen = values_of(batch, game.given), jnp.concatenate([x] * game.parts.packing, axis=-1)
+    player = game.players["discriminator"]
+    return penultimate(player, weights.params["discriminator"], weights.stats["discriminator"], seen, *told)
 
 
 def probe(game: Game, shape: tuple[int, ...], state: State, batch: Batch, key: Array) -> dict[str, Array]:

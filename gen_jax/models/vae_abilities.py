@@ -45,6 +45,7 @@ def with_abilities(algorithm: Algorithm, model: Densities, estimate: Estimate, b
         likelihood=likelihood_of(model, binarization),
         levels=levels_of(model.likelihood, binarization),
         score=score,
+        elbo_under=elbo_under_of(model, binarization),
         probe=vae_probe(encode, decode, model.given, model.analytic, model.shape),
     )
 
@@ -81,6 +82,21 @@ def evaluation_of(model: Densities, estimate: Estimate, binarization: Binarizati
         return {**values, "bound": bounds.iwae(log_prob + log_p - model.log_posterior(latents, posterior))}
 
     return evaluate
+
+
+def elbo_under_of(model: Densities, binarization: Binarization) -> Callable[..., Array]:
+    """`Algorithm.elbo_under`: the ELBO under a q(z|x) that is given; what a flow sees of x stays the encoder's."""
+
+    def elbo_under(weights: Weights, batch: Batch, q: Mapping[str, Array], key: Array, samples: int) -> Array:
+        params, stats, given = weights.params, weights.stats, given_of(batch, model.given)
+        x = observed(batch, key, binarization)
+        posterior, _ = model.posterior(params, stats, x, given, train=False)
+        asked = posterior._replace(mean=q["mean"], log_variance=q["log_variance"])
+        latents = model.draw(params, asked, key, samples)
+        log_prob, _, _ = model.render(params, stats, x, latents.z, given, train=False)  # [k, B]
+        return log_prob.mean(axis=0) - model.divergence(params, stats, latents, asked).sum(axis=-1)
+
+    return elbo_under
 
 
 def likelihood_of(model: Densities, binarization: Binarization) -> Callable[..., dict[str, Array]]:

@@ -18,8 +18,9 @@ from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import adam, apply
-from gen_jax.core.types import Algorithm, Array, Aux, Context, Players, Tree
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
 from gen_jax.models import hypers
+from gen_jax.models.penultimate import penultimate
 from gen_jax.models.vae_body import Body, check_plain, finish
 from gen_jax.objectives.adversarial import AdversarialLoss, non_saturating
 from gen_jax.objectives.binarize import observed
@@ -105,4 +106,10 @@ def vae_gan(
         Phase(("discriminator",), discriminator_objective),
     )
     # The best checkpoint is not the one of the best pixels, which is what this model is meant to leave behind.
-    return finish(compose(players, phases, body.hyper), body)._replace(best=None, adversarial=True)
+    algorithm = finish(compose(players, phases, body.hyper), body)
+
+    def features(weights: Weights, batch: Batch, x: Array) -> Array:
+        """What the discriminator's last layer sees of x [B, *shape], [B, n]."""
+        return penultimate(critic, weights.params["discriminator"], weights.stats["discriminator"], x)
+
+    return algorithm._replace(best=None, adversarial=True, features=features)

@@ -25,6 +25,10 @@ class Config:
     """what lies under the transparent parts of pictures"""
     levels: Annotated[int, Interval(2, 256)] | None = None
     """pixels are 0 .. N-1 and N-1 is white: 2 for binarised images; by default 256"""
+    normal_class: str | None = None
+    """train on this class alone, by number or name; `evaluate --metrics auroc` tells the others from it"""
+    labels_per_class: Size | None = None
+    """keep so many training labels of each class, drawn by --seed, and hide the others; by default all are known"""
     steps: Count = 2000
     """rounds to train in all; raise it to continue a finished run"""
     batch_size: Size = 64
@@ -37,6 +41,14 @@ class Config:
     """auto: jit on one device, sharded on several"""
     devices: Size | None = None
     """how many devices to use; all by default"""
+    distributed: Literal["", "auto"] = ""
+    """auto: several processes train together, as SLURM, Open MPI or a TPU pod has started them"""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, where several processes are started by hand"""
+    processes: Size | None = None
+    """how many they are"""
+    process: Whole | None = None
+    """the number of this one, from 0 on"""
     steps_per_call: Size = 50
     """rounds in one compiled call; changes speed, never results"""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -1,6 +1,7 @@
 """A run folder: what is in it, and whether an experiment may start or continue there."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import re
@@ -22,6 +23,7 @@ from gen_jax.runs.settings import differences, from_json, to_json
 EXECUTION = (
     "data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps",
     "track", "track_features", "track_samples", "allow_changed",
+    "distributed", "coordinator", "processes", "process",
 )  # fmt: skip
 
 
@@ -65,7 +67,9 @@ def check(run_dir: Path, config: Config, script: Path) -> bool:
     _refuse_other_formats(run_dir)
     # The data may have moved: they are compared by what they are, where that is known.
     ignored = (*EXECUTION, "data") if record(run_dir) else EXECUTION
-    found = differences(read_config(run_dir), to_json(config), ignored)
+    # A setting that came later is, of a run that is older than it, at its default.
+    later = {field.name: to_json(field.default) for field in dataclasses.fields(Config) if field.name != "data"}
+    found = differences({**later, **read_config(run_dir)}, to_json(config), ignored)
     if found:
         raise UserError(f"{run_dir} is a run of another configuration: {'; '.join(found)}; give another --run-dir")
     return True

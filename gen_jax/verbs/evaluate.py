@@ -8,9 +8,11 @@ import tyro
 from gen_jax.core.domains import Interval, Sample, Seed, Whole
 from gen_jax.core.lines import in_bytes
 from gen_jax.runs.evaluation.names import NAMES
+from gen_jax.runs.scores.names import NAMES as ANOMALY
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, show
 
 METRICS = f"names with commas between: {', '.join(NAMES)}; by default what suits the model and its data"
+SCORES = f"the anomaly score of auroc and its like: {', '.join(ANOMALY)}"
 
 
 def evaluate(
@@ -28,6 +30,8 @@ def evaluate(
     nll_examples: Sample | None = None,
     inception_weights: Path | None = None,
     against: str | None = None,
+    score: Annotated[str, tyro.conf.arg(help=SCORES)] = "model",
+    background: Path | None = None,
     trust: Trust = False,
     access: Elsewhere = HERE,
     json: bool = False,
@@ -49,8 +53,9 @@ def evaluate(
         nll_samples: importance samples of nll and bits_per_dim
         nll_examples: how many examples of the reference nll looks at; by default all
         inception_weights: the file for --features inception; by default what convert-inception left in the cache
-        against: what auroc calls strange: another data set of the same shape, such as digits, or class:NUMBER, a class
-            of the run's own data
+        against: what auroc, average_precision and fpr95 call strange: another data set of the same shape, such as
+            digits; class:NUMBER, a class of the run's own data; or rest, all classes but --normal-class's
+        background: the other run of --score ratio
         json: print JSON
     """
     opened = open_state(run, step, trust, access)
@@ -60,8 +65,9 @@ def evaluate(
     from gen_jax.runs.scoreboard import figure_with_interval
 
     options = Options(
-        features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights, against
-    )
+        features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights, against,
+        score, background
+    )  # fmt: skip
     view = weights_of(opened.state, averaged=weights == "ema")
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     names = protocol.requested(metrics, subject)

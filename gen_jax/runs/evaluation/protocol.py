@@ -17,7 +17,7 @@ from gen_jax.core import lines
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import lenet
 from gen_jax.runs import shapes
-from gen_jax.runs.evaluation import classifiers, codes, copying, diversity, likelihood, predictions, scores
+from gen_jax.runs.evaluation import anomalies, classifiers, codes, copying, diversity, likelihood, predictions, scores
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.metric import Metric, Value
 from gen_jax.runs.evaluation.names import NAMES
@@ -48,7 +48,9 @@ METRICS: dict[str, Metric] = {
     "nll": likelihood.NLL,
     "bits_per_dim": likelihood.BITS,
     "accuracy": predictions.ACCURACY,
-    "auroc": predictions.AUROC,
+    "auroc": anomalies.AUROC,
+    "average_precision": anomalies.AVERAGE_PRECISION,
+    "fpr95": anomalies.FPR95,
     "latents": codes.LATENTS,
     "disentanglement": codes.DISENTANGLEMENT,
 }

@@ -38,6 +38,8 @@ class Options(NamedTuple):
     nll_examples: int | None = None
     inception_weights: Path | None = None
     against: str | None = None  # what auroc calls strange
+    score: str = "model"  # by which it tells the two apart: a name of `runs.scores`
+    background: Path | None = None  # another run, for the score "ratio"
 
 
 class Embedded(NamedTuple):

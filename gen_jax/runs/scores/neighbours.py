@@ -1,0 +1,71 @@
+"""Scores by distance to training data: in codes, in pixels, and to their principal components."""
+
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.data.feed import to_batch
+from gen_jax.data.source import evenly
+from gen_jax.metrics import neighbours
+from gen_jax.runs.evaluation.subject import KEPT, Subject, in_batches
+from gen_jax.runs.scores.score import BATCH, Rank, Score, flat
+
+NEIGHBOUR, COMPONENTS = 5, 32
+
+
+def _distance(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return np.asarray(neighbours.nearest(queries, points, NEIGHBOUR)[0])[:, -1]
+
+
+def _latent_knn(subject: Subject) -> Rank:
+    import jax
+
+    compiled, train = jax.jit(subject.need("encode", "latent_knn")), subject.source.train
+
+    def codes(batch, number: int = 0) -> np.ndarray:
+        return np.asarray(compiled(subject.weights, batch)["mean"]).reshape(len(batch["x"]), -1)
+
+    points = in_batches(codes, train, evenly(train.size, KEPT), BATCH)
+    return lambda raw: _distance(codes(to_batch(dict(raw))), points)
+
+
+def _knn(subject: Subject) -> Rank:
+    points = _train(subject)
+    return lambda raw: _distance(flat(raw["x"]), points)
+
+
+def _pca(subject: Subject) -> Rank:
+    """Squared error of the first principal components of the training examples."""
+    x = _train(subject).astype(np.float64)
+    centre = x.mean(axis=0)
+    _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
+    axes = vectors[:, -min(COMPONENTS, x.shape[1]) :]  # [n, components], the largest last
+
+    def rank(raw) -> np.ndarray:
+        centred = flat(raw["x"]) - centre
+        return (centred**2).sum(axis=1) - ((centred @ axes) ** 2).sum(axis=1)
+
+    return rank
+
+
+def _train(subject: Subject) -> np.ndarray:
+    train = subject.source.train
+    return flat(train.read(evenly(train.size, KEPT))["x"])
+
+
+def _enough(score: str):
+    def check(subject: Subject) -> None:
+        if score == "latent_knn":
+            subject.need("encode", score)
+        if subject.source.train.size < NEIGHBOUR:
+            raise UserError(f"{score} looks at {NEIGHBOUR} neighbours, and there are {subject.source.train.size}")
+
+    return check
+
+
+def _stamp(subject: Subject) -> dict[str, object]:
+    return {"training examples": min(subject.source.train.size, KEPT)}
+
+
+LATENT_KNN = Score(_enough("latent_knn"), _latent_knn, _stamp)
+KNN = Score(_enough("knn"), _knn, _stamp, batch=1_000)
+PCA = Score(lambda subject: None, _pca, lambda subject: _stamp(subject) | {"components": COMPONENTS}, batch=1_000)

@@ -1,0 +1,96 @@
+"""Anomaly scores of a data set as a table: one row an example."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.data import load, reading
+from gen_jax.data.source import Source, evenly
+from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.files import atomic_write_text
+from gen_jax.runs.scores import named
+from gen_jax.runs.scores.score import of_rows
+
+
+class Scored(NamedTuple):
+    """Scores by name, [N] each, of the examples `rows` [N] of a split; `labels` where the data tell any."""
+
+    data: str
+    rows: np.ndarray
+    scores: Mapping[str, np.ndarray]
+    labels: Sequence[str] | None
+
+
+def requested(names: str) -> list[str]:
+    """The scores in "a,b,c", each once. Raises UserError for a name that is none, and where there is none at all."""
+    asked = [name.strip().replace("-", "_") for name in names.split(",") if name.strip()]
+    for name in asked:
+        named.score(name)
+    if not asked:
+        raise UserError(f"--scores names no score; there are {', '.join(named.SCORES)}")
+    return list(dict.fromkeys(asked))
+
+
+def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, count: int | None) -> Scored:
+    """The scores of a split of the data `of` (the run's own by default), all checked before the first is measured.
+
+    Raises UserError for data of another shape or without such a split, and for a score that this model cannot have.
+    """
+    data = subject.source if of is None else load.other(subject.config, of)
+    if data.shape != subject.source.shape:
+        raise UserError(
+            f"--data {of}: its examples are of shape {data.shape}, and this model's of {subject.source.shape}"
+        )
+    _check_given(subject, data, of)
+    examples = data.split(split)
+    if count is not None and count > examples.size:
+        raise UserError(f"--count {count}: {split} has {examples.size} examples; ask for 1 to {examples.size}")
+    rows = evenly(examples.size, count or examples.size)
+    for name in names:
+        named.score(name).check(subject)
+    found = {}
+    for name in names:
+        score = named.score(name)
+        try:
+            found[name] = of_rows(score, score.make(subject), examples, rows)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
+    return Scored(data.name, rows, found, _labels(data, split, rows))
+
+
+def _check_given(subject: Subject, data: Source, of: str | None) -> None:
+    """Raises UserError where the model is given what these data do not have, or have in another number."""
+    first = data.test.read(np.arange(1))
+    missing = [name for name in subject.algorithm.given if name not in first]
+    if missing or ("label" in subject.algorithm.given and data.classes != subject.source.classes):
+        raise UserError(f"--data {of}: this model is given {', '.join(subject.algorithm.given)} as {subject.source.name} "
+                        "has them, and these data do not have them so")  # fmt: skip
+
+
+def _labels(data: Source, split: str, rows: np.ndarray) -> list[str] | None:
+    if data.classes is None:
+        return None
+    labels = data.split(split).read(rows).get("label")
+    return None if labels is None else [reading.class_name(data, k) if k >= 0 else "" for k in labels.tolist()]
+
+
+def write(path: Path, found: Scored) -> None:
+    """A CSV with a heading: the example's number in its split, its class where it has one, and its scores."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["example", *(["class"] if found.labels is not None else []), *found.scores])
+    for place, row in enumerate(found.rows.tolist()):
+        own = [] if found.labels is None else [found.labels[place]]
+        lines.writerow([row, *own, *(f"{values[place]:.9g}" for values in found.scores.values())])
+    atomic_write_text(path, text.getvalue())
+
+
+def summary(values: np.ndarray) -> str:
+    """Median, and the middle 90 %."""
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    return f"median {middle:.5g}, 90 % between {low:.5g} and {high:.5g}"

@@ -1,0 +1,64 @@
+"""`score RUN`: how strange each example of a data set is to a run's model, one row an example."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from gen_jax.core.domains import Sample, Seed, Whole
+from gen_jax.runs.access import Access
+from gen_jax.runs.scores.names import SAID
+from gen_jax.verbs.common import Trust, Which, open_state, show
+
+SCORES = "names with commas between; by default model. " + "; ".join(f"{name}: {said}" for name, said in SAID.items())
+
+
+def score(
+    run: tyro.conf.Positional[Path],
+    scores: Annotated[str, tyro.conf.arg(help=SCORES)] = "model",
+    data: str | None = None,
+    split: str = "test",
+    out: Path | None = None,
+    count: Sample | None = None,
+    background: Path | None = None,
+    weights: Which = "ema",
+    seed: Seed = 0,
+    step: Whole | None = None,
+    trust: Trust = False,
+    run_data: str | None = None,
+    data_dir: Path | None = None,
+    allow_changed: tuple[Literal["data", "code"], ...] = (),
+    json: bool = False,
+) -> None:
+    """Write a CSV of anomaly scores: higher is stranger, and a score depends on its example alone.
+
+    Args:
+        run: the run folder
+        data: the data to score, such as folder:PATH or npz:PATH, of the run's shape; by default the run's own
+        split: which of their examples: test, train, or strange (what --normal-class left out)
+        out: the CSV to write; by default RUN/scores.csv
+        count: how many examples, spread evenly over the split; by default all
+        background: the other run of the score ratio
+        weights: averaged (ema) or raw weights
+        seed: of noise, the same for every example
+        step: which checkpoint; the newest by default
+        run_data: where the run's own data are now, where they have moved
+        data_dir: where TFDS data sets are
+        allow_changed: score by other data, or by other code, than the run's
+        json: print JSON
+    """
+    from gen_jax.runs import outputs
+
+    path = run / "scores.csv" if out is None else outputs.file(out, "--out", ".csv")
+    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
+    from gen_jax.core.types import weights as weights_of
+    from gen_jax.runs.evaluation.subject import Options, Subject
+    from gen_jax.runs.scores import table
+
+    options = Options(seed=seed, background=background)
+    view = weights_of(opened.state, averaged=weights == "ema")
+    subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
+    found = table.measure(subject, table.requested(scores), data, split, count)
+    table.write(path, found)
+    rows = [("examples", f"{len(found.rows)} of {found.data}, {split}"), ("step", opened.step), ("scores", path)]
+    show(f"{run}", rows + [(name, table.summary(values)) for name, values in found.scores.items()], json)

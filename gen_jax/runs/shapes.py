@@ -74,7 +74,10 @@ EVALUATION = {
     ),
 }  # fmt: skip
 DIAGNOSIS = {"findings": [{"rule": str, "since": int}]}
-STUDY = {"experiment": str, "settings": {str: object}, "grid": {str: [object]}, "seeds": int, "baseline": str}
+STUDY = {
+    "experiment": str, "settings": {str: object}, "grid": {str: [object]}, "seeds": int, "baseline": str,
+    "decide": Maybe(TEXT),
+}  # fmt: skip
 FAILURE = {"kind": str, "message": str}
 PAPER = {"stamp": str, "values": {str: (number, None)}}
 

@@ -16,15 +16,16 @@ Calling it again continues where it was; the finished tables do not depend on ho
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gen_jax.core import domains
 from gen_jax.core.domains import Interval
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import configure
+from gen_jax.metrics import intervals, sequential
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import read_json
-from gen_jax.studies import launch, plan, program, report, results, study, tables
+from gen_jax.studies import auto, launch, plan, program, report, results, study, tables
 from gen_jax.studies.execute import Mode
 from gen_jax.studies.results import Group, Row
 from gen_jax.studies.study import Study
@@ -37,7 +38,9 @@ class Ablation:
     experiment: Path | str
     study_dir: Path | str
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    seeds: int = 4
+    seeds: int | Literal["auto"] = 4
+    decide: str | None = None  # of "auto": the metric, by its name in metrics.jsonl, that seeds are added for
+    most_seeds: int = 32  # of "auto"
     settings: Mapping[str, Any] = field(default_factory=dict)  # of all arms, by dotted name; the rest as the script's
     baseline: str | None = None  # the name of an arm, such as "loss=hinge,b1=0.5"; the first by default
     metrics: Sequence[str] = ()  # NAME, NAME:highest or NAME:lowest; by default all held-out ones
@@ -69,22 +72,37 @@ def run_with(
     configure(base.deterministic, Path(ablation.experiment))
     folder, script = Path(ablation.study_dir), Path(ablation.experiment)
     how = launch.parse(ablation.launcher)
-    domains.check_value(ablation.seeds, Interval(1, min(10_000, domains.LAST_SEED + 1 - base.seed)), "--seeds")
+    most, what = (ablation.most_seeds, "--most-seeds") if ablation.seeds == "auto" else (ablation.seeds, "--seeds")
+    domains.check_value(most, Interval(1, min(10_000, domains.LAST_SEED + 1 - base.seed)), what)
+    if (ablation.seeds == "auto") != (ablation.decide is not None):
+        raise UserError("--seeds auto and --decide METRIC go together: seeds are added until that metric is decided")
     if ablation.memory_gib is not None:
         domains.check_value(ablation.memory_gib, Interval(0, None, "left-open"), "--memory-gib")
     from gen_jax.studies import forecast, promised
 
-    opened = study.plan_study(
-        folder, script, config_type, build, base, ablation.grid, ablation.seeds, ablation.baseline
-    )
     sources: program.Sources = {}
-    new = not (folder / study.FILE).exists()
-    estimate = forecast.forecast(opened.arms, build, ablation.mode, sources, script, new)  # refuses what cannot be
-    promised.check(ablation.metrics, set().union(*(part.metrics for part in estimate)))
-    study.check_runs(opened, script, lambda config: program.source_of(config, sources))
-    study.begin(opened, script)
-    say(forecast.describe(opened, estimate))
-    launch.run(opened, how, ablation.mode, ablation.memory_gib, say, sources)
+
+    def train(seeds: int) -> Study:
+        opened = study.plan_study(
+            folder, script, config_type, build, base, ablation.grid, seeds, ablation.baseline, ablation.decide
+        )
+        new = not (folder / study.FILE).exists()
+        estimate = forecast.forecast(opened.arms, build, ablation.mode, sources, script, new)  # refuses what cannot be
+        known = set().union(*(part.metrics for part in estimate))
+        promised.check(ablation.metrics, known)
+        promised.check([ablation.decide] if ablation.decide else [], known, "--decide")
+        if ablation.decide and len(opened.arms) == 1:
+            raise UserError("--decide: there is one arm, and nothing to compare it with; give a --grid of two or more")
+        study.check_runs(opened, script, lambda config: program.source_of(config, sources))
+        study.begin(opened, script)
+        say(forecast.describe(opened, estimate))
+        launch.run(opened, how, ablation.mode, ablation.memory_gib, say, sources)
+        return opened
+
+    if ablation.seeds == "auto":
+        opened = auto.until_decided(train, groups, study.seeds_there(folder), ablation.most_seeds, say)
+    else:
+        opened = train(ablation.seeds)
     return write(opened, ablation.metrics, say)
 
 
@@ -110,9 +128,13 @@ def write(opened: Study, asked: Sequence[str] = (), say: Callable[[str], None] =
         reasons = [why for group in arms for why in group.failed.values()]
         raise UserError(f"no run of {opened.folder} went to its end{': ' + reasons[0] if reasons else ''}")
     metrics = results.choose_metrics(arms, asked)
-    rows = results.rows(arms, opened.baseline, metrics)
+    if opened.decide and opened.decide not in {metric.name for metric in metrics}:
+        metrics = [*metrics, *results.choose_metrics(arms, [opened.decide])]
+    paired = sequential.paired if opened.decide else intervals.paired
+    rows = results.rows(arms, opened.baseline, metrics, paired=paired)
+    verdict = [f"Seeds were added for {auto.verdict(opened, arms)}."] if opened.decide else []
     title = f"{read_json(opened.folder / study.FILE)['experiment'].removesuffix('.py')} on {opened.base.data}"
-    table = tables.tabulate(rows, f"{title}, {opened.base.steps} steps", opened.baseline)
+    table = tables.tabulate(rows, f"{title}, {opened.base.steps} steps", opened.baseline, verdict=verdict)
     tables.write(opened.folder, table, rows)
     facts = {
         "arms": len(arms),

@@ -31,14 +31,14 @@ def names(run: Rehearsed, config: Config, source: Source) -> set[str]:
     return found | (set(observe.NAMES) if config.evaluate_every else set())
 
 
-def check(asked: Sequence[str], known: Iterable[str]) -> None:
-    """Raises UserError for a metric of --metric (NAME, NAME:highest or NAME:lowest) that no run will have."""
+def check(asked: Sequence[str], known: Iterable[str], flag: str = "--metric") -> None:
+    """Raises UserError for a metric (NAME, NAME:highest or NAME:lowest) that no run will have; `flag` asked for it."""
     known = sorted(known)
     for text in asked:
         name, _, way = text.partition(":")
         if way not in ("", "highest", "lowest"):
-            raise UserError(f"--metric {text}: write {name}:highest or {name}:lowest")
+            raise UserError(f"{flag} {text}: write {name}:highest or {name}:lowest")
         if name not in known and not name.startswith(tracking.PREFIX):
             close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
             there = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-            raise UserError(f"--metric {name}: no run of this study will have it; {there}")
+            raise UserError(f"{flag} {name}: no run of this study will have it; {there}")

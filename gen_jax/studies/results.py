@@ -6,7 +6,7 @@ and tests are on the final values.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,14 +58,26 @@ class Row(NamedTuple):
     p_holm: float
 
 
-def rows(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric], level: float = 0.95) -> list[Row]:
-    """The table: for each metric, a row an arm. p-values are corrected for the number of arms, metric by metric."""
+Paired = Callable[[Mapping[int, float], Mapping[int, float], float], Difference]
+
+
+def rows(
+    groups: Sequence[Group],
+    baseline: str,
+    metrics: Sequence[Metric],
+    level: float = 0.95,
+    paired: Paired = intervals.paired,
+) -> list[Row]:
+    """The table: for each metric, a row an arm. p-values are corrected for the number of arms, metric by metric.
+
+    paired: how differences are judged; `sequential.paired` where seeds were added for what was seen.
+    """
     curves = {group.name: read(group) for group in groups}
     found: list[Row] = []
     for metric in metrics:
         finals = {name: final(runs, metric) for name, runs in curves.items()}
         tops = {name: best(runs, metric) for name, runs in curves.items()}
-        found += rows_of(groups, baseline, metric, finals, tops, level)
+        found += rows_of(groups, baseline, metric, finals, tops, level, paired)
     return found
 
 
@@ -73,13 +85,17 @@ BySeed = Mapping[str, Mapping[int, float]]  # arm -> seed -> value
 
 
 def rows_of(
-    groups: Sequence[Group], baseline: str, metric: Metric, finals: BySeed, tops: BySeed, level: float = 0.95
+    groups: Sequence[Group],
+    baseline: str,
+    metric: Metric,
+    finals: BySeed,
+    tops: BySeed,
+    level: float = 0.95,
+    paired: Paired = intervals.paired,
 ) -> list[Row]:
     """One metric's rows, an arm each, of final and best values by seed."""
     differences = {
-        group.name: intervals.paired(finals[group.name], finals[baseline], level)
-        for group in groups
-        if group.name != baseline
+        group.name: paired(finals[group.name], finals[baseline], level) for group in groups if group.name != baseline
     }
     corrected = dict(zip(differences, intervals.holm([d.p for d in differences.values()]), strict=True))
     found = []

@@ -39,6 +39,7 @@ class Study(NamedTuple):
     seeds: tuple[int, ...]
     baseline: str  # the name of an arm
     arms: list[Arm]
+    decide: str | None = None  # the metric that says when there are seeds enough; None where their number was given
 
     def run_dir(self, arm: Arm, seed: int) -> Path:
         return self.folder / "runs" / arm.name / f"seed{seed}"
@@ -74,9 +75,12 @@ def plan_study(
     grid: Mapping[str, Sequence[Any]],
     seeds: int,
     baseline: str | None = None,
+    decide: str | None = None,
 ) -> Study:
     """The study in this folder, new or continued, with nothing written yet. More seeds, more steps and more values
     continue one; raises UserError by name for anything else that differs.
+
+    decide: the metric that seeds are added for. A study that was begun so stays so: its differences were looked at.
     """
     if seeds < 1:
         raise UserError(f"--seeds {seeds}: a study needs 1 seed or more (and 2 or more for an interval)")
@@ -95,10 +99,17 @@ def plan_study(
         tuple(range(first, first + seeds)),
         baseline or arms[0].name,
         arms,
+        decide,
     )
     study.arm(study.baseline)
     _check(folder, _asked(study, experiment), experiment, config_type, base.allow_changed)
     return study
+
+
+def seeds_there(folder: Path) -> int:
+    """How many seeds the study in a folder has; 0 where there is none."""
+    asked = shapes.read(folder / FILE, shapes.STUDY)
+    return asked["seeds"] if asked else 0
 
 
 def begin(study: Study, experiment: Path) -> None:
@@ -118,6 +129,7 @@ def _asked(study: Study, experiment: Path) -> dict[str, Any]:
         "grid": plan.grid_to_json(study.grid),
         "seeds": len(study.seeds),
         "baseline": study.baseline,
+        **({"decide": study.decide} if study.decide else {}),
     }
 
 
@@ -147,7 +159,7 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
         raise UserError(f"{folder / FILE} is damaged: it has {asked['seeds']} seeds; restore it")
     first = int(base.seed)
     seeds = tuple(range(first, first + asked["seeds"]))
-    return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms)
+    return Study(folder, script, config_type, build, base, grid, seeds, asked["baseline"], arms, asked.get("decide"))
 
 
 def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type: type, allowed: Sequence[str]) -> None:
@@ -174,6 +186,8 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
                 found.append(f"the grid has {name}={missing[0]} there and not here")
     if before["seeds"] > asked["seeds"]:
         found.append(f"it has {before['seeds']} seeds there and {asked['seeds']} here")
+    if (looked := before.get("decide")) and looked != asked.get("decide"):
+        found.append(f"it has --seeds auto --decide {looked} there")
     if found:
         raise UserError(f"{folder} is another study: {'; '.join(found)}; give another --study-dir")
     kept = local_code.kept(folder)
@@ -195,7 +209,7 @@ def check_runs(study: Study, experiment: Path, source_of: Callable[[Config], Sou
         for seed in study.seeds:
             run = study.run_dir(arm, seed)
             before = identity.last(record_of(study, arm, seed), run)
-            now = {"data": identity.of_data(source_of(arm.config), arm.config.data), "code": code}
+            now = {"data": identity.of_data(source_of(study.config(arm, seed)), arm.config.data), "code": code}
             if before:
                 identity.settle(identity.changes(before, now), study.base.allow_changed, run, advice)
 

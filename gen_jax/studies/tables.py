@@ -30,8 +30,12 @@ class Table(NamedTuple):
     notes: list[str]
 
 
-def tabulate(rows: Sequence[Row], caption: str, baseline: str, level: float = 0.95) -> Table:
-    """The rows of `results.rows`, rounded for people."""
+def tabulate(
+    rows: Sequence[Row], caption: str, baseline: str, level: float = 0.95, verdict: Sequence[str] = ()
+) -> Table:
+    """The rows of `results.rows`, rounded for people. `verdict`: where seeds were added for what was seen, what came of
+    it; differences are then `sequential.paired`.
+    """
     percent = f"{100 * level:g} %"
     header = ["metric", "arm", "seeds", "final", f"{percent} t", f"{percent} bootstrap", "best"]
     header += ["difference", f"{percent} paired", "p", "p (Holm)"]
@@ -48,9 +52,15 @@ def tabulate(rows: Sequence[Row], caption: str, baseline: str, level: float = 0.
         body.append(cells)
     notes = [
         f"Means over training seeds. Differences are to {baseline}, on the final values, paired by seed; "
-        "p of the paired t-test, and corrected for the number of arms (Holm).",
+        + (
+            "intervals and p hold however often one looks (a confidence sequence: Lai 1976, Wang & Ramdas 2023), "
+            if verdict
+            else "p of the paired t-test, "
+        )
+        + "and p is corrected for the number of arms (Holm).",
         "Best is the best of the values that a run logged (↑ highest, ↓ lowest), run by run; it flatters arms that "
         "fluctuate, and final is what a run ends with.",
+        *verdict,
     ]
     return Table(caption, header, body, notes)
 

@@ -23,8 +23,12 @@ class Options:
     """the study's folder"""
     grid: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """FIELD=v1,v2: a field of the experiment and its values; give it several times for all combinations"""
-    seeds: Seeds = 4
-    """how many, from --seed on"""
+    seeds: Seeds | Literal["auto"] = 4
+    """how many, from --seed on; auto: more until --decide is decided"""
+    decide: str | None = None
+    """of --seeds auto: the metric whose differences to the baseline are to be decided at 5 %, such as held_out/elbo"""
+    most_seeds: Seeds = 32
+    """of --seeds auto: no more than these"""
     baseline: str | None = None
     """the arm that others are compared with, such as loss=hinge,b1=0.5; the first by default"""
     metric: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -71,6 +75,8 @@ def main_with(options: Options, rest: list[str]) -> None:
         study_dir=options.study_dir,
         grid=grid,
         seeds=options.seeds,
+        decide=options.decide,
+        most_seeds=options.most_seeds,
         baseline=options.baseline,
         metrics=options.metric,
         mode=options.mode,

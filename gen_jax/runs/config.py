@@ -61,6 +61,8 @@ class Config:
     """steps between two sample grids; 0: only at the end"""
     evaluate_every: Whole = 500
     """steps between two evaluations on held-out data; 0: never"""
+    log: str = "tensorboard"
+    """where else metrics go: tensorboard, csv, wandb, mlflow (the last two are to be installed), with commas between"""
     track: str = ""
     """scores to follow at each evaluation: fd, kid, precision, recall, density, coverage, with commas between"""
     track_features: str = "auto"

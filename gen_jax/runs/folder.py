@@ -22,7 +22,7 @@ from gen_jax.runs.settings import differences, from_json, to_json
 # May differ when a run is continued: where and how it executes, how far it goes, and what is followed on the way.
 EXECUTION = (
     "data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps",
-    "track", "track_features", "track_samples", "allow_changed",
+    "log", "track", "track_features", "track_samples", "allow_changed",
     "distributed", "coordinator", "processes", "process",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a run logs while it trains: metrics.jsonl and TensorBoard events.
+"""What a run logs while it trains: metrics.jsonl, and what `runs.trackers` makes of the same.
 
 metrics.jsonl has one JSON object a line, in order of steps: `step`, `images` (seen so far), the metrics as numbers, and
 `seconds` (of training, over all sittings); what is not finite is null, for JSON knows no NaN. A run that resumes drops
@@ -9,7 +9,6 @@ the lines of the future that it gave up, so the file is that of a run that was n
 import functools
 import json
 import math
-import os
 import time
 import zlib
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.lines import say
-from gen_jax.runs import shapes
+from gen_jax.runs import shapes, trackers
 from gen_jax.runs.files import atomic_write_bytes, read_bytes, writing
 from gen_jax.runs.progress import Progress
 
@@ -28,7 +27,6 @@ FILE = "metrics.jsonl"
 CHECKSUM = "crc32"
 CLOCK = "seconds"
 FIXED = ("step", CLOCK, "images", CHECKSUM)
-FLUSH_SECONDS = 10.0  # between two flushes of TensorBoard's events, each of which waits for the disk
 LARGEST = 4 << 30  # bytes
 _MARK, _CLOCK = f', "{CHECKSUM}": "'.encode(), f', "{CLOCK}": '.encode()
 
@@ -167,7 +165,8 @@ class Log:
     """The open log of a training run; a context manager.
 
     `start` is the step that the run continues from (call `truncate_after` first), `images` how many images one step
-    sees, `total` the step at which the run ends. `quiet`: nothing for the person, as where many runs go at once.
+    sees, `total` the step at which the run ends. `to` names `runs.trackers` beside it, `settings` are what they are
+    told of the run. `quiet`: nothing for the person, as where many runs go at once.
     """
 
     def __init__(
@@ -177,7 +176,8 @@ class Log:
         images: int,
         total: int,
         *,
-        tensorboard: bool = True,
+        to: str = "tensorboard",
+        settings: Mapping[str, Any] = {},
         quiet: bool = False,
     ) -> None:
         self.path = Path(run_dir) / FILE
@@ -187,7 +187,7 @@ class Log:
         self._began = time.perf_counter()
         with writing(self.path):
             self._file = self.path.open("ab")
-        self._events = Events(Path(run_dir) / "tensorboard", start) if tensorboard else None
+        self._trackers = trackers.start(to, Path(run_dir), start, settings)
         self._progress = None if quiet else Progress(total, start, images)
 
     def __enter__(self) -> "Log":
@@ -200,26 +200,23 @@ class Log:
             self._progress.__exit__(*error)
         with writing(self.path):
             self._file.close()
-            if self._events is not None:
-                self._events.close()
+        trackers.tell(self._trackers, "close")
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """One line of metrics.jsonl and the same as TensorBoard scalars. Raises `UserError` (full disk)."""
+        """One line of metrics.jsonl, and the same for the trackers. Raises `UserError` (full disk)."""
         line: dict[str, Any] = {"step": step, "seconds": round(self._seconds(), 3), "images": step * self._images}
         line |= {name: number if math.isfinite(number := float(value)) else None for name, value in metrics.items()}
         with writing(self.path):
             # One write of a whole line, handed to the system at once: a killed process leaves at most one torn line.
             self._file.write(encode(line) + b"\n")
             self._file.flush()
-            if self._events is not None:
-                self._events.scalars(step, metrics)
+        trackers.tell(self._trackers, "scalars", step, metrics)
 
     def picture(self, step: int, image: np.ndarray, name: str = "samples") -> None:
-        """A picture, uint8 [H, W, C] with C of 1, 3 or 4 (or [H, W]), for TensorBoard."""
-        if self._events is not None:
-            image = image[..., None] if image.ndim == 2 else image
-            with writing(self.path):
-                self._events.image(step, name, np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image[..., :3])
+        """A picture, uint8 [H, W, C] with C of 1, 3 or 4 (or [H, W]), for the trackers."""
+        image = image[..., None] if image.ndim == 2 else image
+        colours = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image[..., :3]
+        trackers.tell(self._trackers, "image", step, name, colours)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         """Tell the person watching where the run is and how the losses stand."""
@@ -228,44 +225,3 @@ class Log:
 
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._began
-
-
-class Events:
-    """TensorBoard events, written by this thread: tensorboardX's own writer has a thread of its own, which dies of a
-    full disk without a word and then blocks the run.
-    """
-
-    def __init__(self, folder: Path, start: int) -> None:
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
-
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._event = Event
-            # Named by the second; the suffix keeps a run that resumes within one from writing over the file.
-            self._file = EventsWriter(str(folder / "events"), f".{start}.{os.getpid()}")
-            self._flushed = time.monotonic()
-            if start:  # makes TensorBoard forget what an interrupted process wrote beyond the checkpoint
-                self._add(start + 1, session_log=SessionLog(status=SessionLog.START))
-
-    def scalars(self, step: int, metrics: Mapping[str, float]) -> None:
-        from tensorboardX.summary import scalar
-
-        for name, value in metrics.items():
-            if math.isfinite(value):  # TensorBoard draws no others, and its writer warns of each
-                self._add(step, summary=scalar(name, float(value)))
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self._flushed = time.monotonic()
-            self._file.flush()
-
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        from tensorboardX.summary import image as summary
-
-        self._add(step, summary=summary(name, image, dataformats="HWC"))
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _add(self, step: int, **content: Any) -> None:
-        self._file.write_event(self._event(step=step, wall_time=time.time(), **content))

@@ -190,7 +190,7 @@ def kind_of(name: str) -> Panel:
     plain = bare(name)
     if name.startswith(tracking.PREFIX):
         score = name.removeprefix(tracking.PREFIX)
-        return Panel(score, score, "A score of samples, measured while training as `evaluate` measures it.")
+        return Panel(score, score, "A score of samples, measured while training as evaluate measures it.")
     second = plain.removeprefix("second/")
     for pattern, panel in _KINDS:
         if re.fullmatch(pattern, second):

@@ -13,7 +13,7 @@ from gen_jax.core.lines import in_bytes
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import feed
 from gen_jax.data.source import Source
-from gen_jax.runs import feeding, listening, memory
+from gen_jax.runs import feeding, listening, memory, trackers
 from gen_jax.runs.config import Config
 
 PROBES = 5  # settings tried to find one that fits: each is built and traced
@@ -34,8 +34,9 @@ class Rehearsed(NamedTuple):
 
 def check(config: Config) -> None:
     """What can be said of settings before data are read. Raises UserError for a number outside its domain, and for
-    images of which no batch fits."""
+    images of which no batch fits, and for a tracker that is not there."""
     domains.check(config)
+    trackers.names(config.log)
     if config.image_size is not None:
         # A batch and its copy, float32, one channel: the least that training holds.
         most = memory.host()

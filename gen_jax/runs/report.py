@@ -69,7 +69,14 @@ def _chart(panel: panels.Panel, metrics: Mapping[str, Any], probabilities: bool)
     """(the picture, the sentence beside it). `probabilities`: whether D's logits stand for some."""
     logits = panel.is_of_logits and probabilities
     axis = figures.Axis(panel.unit, logits)
-    svg = figures.curves(metrics, panel.names, panel.title, panels.labels(panel), axis, panels.styles(panel.names))
+    svg = figures.curves(
+        metrics,
+        panel.names,
+        panel.title[:1].upper() + panel.title[1:],
+        panels.labels(panel),
+        axis,
+        panels.styles(panel.names),
+    )
     dashed = " Dashed: held-out examples." if any(name.startswith("held_out/") for name in panel.names) else ""
     right = " At the right, the probability of being real that they stand for." if logits else ""
     return _inline(svg), panel.sentence + right + (dashed if len(panel.names) > 1 else "")

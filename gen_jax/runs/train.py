@@ -168,7 +168,8 @@ def training(
             answers.nothing_is_lost = None
         try:
             images = config.batch_size * algorithm.minibatches.get("train", 0)
-            with log.Log(run_dir, start, images, config.steps, quiet=quiet) as lines:
+            told = {"quiet": quiet, "to": config.log, "settings": to_json(config)}
+            with log.Log(run_dir, start, images, config.steps, **told) as lines:
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, pending = start, None
                 if start == 0:

@@ -35,7 +35,7 @@ def make(path: Path, seed: int) -> Path:
     (path / "experiment.py").write_text('"""A model."""\n')
     manifest.start(path, load("digits"), {"generator": 1234}, "jit", 1, 0)
     manifest.finish(path, "complete")
-    with log.Log(path, 0, 16, 40, tensorboard=False, quiet=True) as lines:
+    with log.Log(path, 0, 16, 40, to="", quiet=True) as lines:
         for step in (10, 20, 30, 40):
             lines.write(step, {"loss/critic": 1 / step, "held_out/elbo": -step})
     for step in (0, 20, 40):
@@ -262,7 +262,7 @@ def test_what_a_kill_leaves_is_no_damage(run, capsys):
 def test_lines_without_seconds_or_a_checksum_are_an_older_release_s(run):
     with (run / log.FILE).open("a") as file:
         file.write('{"step": 41, "loss/critic": 0.5}\n')
-    with log.Log(run, 41, 16, 50, tensorboard=False, quiet=True) as lines:
+    with log.Log(run, 41, 16, 50, to="", quiet=True) as lines:
         lines.write(50, {"loss/critic": 0.25})
     assert log.read_metrics(run)["loss/critic"].steps.tolist() == [10, 20, 30, 40, 41, 50]
 

@@ -117,7 +117,7 @@ def test_a_skipped_step_counts_as_exploding_whatever_the_norms_say():
 def test_the_monitor_says_each_thing_once_and_ends_where_diagnose_ends(tmp_path):
     said = io.StringIO()
     monitor = Monitor(tmp_path, 0, stream=said)
-    with log.Log(tmp_path, 0, 1, 1000, tensorboard=False, quiet=True) as lines:
+    with log.Log(tmp_path, 0, 1, 1000, to="", quiet=True) as lines:
         for step in range(100, 1001, 100):
             lines.write(step, {"gradient_norm/generator": 1.0})
             lines.write(step, {"held_out/loss": 0.0, "samples/modes": 0.5 if step < 800 else 1.0})

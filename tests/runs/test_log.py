@@ -108,7 +108,7 @@ def test_tensorboard_scalars_pictures_and_purge(tmp_path):
 
 
 def test_a_full_disk_is_one_line(tmp_path):
-    with log.Log(tmp_path, 0, 1, 9, tensorboard=False) as written:
+    with log.Log(tmp_path, 0, 1, 9, to="") as written:
         with files_no_larger_than(40), pytest.raises(UserError, match="no space left to write .*metrics"):
             written.write(1, {"loss": 1.0})
         written.write(2, {"loss": 2.0})

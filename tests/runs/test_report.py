@@ -72,7 +72,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["experiments/dcgan.py", "--data", "digits"])
     manifest.start(folder, DATA, {"generator": 1234}, "jit", 1, 0)
     manifest.finish(folder, "stopped", "SIGTERM")
-    with log.Log(folder, 0, 64, 500, tensorboard=False) as lines:
+    with log.Log(folder, 0, 64, 500, to="") as lines:
         for step in range(10, 401, 10):
             lines.write(
                 step, {"loss/critic": 1 / step, "loss/generator": np.nan, "elbo": -step, "nonfinite/total": 0.0,

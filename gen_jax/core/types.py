@@ -111,6 +111,8 @@ class Algorithm(NamedTuple):
     # (weights, batch, {"mean", "log_variance"} [B, d], key, samples) -> the ELBO [B] in nats under that q(z|x)
     elbo_under: Callable[..., Array] | None = None
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
+    cluster: Callable[..., Array] | None = None  # (weights, batch) -> logits [B, K] of groups that no label named
+    gaps: bool = False  # whether x may have cells without a value (NaN), in training and after
     # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
     probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
 

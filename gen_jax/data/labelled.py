@@ -10,6 +10,18 @@ from gen_jax.data.labels import UNKNOWN as UNKNOWN
 from gen_jax.data.reading import class_name
 from gen_jax.data.source import Source, Split, digest, subset, whole
 
+STREAM = "labelled"
+
+
+def classes_of(data: Source, model: str) -> int:
+    """How many classes there are to learn from few labels. Raises UserError for data without labels, and where nobody
+    said how few."""
+    if data.classes is None:
+        raise UserError(f"{model} learns classes, and {data.name} has no labels; use labelled data such as mnist5k")
+    if STREAM not in data.others:
+        raise UserError(f"{model} learns from few labels; say how many of each class: --labels-per-class 10")
+    return data.classes
+
 
 def few_labels(data: Source, per_class: int, seed: int) -> Source:
     """The data with `per_class` labelled train examples a class, drawn by `seed`, as the stream "labelled".
@@ -36,7 +48,7 @@ def few_labels(data: Source, per_class: int, seed: int) -> Source:
         data,
         fingerprint=digest(data.fingerprint, "labelled", chosen),
         train=_without_labels(data.train),
-        others={**data.others, "labelled": subset(data.train, chosen)},
+        others={**data.others, STREAM: subset(data.train, chosen)},
     )
 
 

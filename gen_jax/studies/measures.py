@@ -27,6 +27,7 @@ def open_trained(run: Path) -> Trained:
     """A run at its newest sound checkpoint; data are read once for runs in a row that share them."""
     settings = folder.read_config(run)
     key = tuple(settings.get(name) for name in load.FIELDS)
+    key += (settings.get("seed") if settings.get("labels_per_class") else None,)
     opened = open_state(run, source=_LAST.get(key))
     if key not in _LAST:
         _LAST.clear()

@@ -68,14 +68,15 @@ def start(study: Study, program: Program, arm: Arm, seed: int, signals: Signals,
             return program.compiled[key]
         return program.compiled[key][0], 0.0
 
-    return training(
-        study.config(arm, seed), build, study.script, signals, program.source, prepare or shared, quiet=True
-    )
+    config = study.config(arm, seed)
+    # Which labels are known is the seed's; the shapes, and so the program, are the same for all.
+    source = program.source if config.labels_per_class is None else load.of(config)
+    return training(config, build, study.script, signals, source, prepare or shared, quiet=True)
 
 
 def source_of(config: Config, sources: Sources) -> Source:
     """The data of these settings, loaded once and put on the device once."""
-    key = (*(getattr(config, name) for name in load.FIELDS), config.backend, config.devices)
+    key = (*load.key(config), config.backend, config.devices)
     if key not in sources:
         found = load.of(config)
         say(reading.line(found))

@@ -41,7 +41,8 @@ def _cas_stamp(subject: Subject) -> dict[str, Any]:
 
 
 def _cas(subject: Subject) -> list[Value]:
-    train, test = (sources.whole(split) for split in (subject.source.train, subject.source.test))
+    told = extractors.told(subject.source, subject.config)
+    train, test = (sources.whole(split) for split in (told.train, told.test))
     images, labels = subject.images(subject.count(subject.source.train.size))
     assert labels is not None
     generated = as_uint8(images), labels
@@ -49,7 +50,7 @@ def _cas(subject: Subject) -> list[Value]:
 
     def fit(images: np.ndarray, labels: np.ndarray) -> Predict:
         if images is real[0]:  # the same classifier as of the lenet features: trained once
-            logits = extractors.lenet_of(subject.source, subject.config.data).logits
+            logits = extractors.lenet_of(told, subject.config.data).logits
             assert logits is not None
             return lambda seen: logits(seen).argmax(axis=1)
         trained = lenet.train_classifier(images, labels)

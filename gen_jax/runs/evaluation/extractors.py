@@ -116,6 +116,13 @@ def above_chance(accuracy: float, chance: float, count: int) -> bool:
     return bool(binom.sf(round(accuracy * count) - 1, count, chance) < 0.01)
 
 
+def told(source: Source, config: Config) -> Source:
+    """The run's data with all their labels: a ruler knows those that a run with few labels is not shown."""
+    if config.labels_per_class is None:
+        return source
+    return load.other(config, config.data, normal_class=config.normal_class)
+
+
 def base_of(config: Config) -> Source:
     """The grey images that a run's stacked data are made of."""
     return load.other(config, config.data.removeprefix(STACKED), channels=None)
@@ -127,7 +134,7 @@ def _lenet(spec: str, source: Source, config: Config, strict: bool = False) -> E
         base = base_of(config)
         return features.by_channel(lenet_of(base, base.name, strict), source.shape[-1])
     if spec == config.data:
-        return lenet_of(source, spec, strict)
+        return lenet_of(told(source, config), spec, strict)
     other = load.other(config, spec)
     if other.shape != source.shape:
         raise UserError(

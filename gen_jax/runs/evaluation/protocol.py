@@ -17,7 +17,19 @@ from gen_jax.core import lines
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import lenet
 from gen_jax.runs import shapes
-from gen_jax.runs.evaluation import anomalies, classifiers, codes, copying, diversity, likelihood, predictions, scores
+from gen_jax.runs.evaluation import (
+    anomalies,
+    classifiers,
+    codes,
+    copying,
+    diversity,
+    groups,
+    likelihood,
+    maps,
+    predictions,
+    probes,
+    scores,
+)
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.metric import Metric, Value
 from gen_jax.runs.evaluation.names import NAMES
@@ -52,6 +64,9 @@ METRICS: dict[str, Metric] = {
     "average_precision": anomalies.AVERAGE_PRECISION,
     "fpr95": anomalies.FPR95,
     "latents": codes.LATENTS,
+    "probe": probes.PROBE,
+    "clusters": groups.CLUSTERS,
+    "map": maps.MAP,
     "disentanglement": codes.DISENTANGLEMENT,
 }
 assert tuple(METRICS) == NAMES, "names.NAMES and protocol.METRICS name different metrics"
@@ -102,6 +117,7 @@ def default(subject: Subject) -> list[str]:
         chosen |= set(source.kind.scores)
     chosen |= {"latents"} if algorithm.encode else set()
     chosen |= {"accuracy"} if algorithm.classify and source.classes is not None else set()
+    chosen |= {"clusters"} if algorithm.cluster and source.classes is not None else set()
     if not chosen:
         raise UserError("this model can neither sample, encode nor be evaluated, so there is nothing to measure")
     return [name for name in METRICS if name in chosen]

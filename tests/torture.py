@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from ordeals import JOBS, Ended, Job  # noqa: E402
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ABRUPT = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)  # Ctrl-C where the fork begins is not a command's to answer
 READERS = (["info"], ["report"], ["diagnose"], ["info", "--digest"])
+ORDEALS = ("kill", "damage", "kill", "damage", "disk")
 HALF = 6  # steps of a half-finished run
 
 
@@ -75,9 +77,9 @@ class Torture:
                 self._run(ordeals.experiment(job.name, HALF).command(self.folder(f"{job.name} half")))
             print(f"{job.name}: {self.seconds[job.name]:.0f} s uninterrupted", flush=True)
 
-    def go(self, until: float) -> None:
-        """Ordeals in turns until the clock says so."""
-        ordealed = (self.kill, self.damage, self.kill, self.damage, self.disk)
+    def go(self, until: float, names: Sequence[str] = ORDEALS) -> None:
+        """Ordeals of these names in turns until the clock says so."""
+        ordealed = [getattr(self, name) for name in names]
         turn = 0
         while time.monotonic() < until:
             verdict = ordealed[turn % len(ordealed)]()
@@ -243,6 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="of ordeals; the uninterrupted runs come before")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", default="", help="names with commas between; all by default")
+    parser.add_argument("--ordeals", default=",".join(ORDEALS), help="in turns: kill, damage, disk")
     parser.add_argument("--keep", type=Path, help="a folder for what failed; by default it goes with the rest")
     given = parser.parse_args(arguments)
     jobs = tuple(job for job in JOBS if not given.jobs or job.name in given.jobs.split(","))
@@ -253,7 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         platform.configure()  # what is continued in this process has the flags of a process of its own
         torture.references()
-        torture.go(time.monotonic() + 60 * given.minutes)
+        torture.go(time.monotonic() + 60 * given.minutes, given.ordeals.split(","))
         print(torture.table(), flush=True)
         if given.keep and (torture.scratch / "kept").exists():
             shutil.copytree(torture.scratch / "kept", given.keep, symlinks=True, dirs_exist_ok=True)

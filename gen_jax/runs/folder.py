@@ -25,7 +25,8 @@ EXECUTION = (
     "log", "track", "track_features", "track_samples", "allow_changed",
     "distributed", "coordinator", "processes", "process",
 )  # fmt: skip
-
+# And how often it is looked at and kept, which never changes results, either.
+RHYTHM = ("log_every", "sample_every", "evaluate_every", "checkpoint_every")
 
 TEMPORARY_CHECKPOINT = re.compile(r"orbax-checkpoint-tmp")
 OWN = ("config.json", "manifest.json", "metrics.jsonl", "checkpoints", "samples", "pictures", "tensorboard", "code")
@@ -43,9 +44,8 @@ class Run(NamedTuple):
 
 
 def default_run_dir(script: Path, config: Config) -> Path:
-    """runs/EXPERIMENT-DATA-seedN, with the data's specification made fit for a file name."""
-    data = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(config.data).name or config.data)
-    return Path("runs") / f"{script.stem}-{data}-seed{config.seed}"
+    """runs/EXPERIMENT-DATA-CHANGES-seedN (see `paths.run_name`): other settings are another folder."""
+    return Path("runs") / paths.run_name(script.stem, config, (*EXECUTION, *RHYTHM))
 
 
 def check(run_dir: Path, config: Config, script: Path) -> bool:
@@ -66,7 +66,7 @@ def check(run_dir: Path, config: Config, script: Path) -> bool:
         raise UserError(f"{run_dir} has files but no config.json, so it is no run folder; give another --run-dir")
     _refuse_other_formats(run_dir)
     # The data may have moved: they are compared by what they are, where that is known.
-    ignored = (*EXECUTION, "data") if record(run_dir) else EXECUTION
+    ignored = (*EXECUTION, *RHYTHM, *(["data"] if record(run_dir) else []))
     # A setting that came later is, of a run that is older than it, at its default.
     later = {field.name: to_json(field.default) for field in dataclasses.fields(Config) if field.name != "data"}
     found = differences({**later, **read_config(run_dir)}, to_json(config), ignored)
@@ -240,7 +240,7 @@ def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) 
             f"{run_dir} has no {SCRIPT}, so its model cannot be rebuilt; the command that trained it writes it again"
         )
     recorded = identity.last(record(run_dir), run_dir)
-    if found := differences(recorded.get("settings", settings), settings, (*EXECUTION, "data")):
+    if found := differences(recorded.get("settings", settings), settings, (*EXECUTION, *RHYTHM, "data")):
         raise UserError(
             f"{run_dir / 'config.json'} is not as it was when the run was trained: {'; '.join(found)}; delete it, for "
             "manifest.json has the settings, too"

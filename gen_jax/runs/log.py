@@ -6,6 +6,7 @@ the lines of the future that it gave up, so the file is that of a run that was n
 `crc32` ends a line: of all that stands in it but the clock, so that a changed digit is seen. Older files have none.
 """
 
+import contextlib
 import functools
 import json
 import math
@@ -18,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
-from gen_jax.runs import shapes, trackers
+from gen_jax.runs import folder, shapes, trackers
 from gen_jax.runs.files import atomic_write_bytes, read_bytes, writing
 from gen_jax.runs.progress import Progress
 
@@ -27,6 +29,7 @@ FILE = "metrics.jsonl"
 CHECKSUM = "crc32"
 CLOCK = "seconds"
 FIXED = ("step", CLOCK, "images", CHECKSUM)
+INTERVALS = ("log_every", "evaluate_every")
 LARGEST = 4 << 30  # bytes
 _MARK, _CLOCK = f', "{CHECKSUM}": "'.encode(), f', "{CLOCK}": '.encode()
 
@@ -91,17 +94,17 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
     return [found for found in parsed if found is not None], damaged
 
 
-def truncate_after(path: str | Path, step: int, intervals: Sequence[int] = ()) -> None:
+def truncate_after(path: str | Path, step: int, rhythm: "Rhythm" = ()) -> None:
     """Drop the lines later than `step`, and what a killed process left half-written.
 
     What else is not as it was written is told in one line: damaged lines, which go, and lines that are missing. A run
-    at `step` has one for each multiple of each of the `intervals` (those of logging and of evaluations).
+    at `step` has one for each multiple of each interval of its `rhythm`.
     """
     path = Path(path)
     lines, damaged = _read(path)
     kept = [line for line in lines if line["step"] <= step]
     found = [f"{_listing('line', damaged)} damaged and dropped"] if damaged else []
-    if lost := missing(kept, step, intervals):
+    if lost := missing(kept, step, rhythm):
         found.append(f"lines of {_listing('step', lost)} missing")
     if found:
         say(f"{path}: {'; '.join(found)}; the model's state is not touched, but curves and diagnosis lack them")
@@ -114,20 +117,42 @@ def truncate_after(path: str | Path, step: int, intervals: Sequence[int] = ()) -
         atomic_write_bytes(path, whole)
 
 
-def missing(lines: Sequence[Mapping[str, Any]], step: int, intervals: Sequence[int]) -> list[int]:
-    """Steps up to `step` of which fewer lines are there than a run with these intervals writes."""
+# (from which step on, the intervals at which lines are written: of logging and of evaluations), a sitting each.
+Rhythm = Sequence[tuple[int, Sequence[int]]]
+
+
+def rhythm(record: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Rhythm:
+    """The rhythm of a run by its manifest; of a sitting that kept no settings, and of a run without a manifest, that of
+    `settings`."""
+    sittings = [
+        (sitting["from_step"], (sitting.get("identity") or {}).get("settings", settings))
+        for sitting in (record or {}).get("sittings", [])
+    ]
+    known = sittings or [(0, settings)]
+    return [(start, [every for name in INTERVALS if isinstance(every := of.get(name), int)]) for start, of in known]
+
+
+def missing(lines: Sequence[Mapping[str, Any]], step: int, rhythm: Rhythm) -> list[int]:
+    """Steps up to `step` of which fewer lines are there than a run of this rhythm writes. A sitting may begin before
+    the end of the one before it, where a checkpoint was given up: what it wrote is what counts."""
     there = Counter(line["step"] for line in lines)
-    due = Counter(at for every in intervals if every > 0 for at in range(every, step + 1, every))
+    due, end = Counter[int](), step
+    for start, intervals in reversed(rhythm):
+        for every in intervals:
+            if every > 0:
+                due.update(range(start - start % every + every, end + 1, every))
+        end = min(end, start)
     return sorted(at for at, count in due.items() if there[at] < count)
 
 
 def tell_of_losses(run_dir: Path, lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> None:
     """One line where a run that only is looked at has checkpoints later than its metrics, or gaps between them."""
-    folder = run_dir / "checkpoints"
-    steps = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()] if folder.is_dir() else []
-    intervals = [config.get(name) for name in ("log_every", "evaluate_every")]
-    known = [every for every in intervals if isinstance(every, int)]
-    if steps and (lost := missing(lines, max(steps), known)):
+    kept = run_dir / "checkpoints"
+    steps = [int(p.name) for p in kept.iterdir() if p.name.isdecimal()] if kept.is_dir() else []
+    record = None
+    with contextlib.suppress(UserError):  # a damaged manifest is told by whoever needs it
+        record = folder.record(run_dir)
+    if steps and (lost := missing(lines, max(steps), rhythm(record, config))):
         _tell_once(f"{run_dir / FILE}: lines of {_listing('step', lost)} missing")
 
 

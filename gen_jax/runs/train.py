@@ -148,7 +148,7 @@ def training(
         manifest.start(run_dir, source, counts, where.backend, where.size, start, of, changed, anew=not continues)
         if answers is not None:
             answers.nothing_is_lost = partial(_stopped_before_a_round, run_dir, start)
-        log.truncate_after(run_dir / log.FILE, start, (config.log_every, config.evaluate_every))
+        log.truncate_after(run_dir / log.FILE, start, log.rhythm(folder.record(run_dir), to_json(config)))
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)

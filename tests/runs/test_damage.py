@@ -219,7 +219,7 @@ def test_a_changed_line_of_metrics_is_seen(flip, words, run, capsys):
     status, _, err = ending(lambda: diagnose(run), capsys)
     assert status == 0
     assert f"{words} damaged and left out" in err
-    log.truncate_after(path, 40, (10, 0))
+    log.truncate_after(path, 40, [(0, (10, 0))])
     told = capsys.readouterr().err
     assert f"{words} damaged and dropped" in told
     assert "lines of step" in told
@@ -239,12 +239,12 @@ def test_a_changed_line_of_metrics_is_seen(flip, words, run, capsys):
 def test_lost_lines_of_metrics_are_told(cut, words, run, capsys):
     path = run / log.FILE
     path.write_bytes(b"".join(cut(path.read_bytes().splitlines(keepends=True))))
-    log.truncate_after(path, 40, (10, 0))
+    log.truncate_after(path, 40, [(0, (10, 0))])
     assert words in capsys.readouterr().err
     if path.stat().st_size:
         assert words in ending(lambda: diagnose(run), capsys)[2]
     path.unlink()
-    log.truncate_after(path, 40, (10, 0))
+    log.truncate_after(path, 40, [(0, (10, 0))])
     assert "lines of steps 10, 20, 30, 40 are missing" in capsys.readouterr().err
 
 
@@ -253,8 +253,8 @@ def test_what_a_kill_leaves_is_no_damage(run, capsys):
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:30])
     assert len(log.read_lines(run)) == 4
-    log.truncate_after(path, 40, (10, 0))
-    log.truncate_after(path, 35, (10, 0))
+    log.truncate_after(path, 40, [(0, (10, 0))])
+    log.truncate_after(path, 35, [(0, (10, 0))])
     assert capsys.readouterr().err == ""
     assert [line["step"] for line in log.read_lines(run)] == [10, 20, 30]
 

@@ -111,6 +111,47 @@ def test_one_process_at_a_time(run):
     assert claim >= 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked(experiment.Config):
+    width: int = 64
+    loss: str = "hinge"
+    widths: tuple[int, ...] = (4, 4)
+    hyper: dict = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "mine-mnist5k-seed0"),
+        ({"steps": 9, "log_every": 3, "log": "csv", "devices": 2, "run_dir": None}, "mine-mnist5k-seed0"),
+        ({"width": 32, "seed": 4}, "mine-mnist5k-width32-seed4"),
+        ({"hyper": {"lr": 5e-4}, "widths": (8, 2)}, "mine-mnist5k-widths8-2-lr0.0005-seed0"),
+        ({"loss": "a/b:c"}, "mine-mnist5k-lossa-b-c-seed0"),
+        ({"data": "folder:drawings"}, "mine-folder-drawings-seed0"),
+    ],
+)
+def test_a_default_folder_says_what_was_changed(run, given, name):
+    assert folder.default_run_dir(run[1], Asked(**given)) == Path("runs") / name
+
+
+def test_default_folders_of_different_runs_do_not_collide(run):
+    asked = [
+        Asked(), Asked(width=3), Asked(batch_size=3), Asked(seed=3), Asked(image_size=3), Asked(hyper={"lr": 3.0}),
+        Asked(data="folder:/one/x"), Asked(data="folder:/two/x"), Asked(hyper={"lr": 3.0, "long_name" * 9: 1.0}),
+        Asked(hyper={"lr": 3.0, "long_name" * 9: 2.0}), Asked(precision="bfloat16"), Asked(channels=3),
+    ]  # fmt: skip
+    names = [folder.default_run_dir(run[1], each).name for each in asked]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) < 120
+
+
+def test_how_often_a_run_is_looked_at_may_change(run):
+    path, script = run
+    assert folder.check(path, Config(log_every=3, sample_every=4, evaluate_every=0, checkpoint_every=7), script)
+    with pytest.raises(UserError, match="batch_size is 64 there and 3 here"):
+        folder.check(path, Config(log_every=3, batch_size=3), script)
+
+
 def test_default_folder_names_experiment_data_and_seed(run):
     _, script = run
     assert folder.default_run_dir(script, Config()) == Path("runs/mine-mnist5k-seed0")

@@ -76,6 +76,30 @@ def test_a_resumed_log_is_that_of_a_straight_run(tmp_path):
     assert resumed == [{k: v for k, v in line.items() if k != "seconds"} for line in straight]
 
 
+def sitting(start, **settings):
+    return {"from_step": start, "identity": {"settings": settings}}
+
+
+@pytest.mark.parametrize(
+    ("record", "there", "lost"),
+    [
+        (None, [10, 20, 30, 40], []),
+        (None, [10, 30, 40], [20]),
+        ({"sittings": [{"from_step": 0}]}, [10, 20, 40], [30]),
+        ({"sittings": [sitting(0, log_every=20), sitting(20, log_every=5)]}, [20, 25, 30, 35, 40], []),
+        ({"sittings": [sitting(0, log_every=20), sitting(20, log_every=5)]}, [20, 25, 40], [30, 35]),
+        ({"sittings": [sitting(0, log_every=10), sitting(15, log_every=20)]}, [10, 20, 40], []),
+        # The second began at a checkpoint before the end of the first.
+        ({"sittings": [sitting(0, log_every=5), sitting(30, log_every=40), sitting(10, log_every=10)]},
+         [5, 10, 20, 30, 40], []),
+        ({"sittings": [sitting(0, log_every=40, evaluate_every=20)]}, [20, 40], [40]),
+    ],
+)  # fmt: skip
+def test_lines_are_missed_by_the_rhythm_of_their_sitting(record, there, lost):
+    rhythm = log.rhythm(record, {"log_every": 10, "evaluate_every": 0})
+    assert log.missing([{"step": step} for step in there], 40, rhythm) == lost
+
+
 def test_truncating_what_needs_none_leaves_the_file(tmp_path):
     log.truncate_after(tmp_path / "metrics.jsonl", 3)
     assert not (tmp_path / "metrics.jsonl").exists()

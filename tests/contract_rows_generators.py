@@ -3,8 +3,13 @@
 from collections.abc import Callable
 
 from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.models import gan_terms, styles
 from gen_jax.models.flow_matching import flow_matching
+from gen_jax.models.gan import gan
+from gen_jax.models.gan_parts import normal_latents
+from gen_jax.nets import stylegan2
 from gen_jax.nets.unet import UNet
+from gen_jax.objectives import adversarial
 
 SHAPE, CLASSES = (8, 8, 1), 10
 
@@ -15,4 +20,21 @@ def _flow_matching(optimizer: Callable) -> Algorithm:
     return flow_matching(network, shape=SHAPE, given=LABEL, hyper=hyper, optimizer=optimizer("lr"))
 
 
-ROWS = [("flow_matching", _flow_matching)]
+def _stylegan2(optimizer: Callable) -> Algorithm:
+    latents = normal_latents(4)
+    generator = stylegan2.Generator(SHAPE, (4, 4), style=4, depth=1, mixing=0.5)
+    algorithm = gan(
+        generator,
+        stylegan2.Discriminator((4, 4), group=2),
+        loss=adversarial.non_saturating,
+        shape=SHAPE,
+        latents=latents,
+        terms=(gan_terms.r1(interval=2), styles.path_length(generator, latents, interval=2)),
+        optimizers={"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")},
+        hyper={"lr_generator": 0.01, "lr_discriminator": 0.01, "b1": 0.5, "b2": 0.999, "ema_decay": 0.9,
+               "r1_gamma": 1.0, "path_length": 2.0},
+    )  # fmt: skip
+    return styles.with_truncation(algorithm, generator, latents)
+
+
+ROWS = [("flow_matching", _flow_matching), ("stylegan2", _stylegan2)]

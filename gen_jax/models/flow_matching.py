@@ -14,7 +14,7 @@ from gen_jax.core.compose import compose
 from gen_jax.core.domains import NonNegative, Share
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Call, adam, caller
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, GivenShapes, Players, Sampler, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Sampler, Weights
 from gen_jax.models import hypers
 from gen_jax.models.conditions import examples_of, values_of
 from gen_jax.models.samplers import latent_samplers
@@ -39,7 +39,7 @@ def flow_matching(
     *,
     shape: tuple[int, ...],
     hyper: Any,
-    given: GivenShapes = {},
+    given: Mapping[str, jax.ShapeDtypeStruct] = {},
     times: Callable[[Array, int], Array] = flow.uniform_times,
     optimizer: Callable = adam("lr"),
 ) -> Algorithm:

@@ -70,14 +70,17 @@ def play(game: Game, params: Players, context: Context, made: Made) -> tuple[Vie
     return view, (real_extra, fake_extra), stats
 
 
-def charge(penalties: tuple[Penalty, ...], view: View) -> tuple[Array, dict[str, Array]]:
-    """(the sum of the penalties times their weights, each penalty without its weight)."""
-    total, metrics = jnp.float32(0.0), {}
+def charge(penalties: tuple[Penalty, ...], view: View) -> tuple[Array, dict[str, Array], dict[str, Tree]]:
+    """(the sum of the penalties times their weights, each penalty without its weight, the controllers they move)."""
+    total, metrics, moved = jnp.float32(0.0), {}, {}
     for penalty in penalties:
         value = penalty.function(view._replace(key=keys.named(view.key, penalty.weight)))
+        if isinstance(value, tuple):
+            value, after = value
+            moved |= after
         metrics[f"penalty/{penalty.weight}"] = value
         total += view.context.hyper[penalty.weight] * value
-    return total, metrics
+    return total, metrics, jax.lax.stop_gradient(moved)
 
 
 def discriminator_loss(
@@ -95,7 +98,7 @@ def discriminator_loss(
     if head := game.parts.head:
         metrics["auxiliary/discriminator"] = head.discriminator(*extras, view)
         value += context.hyper[head.weight] * metrics["auxiliary/discriminator"]
-    extra, more = charge(game.parts.penalties, view)
+    extra, more, _ = charge(game.parts.penalties, view)
     return value + extra, (view, stats, metrics | more)
 
 
@@ -103,14 +106,18 @@ def discriminator_objective(game: Game, params: Players, context: Context) -> tu
     """The discriminator's phase: its loss on fakes that are constants, after which the controllers move."""
     made, generator_stats = fakes(game, params, context)
     value, (view, stats, metrics) = discriminator_loss(game, params, context, jax.lax.stop_gradient(made))
-    moved = {c.name: c.update(context.aux[c.name], view) for c in game.parts.controllers}
-    told = {
+    moved = {c.name: c.update(context.aux[c.name], view) for c in game.parts.controllers if c.update}
+    stats = {"discriminator": stats, **generator_stats}
+    return value, Aux(stats, metrics | told(moved), jax.lax.stop_gradient(moved))
+
+
+def told(moved: dict[str, Tree]) -> dict[str, Array]:
+    """Controllers as metrics, a number each."""
+    return {
         "/".join(["aux", name, *(str(step.key) for step in path)]): leaf.astype(jnp.float32)
         for name, after in moved.items()
         for path, leaf in jax.tree.leaves_with_path(after)
     }
-    stats = {"discriminator": stats, **generator_stats}
-    return value, Aux(stats, metrics | told, jax.lax.stop_gradient(moved))
 
 
 def generator_objective(game: Game, params: Players, context: Context) -> tuple[Array, Aux]:
@@ -124,8 +131,8 @@ def generator_objective(game: Game, params: Players, context: Context) -> tuple[
     if head := game.parts.head:
         metrics["auxiliary/generator"] = head.generator(*extras, view)
         value += context.hyper[head.weight] * metrics["auxiliary/generator"]
-    extra, more = charge(game.parts.generator_penalties, view)
-    return value + extra, Aux(generator_stats, metrics | more)
+    extra, more, moved = charge(game.parts.generator_penalties, view)
+    return value + extra, Aux(generator_stats, metrics | more | told(moved), moved)
 
 
 def look_ahead(game: Game, params: Players, context: Context, made: Made) -> Players:

@@ -52,10 +52,13 @@ class View(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """A further term of a player's loss: hyper[weight] * function(view)."""
+    """A further term of a player's loss: hyper[weight] * function(view).
+
+    The function may give (value, {name of a controller: its next value}), where only the penalty knows how it moves.
+    """
 
     weight: str
-    function: Callable[[View], Array]
+    function: Callable[[View], Array | tuple[Array, dict[str, Tree]]]
 
 
 class Head(NamedTuple):
@@ -68,17 +71,18 @@ class Head(NamedTuple):
     weight: str
     discriminator: Callable[[Any, Any, View], Array]
     generator: Callable[[Any, Any, View], Array]
+    groups: int = 0  # the first so many of what it says are the logits of groups that no label named
 
 
 class Controller(NamedTuple):
     """A value in `State.aux` that follows the discriminator's logits: ADA's probability, BEGAN's balance.
 
-    `update(value, view)` gives the next value after each discriminator step.
+    `update(value, view)` gives the next value after each discriminator step; None where a penalty moves it.
     """
 
     name: str
     initial: Tree
-    update: Callable[[Tree, View], Tree]
+    update: Callable[[Tree, View], Tree] | None
 
 
 # Changes the game by what only a step knows (annealed top-k, BEGAN's balance): (loss, context) -> loss.

@@ -76,3 +76,18 @@ def _blend_down(x: jax.Array, axis: int) -> jax.Array:
     first, second = (jax.lax.index_in_dim(pair, i, axis + 1, keepdims=False) for i in range(2))
     previous, following = _neighbours(second, first, axis, "constant")
     return 0.375 * (first + second) + 0.125 * (previous + following)
+
+
+def fir_blur(x: jax.Array, before: int, gain: float = 1.0) -> jax.Array:
+    """The filter [1, 3, 3, 1] (of sum `gain`) at the same size, zeros beyond the border: [B, H, W, C] -> the same.
+
+    An even filter moves an image by half a pixel: back with `before` 1, which a strided transposed convolution wants
+    after it, on with 2, which a strided convolution wants before it (StyleGAN2).
+    """
+    for axis in (1, 2):
+        length, pads = x.shape[axis], [(0, 0)] * x.ndim
+        pads[axis] = (before, 3 - before)
+        wide = jnp.pad(x, pads)
+        parts = [jax.lax.slice_in_dim(wide, start, start + length, axis=axis) for start in range(4)]
+        x = (0.125 * gain**0.5) * (parts[0] + parts[3] + 3.0 * (parts[1] + parts[2]))
+    return x

@@ -18,6 +18,7 @@ def sample(
     seed: Seed = 0,
     weights: Which = "ema",
     label: str | None = None,
+    sampler: str = "prior",
     step: Whole | None = None,
     out: Path | None = None,
     npz: Path | None = None,
@@ -34,6 +35,7 @@ def sample(
         seed: of the latents
         weights: the generator's average (ema) or its raw weights
         label: the class, by name or number, of a conditional model's samples; by default all classes in turn
+        sampler: one of the model's, with its options, as `evaluate` takes it: truncated:0.7, heun:20
         step: which checkpoint; the newest by default
         out: the PNG to write; by default RUN/pictures/samples.png
         to: write the samples that `evaluate` scores with this seed, a PNG each, into this new folder, and no picture
@@ -45,9 +47,10 @@ def sample(
         outputs.file(npz, "--npz", ".npz")
     if to is not None:
         outputs.folder(to, "--to")
-        if npz is not None or out is not None or label is not None:
+        if npz is not None or out is not None or label is not None or sampler != "prior":
             raise UserError(
-                "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label"
+                "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label, "
+                "--sampler"
             )
     opened = open_state(run, step, trust, access)
     import numpy as np
@@ -64,7 +67,7 @@ def sample(
         rows = [("samples", written), ("step", opened.step), ("weights", weights), ("folder", to)]
         show(f"{run}", rows, json)
         return
-    images, given = drawing.draw(opened, view, count, seed, label)
+    images, given = drawing.draw(opened, view, count, seed, label, sampler)
     pictures.save_grid(path, images, opened.source)
     if npz is not None:
         content = io.BytesIO()

@@ -5,11 +5,13 @@ An experiment is a frozen dataclass of settings that extends `Config` and a func
 so that `--help` answers at once.
 """
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gen_jax.core import starting
 from gen_jax.core.errors import UserError
 from gen_jax.runs import signals
 from gen_jax.runs.config import Config as Config
@@ -34,21 +36,25 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
         return  # a script without `if __name__ == "__main__":`, of which a tool only wants the names
     with exit_with():  # the command line and imports included: Ctrl-C may come at any time
         signals.quit_at_once()
+        starting.hush_early()
         names = names_of(config_type, build, vars(sys.modules["__main__"]), caller)
         script = Path(names["__file__"]).resolve()
         from gen_jax.runs import command
 
         config = command.read(config_type, description=names.get("__doc__") or "")
-        from gen_jax.core import platform
-        from gen_jax.runs import answering
+        from gen_jax.core import platform, processes
+        from gen_jax.runs import answering, shared
         from gen_jax.runs.train import train
 
         platform.configure(config.deterministic, script)
-        if config.deterministic:
-            print(f"deterministic: {platform.DETERMINISTIC_COST}")
-        signals.interrupt_again()
-        answering.as_command()
-        train(config, build, script)
+        how = starting.asked(config.distributed == "auto", config.coordinator, config.processes, config.process)
+        config = dataclasses.replace(config, distributed="", coordinator=None, processes=None, process=None)
+        with shared.joined(how):
+            if config.deterministic and processes.leader():
+                print(f"deterministic: {platform.DETERMINISTIC_COST}")
+            signals.interrupt_again()
+            answering.as_command()
+            train(config, build, script)
 
 
 def names_of(config_type: Any, build: Any, *places: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -153,13 +153,13 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 def state_of(run: Path) -> tuple[int, str] | None:
     """(step, digest) of a run's newest sound checkpoint, over its arrays as they are read."""
-    from gen_jax.runs import checkpoint, state_arrays
+    from gen_jax.runs import checkpoint, orbax_folder, state_arrays
 
     with checkpoint.open_checkpoints(run, writable=False) as there:
         steps = there.steps()
     for step in reversed(steps):
         with contextlib.suppress(Exception):  # damaged, in whatever way: a command falls back, too
-            record, arrays = checkpoint._read(run.resolve() / checkpoint.FOLDER, step)
+            record, arrays = orbax_folder.read(run.resolve() / checkpoint.FOLDER, step)
             return step, state_arrays.digest_of(record, arrays)
     return None
 

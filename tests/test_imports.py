@@ -74,7 +74,7 @@ def test_only_one_file_knows_orbax():
         for path in FILES
         if any(name.split(".")[0] == "orbax" for name in imports(ast.parse(path.read_text())))
     }
-    assert knowing == {"runs/checkpoint.py"}
+    assert knowing == {"runs/orbax_folder.py"}
 
 
 def test_files_stay_small_and_say_what_they_are():

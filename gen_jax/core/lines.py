@@ -29,12 +29,21 @@ def one_line(text: object) -> str:
     return visible(" ".join(part.strip() for part in str(text).splitlines() if part.strip()))
 
 
+_muted = False
+
+
+def mute(silent: bool = True) -> None:
+    """`say` nothing from here on: of several processes that run one program, one speaks."""
+    global _muted
+    _muted = silent
+
+
 def say(text: object, stream: TextIO | None = None) -> None:
     """One line on standard error (or `stream`), at once. A stream that is closed, full or has nobody at its end costs
     the line and nothing else: what a run computes does not depend on who watches it.
     """
     stream = stream or sys.stderr
-    if stream is not None:
+    if stream is not None and not _muted:
         with contextlib.suppress(OSError, ValueError):  # ValueError: closed
             print(one_line(text), file=stream, flush=True)
 

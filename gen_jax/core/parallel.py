@@ -2,11 +2,18 @@
 
 All four run the same `update`; only the wrapper differs. The state goes in and comes out unreplicated (one logical
 copy), so one checkpoint serves every layout. `pmap` is in maintenance mode in JAX (it wraps `jit(shard_map)`); it is
-kept because published code uses it. Sharded jit is the default for several devices: the compiler inserts the
-reductions, and batch statistics are global by themselves.
+kept because published code uses it. Sharded jit is the default for several accelerators: the compiler inserts the
+reductions, and batch statistics are global by themselves. On several CPU devices the default is shard_map, whose sums
+are taken in the order of the devices (`core.ordered`), so that they do not depend on which process holds which device.
+
+Several processes run the same program on all of their devices. An array is made of what each process has of it: the
+whole of what is replicated, its own rows of what is split.
 """
 
-from collections.abc import Callable
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gen_jax.core import keys, rounds
+from gen_jax.core import keys, ordered, processes, rounds
 from gen_jax.core.axis import DATA_AXIS
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch, Round, State, Tree
@@ -57,9 +64,11 @@ class Layout(NamedTuple):
 def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
     """The layout for `devices` devices (all of them by default; one under plain jit).
 
-    Raises UserError where more devices are asked for than there are.
+    Raises UserError where more devices are asked for than there are, and where several processes cannot be laid out so.
     """
     there = jax.devices()
+    if processes.together():
+        _refuse_apart(backend, devices, len(there))
     if devices is not None and not 1 <= devices <= len(there):
         raise UserError(
             f"--devices {devices}: this machine has {len(there)} {there[0].platform} device(s); "
@@ -68,9 +77,20 @@ def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
     if backend == "jit" and (devices or 1) > 1:
         raise UserError(f"--backend jit runs on one device, not {devices}; use --backend sharded, pmap or shard_map")
     count = 1 if backend == "jit" else devices or len(there)
-    chosen = ("sharded" if count > 1 else "jit") if backend == "auto" else backend
+    several = "shard_map" if there[0].platform == "cpu" else "sharded"
+    chosen = (several if count > 1 else "jit") if backend == "auto" else backend
     mesh = jax.make_mesh((count,), (DATA_AXIS,), devices=there[:count], axis_types=(AxisType.Auto,))
     return Layout(chosen, mesh)
+
+
+def _refuse_apart(backend: Backend, devices: int | None, there: int) -> None:
+    count = processes.count()
+    if backend in ("jit", "pmap"):
+        raise UserError(f"--backend {backend} runs in one process, not {count}; use --backend sharded or shard_map")
+    if devices is not None and devices != there:
+        raise UserError(f"--devices {devices}: {count} processes have {there} devices and use all; leave it out")
+    if there % count:
+        raise UserError(f"{count} processes have {there} devices between them: give each as many as the others")
 
 
 def many_steps(
@@ -149,28 +169,108 @@ def place_count(count: int, layout: Layout) -> Array:
         return jax.device_put(
             np.full(layout.size, count, np.int32), NamedSharding(layout.mesh, PartitionSpec(DATA_AXIS))
         )
-    return jax.device_put(np.int32(count), layout.replicated)
+    return place(np.int32(count), layout)
 
 
 def place(tree: Tree, layout: Layout) -> Tree:
-    """The tree on the layout's devices, one logical copy (replicated)."""
-    return jax.device_put(tree, layout.replicated)
+    """The tree on the layout's devices, one logical copy (replicated). Each process has the whole of it."""
+    return jax.tree.map(lambda leaf: put(leaf, layout.replicated), tree)
 
 
-def place_batches(batches: Tree, layout: Layout) -> Tree:
-    """Streamed batches, leaves [K, M, B, ...], on the layout's devices, split by row."""
+def put(value: Any, sharding: Any) -> Array:
+    """An array that this process has the whole of, laid out. Where other processes hold a part, each puts its own,
+    unasked: `device_put` would have them compare it first."""
+    if sharding is None or sharding.is_fully_addressable:
+        return jax.device_put(value, sharding)
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(put(jax.random.key_data(value), sharding), impl=jax.random.key_impl(value))
+    host = np.asarray(value)
+    made = jax.make_array_from_callback(host.shape, sharding, lambda where: host[where])
+    return _weak(made) if getattr(value, "weak_type", False) else made
+
+
+def _weak(array: Array) -> Array:
+    """The same, as a bare Python number whose type gives way."""
+    return jax.jit(lambda: jnp.asarray(float(array)), out_shardings=array.sharding)()
+
+
+def place_batches(batches: Tree, layout: Layout, batch_size: int) -> Tree:
+    """Streamed batches, leaves [K, M, rows, ...] with this process's rows (`own_rows`) of the global batch, on the
+    layout's devices, split by row."""
     if layout.backend == "pmap":
         # pmap maps over a leading device axis of the split dimension: [K, M, B, ...] -> [K, M, N, B / N, ...].
         batches = jax.tree.map(lambda v: v.reshape(*v.shape[:2], layout.size, -1, *v.shape[3:]), batches)
-    return jax.device_put(batches, NamedSharding(layout.mesh, PartitionSpec(None, None, DATA_AXIS)))
+    split = NamedSharding(layout.mesh, PartitionSpec(None, None, DATA_AXIS))
+    if split.is_fully_addressable:
+        return jax.device_put(batches, split)
+
+    def join(rows: np.ndarray) -> Array:
+        return jax.make_array_from_process_local_data(split, rows, (*rows.shape[:2], batch_size, *rows.shape[3:]))
+
+    return jax.tree.map(join, batches)
+
+
+def own_rows(layout: Layout, batch_size: int) -> np.ndarray | None:
+    """The positions in the global batch that this process's devices hold, int [rows]; None: all."""
+    split = NamedSharding(layout.mesh, PartitionSpec(DATA_AXIS))
+    if split.is_fully_addressable:
+        return None
+    held = split.addressable_devices_indices_map((batch_size,))
+    return np.unique(np.concatenate([np.arange(batch_size)[where] for where in held.values() if where]))
+
+
+def local(tree: Tree) -> Tree:
+    """What this process holds of replicated arrays, as arrays of its own: what it looks at without the others."""
+    return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else _own(leaf), tree)
+
+
+def _own(leaf: Array) -> Array:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+    return leaf.addressable_data(0)
+
+
+def connect(where: Layout) -> None:
+    """Have the devices of all processes meet for the first time: Gloo waits 30 s for the last, so nothing slow may lie
+    between. What it says on standard output about that is not said."""
+    if not processes.together():
+        return
+    ones = put(np.ones((), np.float32), where.replicated)
+    whole = PartitionSpec()
+    meeting = jax.shard_map(
+        lambda x: jax.lax.psum(x, DATA_AXIS), mesh=where.mesh, in_specs=whole, out_specs=whole, check_vma=False
+    )
+    compiled = jax.jit(meeting).lower(ones).compile()
+    processes.meet("connect")
+    with _silent_output():
+        jax.block_until_ready(compiled(ones))
+
+
+@contextlib.contextmanager
+def _silent_output() -> Iterator[None]:
+    sys.stdout.flush()
+    kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(null)
 
 
 def whole_rows(count: int) -> int:
     """`count`, rounded up to a multiple of the number of devices: rows that `spread` can deal out evenly."""
-    return -(-count // len(jax.devices())) * len(jax.devices())
+    return -(-count // jax.local_device_count()) * jax.local_device_count()
 
 
 def spread(rows: np.ndarray) -> Tree:
-    """An array [B, ...], B from `whole_rows`, split by row over all devices: a compiled function of it runs on all."""
-    where = layout("sharded")
-    return jax.device_put(rows, NamedSharding(where.mesh, PartitionSpec(DATA_AXIS)))
+    """An array [B, ...], B from `whole_rows`, split by row over this process's devices: a compiled function of it runs
+    on all of them."""
+    mesh = jax.make_mesh(
+        (jax.local_device_count(),), (DATA_AXIS,), devices=jax.local_devices(), axis_types=(AxisType.Auto,)
+    )
+    return jax.device_put(rows, NamedSharding(mesh, PartitionSpec(DATA_AXIS)))
+
+
+ordered.install()

@@ -24,7 +24,7 @@ def check_samples_fit(samples: int, rows: int, outputs: Sequence[int]) -> None:
 
 
 def _memory_bytes() -> int:
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     if stats and "bytes_limit" in stats:
         return int(stats["bytes_limit"])

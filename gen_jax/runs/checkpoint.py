@@ -1,4 +1,4 @@
-"""Checkpoints of a run: saved in the background, verified when read. The only file that knows Orbax.
+"""Checkpoints of a run: saved in the background, verified when read.
 
 A checkpoint holds the state's leaves as named host arrays plus a small record with the SHA-256 of all of them. Host
 copies are what makes asynchronous saving safe with donation (the training step may overwrite its buffers at once) and
@@ -21,7 +21,7 @@ import numpy as np
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.types import State
-from gen_jax.runs import orbax_noise, state_arrays
+from gen_jax.runs import orbax_folder, orbax_noise, state_arrays
 from gen_jax.runs.files import out_of_space
 from gen_jax.runs.paths import refuse_patterns
 from gen_jax.runs.retention import LastAndBest, finite
@@ -54,8 +54,10 @@ def open_checkpoints(
     warn = warn or say
     orbax_noise.hush()
     sign = -1.0 if lower_is_better else 1.0
-    policy = LastAndBest(keep, best_metric, sign, {step: _metrics(folder, step) for step in _steps(folder)})
-    checkpoints = Checkpoints(folder, policy, _manager(folder, policy) if writable else None, warn)
+    policy = LastAndBest(
+        keep, best_metric, sign, {step: orbax_folder.metrics(folder, step) for step in orbax_folder.steps(folder)}
+    )
+    checkpoints = Checkpoints(folder, policy, orbax_folder.manager(folder, policy) if writable else None, warn)
     try:
         yield checkpoints
     except BaseException as reason:
@@ -119,7 +121,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps with a finished checkpoint, ascending (finished, not verified)."""
-        return _steps(self.folder)
+        return orbax_folder.steps(self.folder)
 
     def best_step(self) -> int | None:
         """The finished checkpoint whose `best_metric` is best; None without a metric or a measurement."""
@@ -131,7 +133,7 @@ class Checkpoints:
         if not steps:
             raise UserError(f"{self.folder} holds no checkpoint yet; train first")
         try:
-            return _meta(self.folder, steps[-1])["digest"]
+            return orbax_folder.meta(self.folder, steps[-1])["digest"]
         except Exception as error:
             raise UserError(
                 f"the checkpoint of step {steps[-1]} in {self.folder} is damaged ({_line(error)})"
@@ -157,7 +159,7 @@ class Checkpoints:
             raise UserError(f"{self.folder} holds no checkpoint yet; train first")
         for candidate in reversed(steps):
             try:
-                record, arrays = _read(self.folder, candidate)
+                record, arrays = orbax_folder.read(self.folder, candidate)
             except Exception as error:
                 if candidate not in self.steps():
                     continue  # the run that is training meanwhile has removed it as too old
@@ -178,9 +180,9 @@ class Checkpoints:
         self._finished()
         try:
             if self.verified:
-                _read_index(self.folder, step, sum(array.size > 0 for array in arrays))
+                orbax_folder.read_index(self.folder, step, sum(array.size > 0 for array in arrays))
             else:
-                _read(self.folder, step)
+                orbax_folder.read(self.folder, step)
                 self.verified.append(step)
         except Exception as error:
             raise UserError(
@@ -190,12 +192,7 @@ class Checkpoints:
 
     def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
         """What Orbax does before it returns, and the digest: most of the time that a small model's save takes."""
-        from orbax.checkpoint import args
-
-        meta = {"step": step, "digest": state_arrays.digest_of(record, arrays), "leaves": record}
-        meta["metrics"] = self.policy.values[step]
-        items = args.Composite(state=args.StandardSave(state_arrays.nest(record, arrays)), meta=args.JsonSave(meta))
-        self.manager.save(step, args=items, force=True)
+        orbax_folder.hand_over(self.manager, step, record, arrays, self.policy.values[step])
 
     def _finished(self) -> None:
         self.manager.wait_until_finished()
@@ -219,73 +216,6 @@ class Checkpoints:
             if isinstance(error, OSError):
                 raise UserError(f"cannot write a checkpoint in {self.folder}: {_line(error)}; {kept}") from error
             raise
-
-
-def _manager(folder: Path, policy: LastAndBest):
-    from orbax.checkpoint import CheckpointManager, CheckpointManagerOptions
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        options = CheckpointManagerOptions(
-            preservation_policy=policy,
-            cleanup_tmp_directories=True,  # left by a process that was killed while saving
-            lightweight_initialize=True,  # a damaged old checkpoint must not stop us from opening the folder
-        )
-        return CheckpointManager(folder, options=options, item_names=("state", "meta"))
-    except OSError as error:
-        raise UserError(f"cannot write checkpoints in {folder}: {error.strerror or error}") from error
-
-
-def _steps(folder: Path) -> list[int]:
-    """Folders named by a step: saving renames them into place, so the name says finished (and only damage is else)."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(child.name) for child in folder.iterdir() if child.name.isdecimal() and child.is_dir())
-
-
-def _restore_item(folder: Path, step: int, **items: Any):
-    import orbax.checkpoint as ocp
-
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
-        return reader.restore(folder / str(step), args=ocp.args.Composite(**items))
-
-
-def _meta(folder: Path, step: int) -> dict[str, Any]:
-    from orbax.checkpoint import args
-
-    return _restore_item(folder, step, meta=args.JsonRestore())["meta"]
-
-
-def _metrics(folder: Path, step: int) -> dict[str, float]:
-    try:
-        return dict(_meta(folder, step)["metrics"])
-    except Exception:  # a damaged checkpoint is nobody's best; `restore` speaks about it
-        return {}
-
-
-def _read(folder: Path, step: int) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """The record and the arrays of a checkpoint. Raises anything at all if it is damaged."""
-    from orbax.checkpoint import args
-
-    stored = _restore_item(folder, step, state=args.StandardRestore(), meta=args.JsonRestore())
-    record = stored["meta"]["leaves"]
-    arrays = state_arrays.unnest(record, stored["state"])
-    if state_arrays.digest_of(record, arrays) != stored["meta"]["digest"]:
-        raise ValueError("its content does not match its digest")
-    return record, arrays
-
-
-def _read_index(folder: Path, step: int, count: int) -> None:
-    """Look for the entries of `count` arrays in a checkpoint's index. Raises anything at all if it lacks some."""
-    import tensorstore
-
-    base = {"driver": "file", "path": f"{folder / str(step) / 'state'}/"}
-    keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
-    found = {key.rpartition(b"/")[0] for key in keys if not key.endswith(b"/.zarray")}
-    described = {key.rpartition(b"/")[0] for key in keys if key.endswith(b"/.zarray")}
-    if found != described or len(found) != count:
-        raise ValueError(f"its index has {len(found & described)} of {count} arrays")
-    _meta(folder, step)
 
 
 def _listing(steps: list[int]) -> str:

@@ -1,4 +1,10 @@
-"""Between the data and the compiled call: resident arrays where they fit, else batches streamed one call ahead."""
+"""Between the data and the compiled call: resident arrays where they fit, else batches streamed one call ahead.
+
+The rule for several devices and processes: a split that fits into `resident_gib` is whole on every device, each of
+which gathers its own rows of every batch; a larger one is streamed, and each process reads and uploads its own rows
+alone. Which example is in row i of the batch of round s is a function of (seed, s, i) either way, so any number of
+processes continues what any other began.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -57,7 +63,7 @@ def make(
 
 
 def _resident(data: source.Source, config: Config, minibatches: Mapping[str, int], where: parallel.Layout) -> Feed:
-    splits = {stream: feed.resident(data.split(stream), where.replicated) for stream in minibatches}
+    splits = {stream: _held(data.split(stream), where) for stream in minibatches}
     # The seed travels as data, so that programs of different seeds are the same program.
     held = {"splits": splits, "seed": parallel.place(jnp.uint32(config.seed & 0xFFFFFFFF), where)}
 
@@ -73,12 +79,19 @@ def _resident(data: source.Source, config: Config, minibatches: Mapping[str, int
     return Feed(rounds.Drawn(choose, take), lambda step, count: held, lambda: held, streamed=False)
 
 
+def _held(split: source.Split, where: parallel.Layout) -> feed.Held:
+    arrays = {name: parallel.put(a, where.replicated) for name, a in source.whole(split).items()}
+    words = (None if w is None else parallel.put(w, where.replicated) for w in (split.thresholds, split.poisson))
+    return feed.Held(arrays, *words)
+
+
 def _streamed(
     data: source.Source, config: Config, minibatches: Mapping[str, int], where: parallel.Layout, start: int
 ) -> Feed:
     capacity = config.steps_per_call
     drawn = {stream: (data.split(stream), count) for stream, count in minibatches.items()}
-    rounds = feed.stream(drawn, config.seed, start, config.steps, config.batch_size)
+    rows = parallel.own_rows(where, config.batch_size)
+    rounds = feed.stream(drawn, config.seed, start, config.steps, config.batch_size, rows)
 
     def padded(items: list[Any]) -> Any:
         # One shape for every call, or a shorter last call would compile again; the filling is never looked at.
@@ -86,14 +99,14 @@ def _streamed(
         return jax.tree.map(lambda *leaves: np.stack(leaves), *items)
 
     def next_call(step: int, count: int) -> Any:
-        return parallel.place_batches(padded([next(rounds) for _ in range(count)]), where)
+        return parallel.place_batches(padded([next(rounds) for _ in range(count)]), where, config.batch_size)
 
     def example() -> Any:
         first = {
-            stream: feed.read_round(split, config.seed, start, count, config.batch_size, stream=stream)
+            stream: feed.read_round(split, config.seed, start, count, config.batch_size, rows, stream)
             for stream, (split, count) in drawn.items()
         }
-        return parallel.place_batches(padded([first]), where)
+        return parallel.place_batches(padded([first]), where, config.batch_size)
 
     def fetch(batches: Any, step: Any, position: Any) -> Round:
         now = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, position, 0, False), batches)

@@ -25,8 +25,8 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 def machine() -> float:
     """Bytes of the first device, or of this machine (or of what a container may take of it) where that is a CPU."""
-    stats = jax.devices()[0].memory_stats() or {}
-    if jax.devices()[0].platform != "cpu" and "bytes_limit" in stats:
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if jax.local_devices()[0].platform != "cpu" and "bytes_limit" in stats:
         return float(stats["bytes_limit"])
     return host()
 

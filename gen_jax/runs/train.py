@@ -1,6 +1,8 @@
 """The training loop, the only one: it knows states, steps and files, and nothing of the model it runs."""
 
+import contextlib
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -10,9 +12,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from gen_jax.core import parallel, platform
+from gen_jax.core import parallel, platform, processes, vigil
 from gen_jax.core.lines import one_line, say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
@@ -29,7 +30,9 @@ from gen_jax.runs import (
     manifest,
     opening,
     paths,
+    recording,
     rehearsal,
+    shared,
     trust,
 )
 from gen_jax.runs.config import Config
@@ -42,14 +45,6 @@ from gen_jax.runs.watching.monitor import Monitor
 from gen_jax.runs.watching.watch import Watch
 
 
-class _Call(NamedTuple):
-    """One compiled call whose metrics have not been read yet."""
-
-    start: int
-    rounds: int
-    metrics: dict[str, jax.Array]
-
-
 class Request(NamedTuple):
     """What `training` asks of whoever drives it: run this, and send back (state, metrics)."""
 
@@ -60,7 +55,6 @@ class Request(NamedTuple):
 
 
 STUDY_PATIENCE = 30.0  # seconds that a study waits for a worker of before, which is saving what it has
-PROBE_STEPS = 50  # between two probes, at least: one costs about half a round
 Training = Generator[Request, tuple[State, dict[str, jax.Array]], Path]
 
 
@@ -124,9 +118,13 @@ def training(
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
     best, lower = watch.best
+    of, leader = identity.of(source, config.data, code, to_json(config)), processes.leader()
+    shared.agree(of, manifest.versions(), continues)
+    parallel.connect(where)
+    patience = STUDY_PATIENCE if quiet else 0.0
     with (
-        folder.begin(run_dir, config, script, code, continues, patience=STUDY_PATIENCE if quiet else 0.0),
-        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower) as checkpoints,
+        shared.begun(run_dir, lambda: folder.begin(run_dir, config, script, code, continues, patience)),
+        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower, writable=leader) as checkpoints,
         aside(platform.accelerated()) as beside,
     ):
         kept, counts = checkpoints.steps() if continues else [], count_parameters(template.params)
@@ -138,27 +136,33 @@ def training(
             with opened.compiling():
                 state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
             state, start = parallel.place(state, where), 0
+        shared.same_state(start, lambda: checkpoint.digest(parallel.local(state)))
         if start >= config.steps:
             print(one_line(f"{run_dir} is complete at step {start}; raise --steps to train on"))
             return run_dir
 
         # ---- the folder, from here on ----------------------------------------------------------------------------
-        folder.go_on(run_dir, config, code, start)
-        of = identity.of(source, config.data, code, to_json(config))
-        manifest.start(run_dir, source, counts, where.backend, where.size, start, of, changed, anew=not continues)
+        if leader:
+            folder.go_on(run_dir, config, code, start)
+            manifest.start(run_dir, source, counts, where.backend, where.size, start, of, changed, anew=not continues)
+            log.truncate_after(run_dir / log.FILE, start, log.rhythm(folder.record(run_dir), to_json(config)))
+            vigil.at_the_end(partial(manifest.finish, run_dir, "failed"))
         if answers is not None:
             answers.nothing_is_lost = partial(_stopped_before_a_round, run_dir, start)
-        log.truncate_after(run_dir / log.FILE, start, log.rhythm(folder.record(run_dir), to_json(config)))
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
-        if platform.accelerated() and not quiet:  # while the round is compiled, so is what looks at it
+        if (
+            platform.accelerated() and not quiet and not processes.together()
+        ):  # while the round is compiled, so is what looks at it
             beside.look(state, lambda state: watch.rehearse(state, config.evaluate_every > 0))
         with opened.compiling():
             run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)
         opened.remember()
-        manifest.update(run_dir, compile_seconds=seconds)
-        diagnosis = Monitor(run_dir, start, quiet)
+        processes.meet("compiled")
+        if leader:
+            manifest.update(run_dir, compile_seconds=seconds)
+        diagnosis = Monitor(run_dir, start, quiet) if leader else None
         if not watch.shows_samples and not quiet:
             say("this model has no sampler 'prior': no sample grids")
 
@@ -169,32 +173,40 @@ def training(
         try:
             images = config.batch_size * algorithm.minibatches.get("train", 0)
             told = {"quiet": quiet, "to": config.log, "settings": to_json(config)}
-            with log.Log(run_dir, start, images, config.steps, **told) as lines:
+            opens = log.Log(run_dir, start, images, config.steps, **told) if leader else contextlib.nullcontext()
+            with opens as lines:
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
-                step, pending = start, None
-                if start == 0:
+                step, turn, pending = start, 0, None
+                pace = shared.Pace(config.steps_per_call, shared.preemptible(os.environ))
+                most = pace.rounds
+                if start == 0 and leader:
                     first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
-                    beside.look(state, partial(happen, first, step=0))
+                    beside.look(parallel.local(state), partial(happen, first, step=0))
                 while step < config.steps:
-                    count = min(config.steps_per_call, rounds_until(rows, step, config.steps - step))
+                    count = min(most, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
                     state, metrics = yield Request(run, state, data, parallel.place_count(count, where))
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
-                    beside.do(_record, pending, config, lines)
+                    beside.do(recording.record, pending, config, lines)
                     jax.block_until_ready(pending and pending.metrics)  # one call ahead, no further
-                    pending = _Call(step, count, metrics)
-                    step += count
-                    stopped = signals.received is not None and step < config.steps
+                    pace.done(pending.rounds if pending else 0)
+                    pending = recording.Call(step, count, metrics)
+                    step, turn = step + count, turn + 1
+                    vigil.at(turn)
+                    stop, most = shared.word(turn, signals, vigil.asked(), pace.rounds)
+                    stopped = stop > 0 and step < config.steps
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
-                        beside.do(_record, pending, config, lines)
-                        beside.look(state, partial(happen, events, step=step))
+                        beside.do(recording.record, pending, config, lines)
+                        if leader:
+                            beside.look(parallel.local(state), partial(happen, events, step=step))
                         pending = None
+                        pace.begin()
                     if stopped:
                         beside.wait()
                         checkpoints.wait()
                         status = "stopped"
-                        raise Interrupted(f"saved step {step} in {run_dir}; the same command continues", signals.status)
+                        raise Interrupted(f"saved step {step} in {run_dir}; the same command continues", 128 + stop)
                 beside.wait()
                 checkpoints.wait()
                 status = "complete"
@@ -203,11 +215,14 @@ def training(
             kept = (
                 f"the checkpoint of step {steps[-1]} in {run_dir} is kept" if steps else "no checkpoint was due before"
             )
-            signs = "; ".join(finding.line for finding in diagnosis.check(tell=False).findings)
+            found = diagnosis.check(tell=False).findings if diagnosis else ()
+            signs = "; ".join(finding.line for finding in found)
             raise Diverged(f"{error}; {kept}; diagnosis: {signs or 'no rule fired'}") from None
         finally:
             error = None if status == "complete" else sys.exception()
-            manifest.finish(run_dir, status, str(error) if error else None)
+            if leader:
+                manifest.finish(run_dir, status, str(error) if error else None)
+                vigil.at_the_end(None)
         if not quiet:
             print(one_line(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}"))
     return run_dir
@@ -220,7 +235,7 @@ def _stopped_before_a_round(run_dir: Path, start: int) -> str:
 
 
 def _events(
-    config: Config, watch: Watch, diagnosis: Monitor, checkpoints: checkpoint.Checkpoints, lines: log.Log
+    config: Config, watch: Watch, diagnosis: Monitor | None, checkpoints: checkpoint.Checkpoints, lines: Any
 ) -> tuple[Event, ...]:
     """What happens beside the rounds, in its order: a line of metrics is written before a rule looks at it."""
     seen = (config.evaluate_every, config.sample_every)
@@ -232,7 +247,7 @@ def _events(
             looks="the evaluation",
         ),
         Event((config.sample_every,), lambda state, step: watch.show(state, step, lines), looks="the picture"),
-        Event(seen, lambda state, step: diagnosis.check(), when_stopped=True, looks="the diagnosis"),
+        Event(seen, lambda state, step: diagnosis and diagnosis.check(), when_stopped=True, looks="the diagnosis"),
         Event(
             (config.checkpoint_every,),
             lambda state, step: checkpoints.save(state, step, watch.measured(step)),
@@ -253,38 +268,10 @@ def compile_steps(
 
 def steps_of(algorithm: Algorithm, batches: feeding.Feed, where: parallel.Layout, config: Config) -> parallel.Steps:
     """The program of a run, with the model's probe in it where there is one."""
-    probe = parallel.Probe(_probe_every(config), algorithm.probe) if algorithm.probe else None
+    probe = parallel.Probe(recording.probe_every(config), algorithm.probe) if algorithm.probe else None
     return parallel.many_steps(algorithm.update, batches.fetch, where, config.steps_per_call, batches.streamed, probe)
-
-
-def _probe_every(config: Config) -> int:
-    """Steps between two probes: every logged one, but not so many that they show in the run's time."""
-    return -(-PROBE_STEPS // config.log_every) * config.log_every
 
 
 def hyper_values(algorithm: Algorithm) -> dict[str, jax.Array]:
     """The initial scalars as arrays. They are set beside `init`, which is thereby one program for all values."""
     return {name: jnp.float32(value) for name, value in algorithm.hyper.items()}
-
-
-def _record(call: _Call | None, config: Config, lines: log.Log) -> None:
-    """Write the lines that fall into a call, and raise Diverged where too many steps in a row were not finite."""
-    if call is None:
-        return
-    metrics = {name: np.asarray(values) for name, values in call.metrics.items()}
-    probed = {name: metrics.pop(name) for name in list(metrics) if name.startswith(parallel.PROBED)}
-    for position in range(call.rounds):
-        step = call.start + position + 1
-        if step % config.log_every == 0 or step == config.steps:
-            seen = {name: float(values[position]) for name, values in metrics.items()}
-            if step % _probe_every(config) == 0:
-                seen |= {name.removeprefix(parallel.PROBED): float(v[position]) for name, v in probed.items()}
-            lines.write(step, seen)
-    lines.advance(call.start + call.rounds, {name: float(v[call.rounds - 1]) for name, v in metrics.items()})
-    row = metrics["nonfinite/in_a_row"][: call.rounds]
-    if row.max() >= config.max_nonfinite:
-        worst = [name for name, values in metrics.items() if not np.isfinite(values[: call.rounds]).all()]
-        raise Diverged(
-            f"{int(row.max())} steps in a row were not finite by step {call.start + call.rounds} "
-            f"(not finite: {', '.join(worst)})"
-        )

@@ -2,6 +2,7 @@
 
 python experiments/vae.py                                          # mnist5k, dynamic binarisation, Bernoulli
 python experiments/vae.py --likelihood gaussian --binarization NONE --data tfds:cifar10
+python experiments/vae.py --private --epsilon 10 --seed 8265193    # differentially private
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from gen_jax.nets import dcgan
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
 from gen_jax.objectives.rate import Rate, linear_warmup
+from gen_jax.runs.private import Private, mechanism
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(experiment.Config):
+class Config(Private, experiment.Config):
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     sigma: Positive = 0.1
     """standard deviation of the gaussian likelihood, in units of the [-1, 1] image"""
@@ -35,18 +37,18 @@ class Config(experiment.Config):
 
 
 def build(config: Config, data: Source) -> Algorithm:
-    dtype = config.dtype
+    dtype, norm = config.dtype, None if config.private else dcgan.batch_norm  # which mixes examples
     gaussian = config.likelihood == "gaussian"
     body = vae_body(
-        dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Encoder(config.latent_size, width=config.width, norm=norm, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, norm=norm, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,
         rate=Rate(warm_up=linear_warmup(config.warm_up)),
         hyper=config.hyper,
     )
-    return vae.vae(body)
+    return vae.vae(body, private=mechanism(config, data))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.runs import command, signals
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs.ablate import ablate
+    from gen_jax.verbs.audit import audit
     from gen_jax.verbs.compare import compare
     from gen_jax.verbs.convert_inception import convert_inception
     from gen_jax.verbs.diagnose import diagnose
@@ -44,6 +45,7 @@ def _run(arguments: list[str]) -> None:
         latents,
         evaluate,
         score,
+        audit,
         diagnose,
         report,
         compare,

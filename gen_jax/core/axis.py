@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gen_jax.core.errors import UserError
+
 DATA_AXIS = "data"
 EXAMPLE_AXIS = "example"
 
@@ -46,9 +48,9 @@ def rows(count: int) -> jax.Array:
 def pmean(tree):
     """Mean over the data axis of every leaf; the identity where the axis is not bound.
 
-    Raises ValueError inside a gradient taken example by example, where a mean over examples would mix them.
+    Raises UserError inside a gradient taken example by example, where a mean over examples would mix them.
     """
-    _refuse_example("a mean over the batch")
+    refuse_example("a mean over the batch")
     return lax.pmean(tree, DATA_AXIS) if bound() else tree
 
 
@@ -59,10 +61,11 @@ def batch_mean(values: jax.Array) -> jax.Array:
 
 def gather(values: jax.Array) -> jax.Array:
     """All rows of the global batch, [B_local, ...] -> [B_global, ...]. Differentiable on every backend."""
-    _refuse_example("the whole batch")
+    refuse_example("the whole batch")
     return lax.all_gather(values, DATA_AXIS, axis=0, tiled=True) if bound() else values
 
 
-def _refuse_example(what: str) -> None:
+def refuse_example(what: str) -> None:
+    """Raises UserError inside a gradient taken example by example, where `what` would mix them."""
     if bound(EXAMPLE_AXIS):
-        raise ValueError(f"{what} is asked for where each example has a gradient of its own; this loss mixes examples")
+        raise UserError(f"{what} is asked for where each example has a gradient of its own; this loss mixes examples")

@@ -70,6 +70,7 @@ class Weights(NamedTuple):
 
 # One example of each thing that a model is given, without the batch axis: networks are made for it.
 GivenShapes: TypeAlias = Mapping[str, jax.ShapeDtypeStruct]
+PRESENT = "present"  # float32 [B] of a batch whose rows may hold no example: 1 where they do
 LABEL: GivenShapes = {"label": jax.ShapeDtypeStruct((), "int32")}
 
 
@@ -115,6 +116,7 @@ class Algorithm(NamedTuple):
     gaps: bool = False  # whether x may have cells without a value (NaN), in training and after
     # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
     probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
+    privacy: Mapping[str, Any] | None = None  # what private training spends by its last step, for a person and as JSON
 
 
 def given_of(batch: Batch, names: tuple[str, ...] | Mapping[str, object]) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from jax import lax
 
 from gen_jax.core import axis
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Batch
+from gen_jax.core.types import PRESENT, Batch
 from gen_jax.data import order, source
 
 
@@ -42,12 +42,14 @@ class Held(NamedTuple):
 
     arrays: dict[str, jax.Array]
     thresholds: jax.Array | None  # where its examples are drawn by weight
+    poisson: jax.Array | None = None  # where each is in a batch by chance, and rows may hold none
 
 
 def resident(split: source.Split, sharding: Any = None) -> Held:
     """A split on the device (replicated where `sharding` says so), for `fetch`."""
     arrays = {name: jax.device_put(a, sharding) for name, a in source.whole(split).items()}
-    return Held(arrays, None if split.thresholds is None else jax.device_put(split.thresholds, sharding))
+    words = (None if w is None else jax.device_put(w, sharding) for w in (split.thresholds, split.poisson))
+    return Held(arrays, *words)
 
 
 def fetch(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, stream: str = "train") -> Batch:
@@ -64,19 +66,24 @@ def choose(held: Held, seed: Any, step: Any, minibatches: int, batch_size: int, 
     shards = lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1
     rows = axis.rows(batch_size // shards)
     size, seed = len(held.arrays["x"]), order.seed_of(seed, stream, jnp)
+    if held.poisson is not None:
+        return order.poisson(seed, step, minibatches, batch_size, size, held.poisson, rows, xp=jnp)
     if held.thresholds is None:
         return order.indices(seed, step, minibatches, batch_size, size, rows, xp=jnp)
     return order.weighted(seed, step, minibatches, batch_size, held.thresholds, rows, xp=jnp)
 
 
 def take(held: Held, chosen: jax.Array) -> Batch:
-    """The other half: the batch of the chosen examples."""
-    return to_batch({name: a.at[chosen].get(mode="promise_in_bounds") for name, a in held.arrays.items()})
+    """The other half: the batch of the chosen examples; a row that holds none shows the first, and is not `PRESENT`."""
+    rows = chosen if held.poisson is None else jnp.maximum(chosen, 0)
+    found = {name: a.at[rows].get(mode="promise_in_bounds") for name, a in held.arrays.items()}
+    return to_batch(found if held.poisson is None else {**found, PRESENT: (chosen >= 0).astype(jnp.float32)})
 
 
 def to_batch(raw: dict[str, Any]) -> Batch:
-    """Raw arrays as read (uint8 or float32 images, int32 labels) -> the batch that models see. Runs on the device."""
-    return {**raw, "x": source.to_float(raw["x"], jnp)}
+    """Raw arrays as read (uint8 or float32 images, int32 labels) -> the batch that models see: whatever is uint8 is an
+    image. Runs on the device."""
+    return {name: source.to_float(array, jnp) for name, array in raw.items()}
 
 
 def read_round(
@@ -90,6 +97,11 @@ def read_round(
 ) -> dict[str, np.ndarray]:
     """What `fetch` gathers, on the host and not yet converted: leaves [minibatches, rows, ...]."""
     seed = order.seed_of(seed, stream)
+    if split.poisson is not None:
+        chosen = order.poisson(seed, step, minibatches, batch_size, split.size, split.poisson, rows)
+        raw = split.read(np.maximum(chosen, 0).reshape(-1).astype(np.int64))
+        found = {name: a.reshape(*chosen.shape, *a.shape[1:]) for name, a in raw.items()}
+        return {**found, PRESENT: (chosen >= 0).astype(np.float32)}
     if split.thresholds is None:
         chosen = order.indices(seed, step, minibatches, batch_size, split.size, rows)
     else:

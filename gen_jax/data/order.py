@@ -65,6 +65,34 @@ def weighted(
     return xp.searchsorted(xp.asarray(thresholds), words, side="right").astype(xp.int32)
 
 
+def poisson(
+    seed: Any, step: Any, minibatches: int, batch_size: int, n: int, threshold: Any, rows: Any = None, xp: Any = np
+) -> Any:
+    """Like `indices`, but every example is in every minibatch with probability threshold / 2^32, by itself: int32
+    [minibatches, rows], the examples in order and then -1 for rows that hold none.
+
+    What would not fit into `batch_size` rows is left out: choose them so many that this does not happen
+    (`data.poisson`). Differential privacy by amplification assumes batches like these, and no shuffled epochs.
+    """
+    if not 0 < minibatches * n <= LARGEST:
+        raise ValueError(f"{minibatches} draws of {n} examples must be in 1..{LARGEST}")
+    seed, step = _word(seed, xp), _word(step, xp)
+    first, second = (_mix(_mix(seed ^ U(stream)) + step) for stream in (0xBE5466CF, 0x34E90C6C))  # pi again
+    number = xp.arange(minibatches * n).astype(U).reshape(minibatches, n)
+    inside = _mix(_mix(number ^ first) + second) < xp.asarray(threshold).astype(U)
+    place = xp.where(inside, xp.cumsum(inside, axis=1) - 1, batch_size)  # of each example in its minibatch
+    place = xp.minimum(place, batch_size).astype(xp.int32)
+    batch, example = xp.arange(minibatches)[:, None], xp.broadcast_to(xp.arange(n), (minibatches, n))
+    if xp is np:
+        chosen = np.full((minibatches, batch_size + 1), -1, np.int32)
+        chosen[np.broadcast_to(batch, place.shape)[inside], place[inside]] = example[inside]
+    else:
+        empty = xp.full((minibatches, batch_size + 1), -1, xp.int32)
+        chosen = empty.at[batch, place].set(xp.where(inside, example, -1).astype(xp.int32))
+    chosen = chosen[:, :batch_size]
+    return chosen if rows is None else chosen[:, rows]
+
+
 def thresholds_of(weights: np.ndarray) -> np.ndarray:
     """uint32 [n] for `weighted`: shares of 2^32, cumulated.
 

@@ -29,6 +29,7 @@ class Split:
     nbytes: int  # of the whole split once decoded
     arrays: Arrays | None = None  # the whole split, where it is in memory
     thresholds: np.ndarray | None = None  # uint32 [size] where examples are drawn by weight (`data.weighted`)
+    poisson: np.uint32 | None = None  # of 2^32: how likely each is in a batch, where they are drawn so (`data.poisson`)
 
 
 class Modes(NamedTuple):

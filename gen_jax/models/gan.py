@@ -18,9 +18,11 @@ from gen_jax.core.domains import NonNegative, Share
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase, SharedForward
 from gen_jax.core.players import Player, adam, caller
+from gen_jax.core.private import Mechanism
 from gen_jax.core.types import Algorithm
 from gen_jax.models import gan_abilities, gan_game, hypers
 from gen_jax.models.conditions import examples_of
+from gen_jax.models.gan_checks import refuse_mixing
 from gen_jax.models.gan_parts import Latents, Parts, Term, chain
 from gen_jax.objectives.adversarial import AdversarialLoss
 
@@ -59,6 +61,7 @@ def gan(
     turns: Turns = Turns(),
     optimizers: Mapping[str, Callable] | None = None,
     average_statistics: bool = False,
+    private: Mechanism | None = None,
 ) -> Algorithm:
     """A GAN as an `Algorithm`.
 
@@ -70,7 +73,8 @@ def gan(
     given: what both players are told beside, such as `core.types.LABEL`. terms: in order, see `gan_parts.Term`.
     optimizers: in place of Adam, by player: hyper -> optax transformation.
     average_statistics: the generator's average is of its batch statistics too (see `Player.ema_statistics`).
-    Raises UserError for combinations that cannot work together.
+    private: the discriminator learns by it, and the generator from the discriminator alone, given what `private.given`
+    draws. Raises UserError for combinations that cannot work together.
     """
     parts, values = chain(terms, given), hypers.values_of(hyper)
     _check(turns)
@@ -81,10 +85,15 @@ def gan(
         Phase(("discriminator",), partial(gan_game.discriminator_objective, game), repeats=turns.n_critic),
         Phase(("generator",), partial(gan_game.generator_objective, game), fresh=turns.fresh_reals),
     )
+    if private is not None:
+        refuse_mixing(parts, loss, turns.share_fakes)
+        phases = private.phase(phases[0]), private.blind(phases[1])
     shared = SharedForward(("generator",), partial(gan_game.generate, game)) if turns.share_fakes else None
     controlled = {controller.name: controller.initial for controller in parts.controllers}
     algorithm = compose(players, phases, values, aux=controlled, shared=shared)
-    return algorithm._replace(**gan_abilities.of(game, shape))
+    algorithm = algorithm._replace(**gan_abilities.of(game, shape))
+    # Without a probe, which would look at training examples.
+    return algorithm if private is None else algorithm._replace(probe=None, privacy=private.record())
 
 
 def _players(

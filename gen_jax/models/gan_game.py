@@ -93,8 +93,9 @@ def discriminator_loss(
         "loss/discriminator": value,
         "logits/real": view.real_logits.mean(),
         "logits/fake": view.fake_logits.mean(),
-        **statistics.of_logits(view.real_logits, view.fake_logits),
     }
+    if not axis.bound(axis.EXAMPLE_AXIS):  # an example alone has no spread (`gradients.private`)
+        metrics |= statistics.of_logits(view.real_logits, view.fake_logits)
     if head := game.parts.head:
         metrics["auxiliary/discriminator"] = head.discriminator(*extras, view)
         value += context.hyper[head.weight] * metrics["auxiliary/discriminator"]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from gen_jax.core.compose import compose
 from gen_jax.core.domains import NonNegative, Share
+from gen_jax.core.errors import UserError
+from gen_jax.core.private import Mechanism
 from gen_jax.core.types import Algorithm
 from gen_jax.models.codes import Regularizer
 from gen_jax.models.vae_body import Body, bound_phase, finish
@@ -27,10 +29,17 @@ class Hyper:
     ema_decay: Share | None = 0.99
 
 
-def vae(body: Body, *, regularizers: tuple[Regularizer, ...] = ()) -> Algorithm:
+def vae(body: Body, *, regularizers: tuple[Regularizer, ...] = (), private: Mechanism | None = None) -> Algorithm:
     """A VAE as an `Algorithm`. regularizers: further terms of the loss, weighted by hypers of the body.
 
-    Raises UserError where a hyper that the body or a regulariser reads is not there.
+    private: all players learn by it. Raises UserError where a hyper that the body or a regulariser reads is not there,
+    and for private training of what mixes examples.
     """
-    algorithm = compose(body.players, (bound_phase(body, regularizers),), body.hyper, aux=body.aux)
-    return finish(algorithm, body)
+    phase = bound_phase(body, regularizers)
+    if private is not None:
+        if regularizers:
+            raise UserError("--private: regularisers compare the codes of a batch; leave them out of a private run")
+        phase = private.phase(phase)
+    algorithm = finish(compose(body.players, (phase,), body.hyper, aux=body.aux), body)
+    # Without a probe, which would look at training examples.
+    return algorithm if private is None else algorithm._replace(probe=None, privacy=private.record())

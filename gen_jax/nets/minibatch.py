@@ -14,6 +14,7 @@ def minibatch_stddev(x: jax.Array, group: int = 4, channels: int = 1) -> jax.Arr
     so the result does not depend on the layout: UserError where a shard is no whole number of groups, or C of
     `channels`. A whole batch smaller than a group is one group, as in StyleGAN2.
     """
+    axis.refuse_example("minibatch standard deviation")
     count, features = x.shape[0], x.shape[-1]
     if not axis.bound():
         group = min(group, count)

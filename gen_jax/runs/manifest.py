@@ -135,6 +135,7 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
             ("changed", f"{change['kind']}, at step {change['step']}: {change['words']}")
             for change in current.get(CHANGED, [])
         ),
+        ("privacy", _privacy(current.get("privacy"))),
         ("parameters", ", ".join(f"{name} {count:,}" for name, count in current["parameters"].items())),
         ("started", sittings[0]["started"]),
         ("finished", last["finished"]),
@@ -158,6 +159,18 @@ def _what_was_as_read(found: Mapping[str, Any] | None) -> str:
         return ""
     sizes = f"{found['train']:,} train and {found['test']:,} test examples of {'×'.join(map(str, found['shape']))}"
     return "; ".join([sizes, *found["notes"]])
+
+
+def _privacy(found: Mapping[str, Any] | None) -> str:
+    """What private training spends by its last step."""
+    if not found:
+        return ""
+    return (
+        f"epsilon {found['epsilon']:.4g} (by Rényi divergences {found['epsilon_rdp']:.4g}) at delta {found['delta']:g} "
+        f"after {found['steps']:,} private steps: noise {found['noise']:g}, clip {found['clip']:g}, batches of "
+        f"{found['expected_batch']:.4g} expected examples, each drawn with probability {found['sampling_rate']:.4g}; "
+        f"neighbours: {found['neighbours']}"
+    )
 
 
 def _classes(identity: Mapping[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from jax.sharding import PartitionSpec
 
 from gen_jax.core import axis, keys, parallel
 from gen_jax.core.compose import compose
+from gen_jax.core.errors import UserError
 from gen_jax.core.gradients import private
 from gen_jax.core.phases import Phase, SharedForward
 from gen_jax.core.players import Player, caller, sgd
@@ -164,19 +165,19 @@ def test_a_mean_over_the_batch_is_refused(mean):
         return mixed
 
     algorithm = composed(objective)
-    with pytest.raises(ValueError, match="this loss mixes examples"):
+    with pytest.raises(UserError, match="this loss mixes examples"):
         jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)
 
 
 @pytest.mark.parametrize("aux", [Aux(stats={"a": {"mean": jnp.zeros(2)}}), Aux(aux={"c": jnp.float32(1.0)})])
 def test_moving_statistics_and_controllers_are_refused(aux):
     algorithm = composed(lambda call: lambda params, context: (jnp.float32(0.0), aux), aux={"c": jnp.float32(0.0)})
-    with pytest.raises(ValueError, match="no statistics and no controllers"):
+    with pytest.raises(UserError, match="no statistics and no controllers"):
         jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)
 
 
 def test_a_shared_forward_is_refused():
     shared = SharedForward(("a",), lambda params, context: (params["a"], {}))
     algorithm = composed(squares, shared=shared)
-    with pytest.raises(ValueError, match="a private phase needs its own"):
+    with pytest.raises(UserError, match="a private phase needs its own"):
         jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)

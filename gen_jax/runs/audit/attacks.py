@@ -1,0 +1,145 @@
+"""Attacks on membership: each scores single examples, higher for what looks like a training example.
+
+LOGAN's white-box attack ranks by the discriminator's logit (Hayes et al. 2019). Black-box attacks look at samples: the
+distance to the nearest one (GAN-Leaks, Chen et al. 2020), the same beside the distance to samples of a reference model,
+which takes out how common an example is (its calibration), and how many samples are close (Hilprecht et al. 2019: Monte
+Carlo, with the median of distances to the nearest samples as radius). Attacks on VAEs take the reconstruction error and
+the ELBO (Hilprecht et al. 2019). Distances are in 40 principal components of the non-members, as Hilprecht et al. have
+it: the attacker needs no training example for them.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import weights
+from gen_jax.data.source import Split
+from gen_jax.metrics import neighbours
+from gen_jax.runs.evaluation.subject import Subject
+from gen_jax.runs.opened import Opened, open_state
+from gen_jax.runs.scores import named
+from gen_jax.runs.scores.score import flat, of_rows
+
+COMPONENTS = 40
+HOW = "give --reference RUN, a run of the same kind on other data, whose samples say how common an example is"
+
+
+class Sides(NamedTuple):
+    """Members and non-members, as rows of their splits."""
+
+    members: tuple[Split, np.ndarray]
+    others: tuple[Split, np.ndarray]
+
+
+class Attack(NamedTuple):
+    """`check(subject)` raises UserError where this model does not allow it; `scores(subject, sides)` gives those of
+    members and of non-members, higher for what looks like a member."""
+
+    check: Callable[[Subject], Any]
+    scores: Callable[[Subject, Sides], tuple[np.ndarray, np.ndarray]]
+
+
+# ---- by the model ----------------------------------------------------------------------------------------------------
+def _by(score: str) -> Attack:
+    """What an anomaly score finds least strange is taken for a member."""
+
+    def scores(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+        found = named.score(score)
+        rank = found.make(subject)
+        return -of_rows(found, rank, *sides.members), -of_rows(found, rank, *sides.others)
+
+    return Attack(named.score(score).check, scores)
+
+
+# ---- by its samples --------------------------------------------------------------------------------------------------
+def _nearest(subject: Subject, sides: Sides, which: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of members and of non-members to the nearest sample of the model, or of the reference."""
+    key = "distances", which
+    if key not in subject.memory:
+        axes, centre = _plane(subject, sides)
+        fakes = (_samples(subject, which) - centre) @ axes
+        found = []
+        for split, rows in sides:
+            points = (flat(split.read(rows)["x"]) - centre) @ axes
+            found.append(np.asarray(neighbours.nearest(points, fakes)[0])[:, 0].astype(np.float64))
+        subject.memory[key] = tuple(found)
+    return subject.memory[key]
+
+
+def _plane(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+    """(axes [n, components], centre [n]) of the non-members' principal components."""
+    if "plane" not in subject.memory:
+        split, rows = sides.others
+        x = flat(split.read(rows)["x"])
+        centre = x.mean(axis=0)
+        _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
+        subject.memory["plane"] = vectors[:, -min(COMPONENTS, x.shape[1]) :].astype(np.float32), centre
+    return subject.memory["plane"]
+
+
+def _samples(subject: Subject, which: str) -> np.ndarray:
+    owner = subject if which == "own" else _reference(subject)
+    return owner.images(subject.count())[0].reshape(subject.count(), -1)
+
+
+def _reference(subject: Subject) -> Subject:
+    """The reference model. Raises UserError where none was given, or one whose samples have another shape."""
+    where = subject.options.background
+    if where is None:
+        raise UserError(f"calibration compares with the samples of another model; {HOW}")
+    if "reference run" not in subject.memory:
+        subject.memory["reference run"] = open_state(Path(where))
+    other: Opened = subject.memory["reference run"]
+    if other.source.shape != subject.source.shape:
+        shapes = f"{other.source.shape}, and this run's of {subject.source.shape}"
+        raise UserError(f"--reference {where}: its examples are of shape {shapes}")
+    if other.source.fingerprint == subject.source.fingerprint:
+        raise UserError(f"--reference {where}: it was trained on the same examples, so it calibrates nothing; {HOW}")
+    found = Subject(other.algorithm, weights(other.state), other.source, other.config, subject.options, other.path)
+    found.need_samples("calibration")
+    return found
+
+
+def _distance(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+    inside, outside = _nearest(subject, sides, "own")
+    return -inside, -outside
+
+
+def _calibrated(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+    own, reference = _nearest(subject, sides, "own"), _nearest(subject, sides, "reference")
+    return reference[0] - own[0], reference[1] - own[1]
+
+
+def _monte_carlo(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
+    axes, centre = _plane(subject, sides)
+    fakes = (_samples(subject, "own") - centre) @ axes
+    radius = float(np.median(np.concatenate(_nearest(subject, sides, "own"))))
+    found = []
+    for split, rows in sides:
+        points = (flat(split.read(rows)["x"]) - centre) @ axes
+        found.append(
+            np.concatenate([_close(part, fakes, radius) for part in np.array_split(points, -(-len(points) // 500))])
+        )
+    return found[0], found[1]
+
+
+def _close(points: np.ndarray, fakes: np.ndarray, radius: float) -> np.ndarray:
+    """The share of samples within the radius of each point."""
+    return (neighbours.squared_distances(points, fakes) <= radius**2).mean(axis=1)
+
+
+def _draws(subject: Subject) -> None:
+    subject.need_samples("audit by samples")
+
+
+ATTACKS: dict[str, Attack] = {
+    "logit": _by("logit"),
+    "distance": Attack(_draws, _distance),
+    "calibrated": Attack(lambda subject: (_draws(subject), _reference(subject)), _calibrated),
+    "monte_carlo": Attack(_draws, _monte_carlo),
+    "reconstruction": _by("reconstruction"),
+    "elbo": _by("elbo"),
+}

@@ -1,0 +1,204 @@
+"""Anomaly scores: functions of one example, against independent packages and closed forms, and what they refuse."""
+
+import csv
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from contract_rows import ROWS
+from evaluation_subjects import copier, gan, made, subject
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.players import adam
+from gen_jax.core.types import weights
+from gen_jax.data import load, one_class, source
+from gen_jax.runs.config import Config
+from gen_jax.runs.evaluation.subject import Options, Subject
+from gen_jax.runs.scores import named, regret, residuals, table
+from gen_jax.runs.scores.score import of_rows
+
+EACH = [
+    ("vae", "elbo"),
+    ("vae", "regret"),
+    ("ali", "f_anogan"),
+    ("minibatch_stddev", "logit"),
+    *(
+        pytest.param(*pair, marks=pytest.mark.science)
+        for pair in [("vae", "nll"), ("vae_conv", "reconstruction_probability"), ("ali", "latent_knn"),
+                     ("ali", "alad"), ("dcgan", "anogan")]
+    ),
+]  # fmt: skip
+
+
+def pictures(count, seed):
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 1)).astype(np.uint8)
+
+
+def data():
+    return source.from_arrays("npz:random", {"x": pictures(60, 0)}, {"x": pictures(24, 1)}, None)
+
+
+def of_row(name):
+    """A row of the contract as it begins."""
+    algorithm = next(row for row in ROWS if row.name == name).build(adam)
+    state = jax.jit(algorithm.init)(jax.random.key(0))
+    return Subject(algorithm, weights(state), data(), Config(data="npz:random"), Options())
+
+
+@pytest.mark.parametrize(("name", "score"), EACH)
+def test_a_score_is_of_one_example(name, score, monkeypatch):
+    """Whatever the neighbours, the place and the size of the batch; noise inside it included."""
+    monkeypatch.setattr(regret, "STEPS", 3)
+    monkeypatch.setattr(residuals, "SEARCH_STEPS", 3)
+    one, chosen = of_row(name), named.score(score)
+    rank = chosen.make(one)
+    rows = np.arange(8)
+    found = of_rows(chosen, rank, one.source.test, rows)
+    shuffled = np.random.default_rng(2).permutation(rows)
+    np.testing.assert_array_equal(of_rows(chosen, rank, one.source.test, shuffled), found[shuffled])
+    alone = np.array([np.asarray(rank(one.source.test.read(rows[k : k + 1])))[0] for k in (0, 3)])
+    np.testing.assert_allclose(alone, found[[0, 3]], rtol=1e-5, atol=1e-4)
+    assert np.ptp(found) > 0
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+def test_floors_are_those_of_scikit_learn_and_zlib():
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
+
+    one = subject()
+    train, test = (source.to_float(s.arrays["x"]).reshape(s.size, -1) for s in (one.source.train, one.source.test))
+    rows = np.arange(len(test))
+
+    def found(name):
+        score = named.score(name)
+        return of_rows(score, score.make(one), one.source.test, rows)
+
+    pca = PCA(32, svd_solver="full").fit(train)
+    residual = ((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1)
+    np.testing.assert_allclose(found("pca"), residual, rtol=1e-4)
+    distances = NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)[0][:, -1]
+    np.testing.assert_allclose(found("knn"), distances, rtol=1e-5)
+    sizes = [-8 * len(zlib.compress(x.tobytes(), 9)) for x in one.source.test.arrays["x"]]
+    np.testing.assert_array_equal(found("zlib"), sizes)
+
+
+def test_regret_is_what_the_encoder_leaves_on_the_table():
+    """-|m - a(x)|^2 / 2 - sum(e^v - v - 1) / 2 is largest, 0, at m = a, v = 0; at m = v = 0 it is -|a|^2 / 2."""
+
+    def aim(batch):
+        return batch["x"].reshape(len(batch["x"]), -1)[:, :2]
+
+    def under(view, batch, q, key, samples):
+        spread = (jnp.exp(q["log_variance"]) - q["log_variance"] - 1.0).sum(axis=-1)
+        return -0.5 * ((q["mean"] - aim(batch)) ** 2).sum(axis=-1) - 0.5 * spread
+
+    def encode(view, batch):
+        return {"mean": jnp.zeros((len(batch["x"]), 2)), "log_variance": jnp.zeros((len(batch["x"]), 2))}
+
+    one = subject(gan()._replace(elbo_under=under, encode=encode))
+    chosen = named.score("regret")
+    found = of_rows(chosen, chosen.make(one), one.source.test, np.arange(20))
+    aims = source.to_float(one.source.test.arrays["x"][:20]).reshape(20, -1)[:, :2]
+    np.testing.assert_allclose(found, 0.5 * (aims**2).sum(axis=1), atol=5e-3)
+
+
+def test_the_ratio_is_the_difference_of_two_elbos(monkeypatch):
+    from pathlib import Path
+
+    from gen_jax.runs.opened import Opened
+    from gen_jax.runs.scores import ratio
+
+    one, other = of_row("vae"), of_row("vae")
+    monkeypatch.setattr(ratio, "weights", lambda state: state)
+    twice = jax.tree.map(lambda leaf: 2 * leaf, other.weights)
+    one.options = one.options._replace(background=Path("there"))
+    one.memory["background"] = Opened(Path("there"), one.config, one.source, one.algorithm, twice, 3)  # pyright: ignore
+    rows, elbo, chosen = np.arange(6), named.score("elbo"), named.score("ratio")
+    chosen.check(one)
+    found = of_rows(chosen, chosen.make(one), one.source.test, rows)
+    own, theirs = (of_rows(elbo, elbo.make(each), one.source.test, rows) for each in (one, other.at(twice)))
+    np.testing.assert_allclose(found, own - theirs, rtol=1e-5)
+
+
+# ---- one class -------------------------------------------------------------------------------------------------------
+def test_one_class_is_normal_and_the_others_are_kept_apart():
+    base = made(classes=3)
+    found = one_class.one_class(base, "1")
+    assert set(found.train.arrays["label"]) == set(found.test.arrays["label"]) == {1}
+    strange = found.split("strange")
+    assert set(strange.arrays["label"]) == {0}
+    assert found.test.size + strange.size == base.test.size
+    assert found.fingerprint not in (base.fingerprint, one_class.one_class(base, "0").fingerprint)
+    assert found.counts == (0, 100, 0)
+    planted = dict(base.test.arrays)
+    planted["x"] = np.where((planted["label"] == 1)[:, None, None, None], planted["x"], 0)
+    other = one_class.one_class(source.from_arrays("npz:made", base.train.arrays, planted, 3), "1")
+    np.testing.assert_array_equal(other.train.arrays["x"], found.train.arrays["x"])
+    np.testing.assert_array_equal(other.test.arrays["x"], found.test.arrays["x"])
+
+
+def test_the_settings_choose_it_and_another_data_set_has_all_of_its_classes(monkeypatch):
+    monkeypatch.setitem(load.PLAIN, "digits", lambda: made(classes=3))
+    config = Config(data="digits", normal_class="0")
+    assert load.of(config).counts == (100, 0, 0)
+    assert load.other(config, "digits").counts == made(classes=3).counts
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "words"),
+    [
+        (made(classes=None), "0", ["--normal-class 0", "no labels"]),
+        (made(), "2", ["--normal-class 2", "classes 0 to 1"]),
+        (made(), "owl", ["--normal-class owl", "classes 0 to 1"]),
+        (made(classes=3), "2", ["no train examples"]),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused(base, text, words):
+    with pytest.raises(UserError) as caught:
+        one_class.one_class(base, text)
+    assert all(word in str(caught.value) for word in words)
+
+
+# ---- tables and mistakes ---------------------------------------------------------------------------------------------
+def test_a_table_has_one_row_an_example(tmp_path):
+    one = subject()
+    found = table.measure(one, ["knn", "zlib"], None, "test", 30)
+    table.write(tmp_path / "scores.csv", found)
+    with (tmp_path / "scores.csv").open() as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == ["example", "class", "knn", "zlib"]
+    assert len(lines) == 31
+    assert [int(line[0]) for line in lines[1:]] == found.rows.tolist()
+    np.testing.assert_allclose([float(line[2]) for line in lines[1:]], found.scores["knn"], rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: table.requested("elbow"), ["no anomaly score 'elbow'", "did you mean elbo"]),
+        (lambda: table.requested(" , "), ["names no score"]),
+        (lambda: table.measure(subject(), ["elbo"], None, "test", None), ["elbo needs", "logits"]),
+        (lambda: table.measure(subject(), ["regret"], None, "test", None), ["regret", "`elbo_under`"]),
+        (lambda: table.measure(of_row("dcgan"), ["f_anogan"], None, "test", None), ["no encoder", "anogan"]),
+        (lambda: table.measure(of_row("vae"), ["ratio"], None, "test", None), ["--background RUN"]),
+        (lambda: table.measure(of_row("vae"), ["alad"], None, "test", None), ["`features`"]),
+        (lambda: table.measure(subject(), ["knn"], None, "test", 500), ["--count 500", "1 to 120"]),
+        (lambda: table.measure(subject(), ["knn"], None, "strange", None), ["'strange'", "train, test"]),
+        (lambda: table.measure(subject(), ["knn"], "digits", "test", None), ["(8, 8, 1)", "(12, 12, 1)"]),
+        (lambda: named.score("zlib").check(subject(copier(made()), toy())), ["zlib"]),
+    ],
+)
+def test_a_mistake_is_one_line(call, words):
+    with pytest.raises(UserError) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def toy():
+    from gen_jax.data.toy import ring8
+
+    return ring8()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gen_jax.core.types import Algorithm
 from gen_jax.models.classifier import classifier
+from gen_jax.models.clustergan import clustergan
 from gen_jax.models.feature_matching import feature_matching
 from gen_jax.models.gan_parts import uniform_latents
 from gen_jax.models.m1_m2 import m1_m2
@@ -85,11 +86,27 @@ def _vade(optimizer: Callable) -> Algorithm:
     )
 
 
+def _clustergan(optimizer: Callable) -> Algorithm:
+    hyper = {"lr_generator": 0.02, "lr_discriminator": 0.02, **ADAM}
+    return clustergan(
+        mlp.Generator(SHAPE, widths=(8,)),
+        mlp.Discriminator(widths=(8,)),
+        classify.Classifier(5, (8,)),
+        shape=SHAPE,
+        noise=2,
+        clusters=3,
+        n_critic=2,
+        hyper=hyper | {"gradient_penalty": 10.0, "noise_cycle": 1.0, "code_cycle": 1.0},
+        optimizers={"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")},
+    )
+
+
 ROWS = [
     ("classifier", _classifier),
     ("feature_matching", _feature_matching),
     ("m2", _m2),
     ("m1_m2", _m1_m2),
     ("vade", _vade),
+    ("clustergan", _clustergan),
 ]
 READ_LABELS = {"classifier", "feature_matching", "m2", "m1_m2"}  # of the stream "labelled"

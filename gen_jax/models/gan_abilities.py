@@ -29,6 +29,7 @@ def of(game: Game, shape: tuple[int, ...]) -> dict[str, Any]:
         "evaluate": partial(evaluate, game),
         "score": partial(score, game),
         "features": partial(features, game),
+        "cluster": partial(cluster, game) if game.parts.head and game.parts.head.groups else None,
         "probe": partial(probe, game, shape),
         "adversarial": True,
     }
@@ -78,6 +79,14 @@ def evaluate(game: Game, weights: Weights, batch: Batch, key: Array) -> dict[str
 def score(game: Game, weights: Weights, batch: Batch, key: Array) -> Array:
     """Anomaly score [B]: the negative logit of the discriminator."""
     return -logits(game, weights, batch["x"], batch)
+
+
+def cluster(game: Game, weights: Weights, batch: Batch) -> Array:
+    """The head's logits of the first of its codes, [B, groups]."""
+    assert game.parts.head is not None
+    told = values_of(batch, game.given)
+    (_, found), _ = game.call("discriminator", weights.params, weights.stats, batch["x"], *told, train=False)
+    return found[:, : game.parts.head.groups]
 
 
 def features(game: Game, weights: Weights, batch: Batch, x: Array) -> Array:

@@ -83,4 +83,4 @@ def infogan_head(codes: Codes, weight: str = "information", continuous: str = "c
             total += view.context.hyper[continuous] * infogan.mutual_information(likelihood, entropy)
         return -total
 
-    return Term(head=Head(weight, lost, lost))
+    return Term(head=Head(weight, lost, lost, groups=codes.categories if codes.groups else 0))

@@ -1,0 +1,166 @@
+"""Classes from few labels: a GAN and two VAEs beside what the labels alone, and scikit-learn's methods, make of them.
+
+    python experiments/applications/few_labels.py                                  # mnist5k, 10 labels a class, 5 draws
+    python experiments/applications/few_labels.py --data tfds:mnist --seeds 3 --full
+    python experiments/applications/few_labels.py --methods m1_m2 --seeds 2 --steps 300      # a glance
+
+A seed draws the labelled examples, of which every method and every floor sees the same, and weights and noise. All
+training images are seen without labels, test images by nobody: not by a choice of steps, either. What is reported is
+the error on the test split at the last step, by averaged weights (Salimans et al. 2016), with the 95 % t interval over
+draws. `--full` takes the papers' network sizes, which are slow on a CPU. Claim: half the error of the supervised
+network, which has dropout and the same labels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gen_jax.core.domains import Count, Size
+from gen_jax.core.errors import UserError
+from gen_jax.data import load
+from gen_jax.data.labelled import STREAM
+from gen_jax.data.source import to_float, whole
+from gen_jax.runs.config import Config as RunConfig
+from gen_jax.studies import measures, papers
+
+SETTINGS: dict[str, dict[str, Any]] = {  # of each method: how it fits a CPU's minutes
+    "perceptron": {"experiment": "classifier", "steps": 600, "width": 500},
+    "convolutional": {"experiment": "classifier", "network": "convolutional", "width": 16, "steps": 400},
+    "feature_matching": {"width": 400, "steps": 3000},
+    "m2": {"width": 200, "steps": 1500},
+    "m1_m2": {"width": 300, "second_width": 200, "steps": 3000},
+}
+FULL: dict[str, dict[str, Any]] = {
+    "perceptron": {}, "convolutional": {"width": 32},
+    "feature_matching": {"width": 1000}, "m2": {"width": 500}, "m1_m2": {"width": 600, "second_width": 500},
+}  # fmt: skip
+FLOORS = ("nearest", "svm", "self_training", "label_spreading")
+PAPER = papers.Paper(
+    "few_labels",
+    "Classes from few labels (Kingma et al. 2014; Salimans et al. 2016)",
+    (papers.Column("error", "errors, %"),),
+    {"m2": "11.97 ± 1.71", "m1_m2": "3.33 ± .14", "feature_matching": ".93 ± .065"},
+    "published, 100 labels of all MNIST",
+    {
+        "nearest": "1-NN of pixels",
+        "svm": "RBF-SVM, C = 10",
+        "self_training": "self-training of it",
+        "label_spreading": "label spreading, 7 neighbours",
+        "perceptron": "supervised perceptron",
+        "convolutional": "supervised convolutional network",
+        "feature_matching": "feature-matching GAN",
+        "m2": "M2",
+        "m1_m2": "M1 + M2",
+    },
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(papers.Config):
+    data: str = "mnist5k"
+    data_dir: Path | None = None
+    """where TFDS data sets are"""
+    labels_per_class: Size = 10
+    seeds: int = 5
+    methods: str = ",".join((*FLOORS, *SETTINGS))
+    """with commas between; floors are 1-NN, an SVM, self-training and label spreading"""
+    full: bool = False
+    """networks of the papers' sizes"""
+    steps: Count | None = None
+    """of every method alike; by default each its own"""
+
+
+def floor(name: str, config: Config, seed: int) -> float:
+    """Errors of a floor in %, fitted to the labels that this seed draws."""
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+    from sklearn.svm import SVC
+
+    asked = RunConfig(data=config.data, data_dir=config.data_dir, labels_per_class=config.labels_per_class, seed=seed)
+    data = load.of(asked)
+    known, test = whole(data.split(STREAM)), whole(data.test)
+    x, y = flat(known["x"]), known["label"]
+    if name in ("nearest", "svm"):
+        fitted = (KNeighborsClassifier(1) if name == "nearest" else SVC(C=10)).fit(x, y)
+    else:
+        # The labelled ones stand among the unlabelled, too, without their label.
+        unlabelled = flat(data.train.read(np.arange(data.train.size))["x"])
+        both, told = np.concatenate([x, unlabelled]), np.concatenate([y, np.full(len(unlabelled), -1)])
+        if name == "self_training":
+            model = SelfTrainingClassifier(SVC(C=10), criterion="k_best", k_best=max(len(unlabelled) // 10, 1))
+        else:
+            model = LabelSpreading(kernel="knn", n_neighbors=7)
+        fitted = model.fit(both, told)
+    return 100.0 * float((fitted.predict(flat(test["x"])) != test["label"]).mean())
+
+
+def flat(images: np.ndarray) -> np.ndarray:
+    return to_float(images).reshape(len(images), -1)
+
+
+def measure(run: measures.Trained) -> dict[str, float]:
+    return {"error": 100.0 * (1.0 - measures.measured(run, "accuracy")["accuracy"]["value"])}
+
+
+def studies(config: Config, methods: list[str]) -> dict[str, Any]:
+    """The ablations, of one arm each."""
+    common = {"data": config.data, "labels_per_class": config.labels_per_class}
+    common |= {"evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0, "log_every": 250}
+    if config.data_dir is not None:
+        common["data_dir"] = str(config.data_dir)
+    found = {}
+    for name in methods:
+        own = SETTINGS[name] | (FULL[name] if config.full else {})
+        own |= {} if config.steps is None else {"steps": config.steps}
+        script = own.pop("experiment", name)
+        found[name] = papers.study(config, PAPER.name, name, script, settings=common | own)
+    return found
+
+
+def main(config: Config) -> None:
+    methods = [name.strip() for name in config.methods.split(",") if name.strip()]
+    if unknown := [name for name in methods if name not in PAPER.titles]:
+        raise UserError(f"--methods {unknown[0]}: there are {', '.join(PAPER.titles)}")
+    trained, floors = ([m for m in methods if (m in SETTINGS) == own] for own in (True, False))
+    sizes = "networks of the papers' sizes" if config.full else "networks that fit a CPU's minutes"
+    steps = {m: config.steps or SETTINGS[m]["steps"] for m in trained}
+    protocol = (
+        f"{config.data}, {config.labels_per_class} labels a class, drawn by seed; all training images without labels; "
+        f"test errors at the last step, averaged weights; {sizes}; steps of 100: "
+        + ", ".join(f"{m} {count:,}" for m, count in steps.items())
+    )
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    for name in floors:
+        values[name] = {"error": {seed: floor(name, config, seed) for seed in range(config.seeds)}}
+        print(f"{name}: {papers.spread(list(values[name]['error'].values()), 2)}", flush=True)
+    measured, seconds, failed = papers.measured(studies(config, trained), measure, protocol)
+    values |= measured
+    publish(config, (values, seconds, failed), claims(values), protocol)
+
+
+def claims(values: Mapping[str, Mapping[str, Mapping[int, float]]]) -> list[tuple[str, str, str]]:
+    """Whether each method has at most half the errors of the best supervised network, by the means over draws."""
+    supervised = [values[m]["error"] for m in ("perceptron", "convolutional") if m in values]
+    if not supervised:
+        return []
+    best = min(float(np.mean(list(errors.values()))) for errors in supervised)
+    found = []
+    for name in ("feature_matching", "m2", "m1_m2"):
+        if name in values:
+            mean = float(np.mean(list(values[name]["error"].values())))
+            word = "held" if mean <= best / 2 else "missed"
+            found.append(
+                (f"{PAPER.titles[name]}: half the supervised errors", word, f"{mean:.2f} % against {best:.2f} %")
+            )
+    return found
+
+
+def publish(config: Config, outcome: Any, said: list[tuple[str, str, str]], protocol: str) -> None:
+    papers.publish(config, PAPER, "few_labels.py", outcome, said, protocol)
+
+
+if __name__ == "__main__":
+    papers.run(Config, main, __doc__)

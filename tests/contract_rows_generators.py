@@ -7,7 +7,9 @@ from gen_jax.models import gan_terms, styles
 from gen_jax.models.flow_matching import flow_matching
 from gen_jax.models.gan import gan
 from gen_jax.models.gan_parts import normal_latents
+from gen_jax.models.paired import paired
 from gen_jax.nets import stylegan2
+from gen_jax.nets.patch import PatchDiscriminator
 from gen_jax.nets.unet import UNet
 from gen_jax.objectives import adversarial
 
@@ -37,4 +39,16 @@ def _stylegan2(optimizer: Callable) -> Algorithm:
     return styles.with_truncation(algorithm, generator, latents)
 
 
-ROWS = [("flow_matching", _flow_matching), ("stylegan2", _stylegan2)]
+def _paired(optimizer: Callable) -> Algorithm:
+    return paired(
+        UNet(1, 4, (1,), dropout=0.2, skip=True),
+        PatchDiscriminator(2, 1),
+        loss=adversarial.non_saturating,
+        shape=SHAPE,
+        input_shape=(4, 4, 1),
+        optimizers={"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")},
+        hyper={"lr_generator": 0.01, "lr_discriminator": 0.01, "b1": 0.5, "b2": 0.999, "ema_decay": 0.9, "l1": 1.0},
+    )
+
+
+ROWS = [("flow_matching", _flow_matching), ("stylegan2", _stylegan2), ("paired", _paired)]

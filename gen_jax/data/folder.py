@@ -74,7 +74,7 @@ def _shape(root: Path, files: Sequence[Path], how: How) -> tuple[int, int, int]:
 
 
 def _header(file: Path) -> tuple[tuple[int, int], bool]:
-    with _named(file):
+    with named(file):
         return images.header(os.fspath(file))
 
 
@@ -95,7 +95,7 @@ def _split(items: Sequence[Item], how: How, shape: tuple[int, int, int], labels:
 
 
 def _decode(file: Path, how: How, shape: tuple[int, int, int]) -> np.ndarray:
-    with _named(file):
+    with named(file):
         found = images.decode(os.fspath(file), how, shape[-1])
     if found.shape != shape:
         (h, w), (height, width) = found.shape[:2], shape[:2]
@@ -104,7 +104,7 @@ def _decode(file: Path, how: How, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 @contextmanager
-def _named(file: Path) -> Iterator[None]:
+def named(file: Path) -> Iterator[None]:
     """Errors of a picture as one line that names it."""
     from PIL import Image
 

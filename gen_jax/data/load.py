@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, folder, images, npz, one_class, source, sprites, stacked, tfds, toy
+from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, source, sprites, stacked, tfds, toy
 from gen_jax.data.labelled import few_labels
 
 PLAIN = {
@@ -16,7 +16,10 @@ PLAIN = {
     "grid25": toy.grid25,
     "sprites": sprites.sprites,
 }
-WITH_ARGUMENT = {"stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH"}
+WITH_ARGUMENT = {
+    "stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH",
+    "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE",
+}  # fmt: skip
 # Settings that say which data.
 FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels", "normal_class", "labels_per_class")
 
@@ -92,6 +95,10 @@ def load(
         if how.channels not in (None, 3):
             raise UserError(f"{spec} has 3 channels by construction; leave --channels out")
         return stacked.stacked(load(argument, data_dir, how=how._replace(channels=None)))
+    if kind in ("shrunk", "edges"):
+        return getattr(derived, kind)(load(argument, data_dir, how=how))
+    if kind == "pairs":
+        return pairs.pairs(argument, how)
     if kind == "tfds":
         return tfds.tfds(argument, data_dir, how)
     if kind == "folder":

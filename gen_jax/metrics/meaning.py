@@ -48,6 +48,10 @@ _known = {
     "samples equal to a training example": Meaning("lowest", 0.0, 1.0),
     "MS-SSIM between": Meaning(None, -1.0, 1.0),
     "PPL": _distance,
+    "PSNR": Meaning("highest"),
+    "psnr": Meaning("highest"),
+    "l1": _distance,
+    "SSIM": Meaning("highest", -1.0, 1.0),
     # of likelihoods, codes and classifiers
     "NLL": Meaning("lowest"),
     "bits per dimension": Meaning("lowest"),

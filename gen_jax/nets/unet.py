@@ -64,7 +64,7 @@ class UNet(nn.Module):
                 x = block(jnp.concatenate([x, beside.pop()], axis=-1), multiplier, f"up{level}_{number}")
             if level:
                 x = Conv(x.shape[-1], dtype=self.dtype, name=f"double{level}")(nearest_up(x))
-        x = nn.silu(_norm(x, self.dtype, "norm"))
+        x = nn.silu(group_norm(x, self.dtype, "norm"))
         last = Conv(self.outputs, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="last")(x)
         return last.astype(jnp.float32) + (given if self.skip else 0.0)
 
@@ -89,10 +89,10 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, told: jax.Array | None, train: bool) -> jax.Array:
-        y = Conv(self.channels, dtype=self.dtype, name="conv1")(nn.silu(_norm(x, self.dtype, "norm1")))
+        y = Conv(self.channels, dtype=self.dtype, name="conv1")(nn.silu(group_norm(x, self.dtype, "norm1")))
         if told is not None:
             y = y + Dense(self.channels, dtype=self.dtype, name="told")(told)[:, None, None, :]
-        y = Dropout(self.dropout)(nn.silu(_norm(y, self.dtype, "norm2")), train)
+        y = Dropout(self.dropout)(nn.silu(group_norm(y, self.dtype, "norm2")), train)
         y = Conv(self.channels, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="conv2")(y)
         if x.shape[-1] != self.channels:
             x = Conv(self.channels, 1, use_bias=False, dtype=self.dtype, name="beside")(x)
@@ -116,5 +116,6 @@ def check_size(shape: tuple[int, ...], levels: int) -> None:
         )
 
 
-def _norm(x: jax.Array, dtype: Any, name: str) -> jax.Array:
+def group_norm(x: jax.Array, dtype: Any, name: str) -> jax.Array:
+    """Group normalisation by the largest number of groups up to `GROUPS` that divides the channels."""
     return nn.GroupNorm(num_groups=math.gcd(GROUPS, x.shape[-1]), epsilon=1e-5, dtype=dtype, name=name)(x)

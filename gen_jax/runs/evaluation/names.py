@@ -2,6 +2,6 @@
 
 NAMES = (
     "held_out", "fd", "fd_infinity", "kid", "is", "precision", "recall", "density", "coverage", "per_class_fd", "cas",
-    "modes", "authpct", "ct", "nearest", "ms_ssim", "ppl", "nll", "bits_per_dim", "accuracy", "auroc",
+    "modes", "authpct", "ct", "nearest", "ms_ssim", "ppl", "psnr", "ssim", "nll", "bits_per_dim", "accuracy", "auroc",
     "average_precision", "fpr95", "latents", "probe", "clusters", "map", "disentanglement",
 )  # fmt: skip

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from contract_rows import ROWS, SHAPE, Row, descent
+from contract_rows_labels import READ_LABELS
 
 from gen_jax.core import axis, parallel
 from gen_jax.core.errors import UserError
@@ -18,8 +19,8 @@ from gen_jax.core.players import adam
 from gen_jax.core.types import given_of, weights
 
 BATCH, STEPS = 16, 5
-MIXES = {"minibatch_stddev"}  # discriminators that judge an example beside its neighbours, by design
-READS_LABELS: set[str] = set()  # models that learn from labels they are not given when asked for anything
+MIXES = {"minibatch_stddev", "stylegan2"}  # discriminators that judge an example beside its neighbours, by design
+READS_LABELS = READ_LABELS  # models that learn from labels they are not given when asked for anything
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=lambda row: row.name)
@@ -44,6 +45,7 @@ def resident(minibatches):
     generator = np.random.default_rng(0)
     data = {"x": generator.uniform(-1, 1, (64, *SHAPE)).astype(np.float32), "label": np.arange(64) % 10}
     data = {"x": jnp.asarray(data["x"]), "label": jnp.asarray(data["label"], jnp.int32)}
+    data["input"] = data["x"][:, ::2, ::2]  # of models that are given a picture
 
     def fetch(data, step, position):
         local = BATCH // (jax.lax.axis_size(axis.DATA_AXIS) if axis.bound() else 1)
@@ -186,6 +188,8 @@ def offered(algorithm, view, batch, key):
             found["likelihood"] = algorithm.likelihood(view, batch, key, 4)
         if algorithm.classify:
             found["classify"] = algorithm.classify(view, batch)
+        if algorithm.cluster:
+            found["cluster"] = algorithm.cluster(view, batch)
         return found
 
     return all_of_it(view, batch, key)
@@ -204,7 +208,7 @@ def test_what_a_model_offers_works(row):
     known = {**batch, "mask": (jnp.arange(64).reshape(1, *SHAPE) % 2).repeat(6, axis=0)}
     draw = jax.jit(lambda draw, given: draw(view, key, 6, given), static_argnums=0)
     drawn = {name: draw(each.draw, given_of(known, each.given)) for name, each in algorithm.samplers.items()}
-    assert "prior" in drawn
+    assert "prior" in drawn or not drawn  # a classifier draws nothing
     assert all(images.shape == (6, *SHAPE) for images in drawn.values())
     if algorithm.prior and algorithm.decode:
         decoded = jax.jit(lambda: algorithm.decode(view, algorithm.prior(view, key, 6, given), given))()

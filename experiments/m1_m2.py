@@ -28,11 +28,11 @@ from gen_jax.objectives.likelihoods import Binarization
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    lr_second: NonNegative = 3e-4
+    lr_second: NonNegative = 1e-3
     """of M2"""
-    alpha: NonNegative = 1.0
+    alpha: NonNegative = 10.0
     """weight of the classifier's cross-entropy of labelled examples"""
-    labelled: NonNegative = 0.1
+    labelled: NonNegative = 1.0
     """weight of a labelled example's bound beside an unlabelled one's"""
 
 

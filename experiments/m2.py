@@ -26,11 +26,11 @@ from gen_jax.objectives.likelihoods import Binarization
 
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
-    lr: float = 3e-4
+    lr: float = 1e-3
     beta: None = None
     alpha: NonNegative = 10.0
     """weight of the classifier's cross-entropy of labelled examples"""
-    labelled: NonNegative = 0.1
+    labelled: NonNegative = 1.0
     """weight of a labelled example's bound beside an unlabelled one's"""
 
 

@@ -218,7 +218,8 @@ def command(script: str) -> str:
             given = given[1:]
         else:
             kept.append(word)
-    return shlex.join(["python", f"experiments/papers/{script}", *kept])
+    place = script if "/" in script else f"papers/{script}"
+    return shlex.join(["python", f"experiments/{place}", *kept])
 
 
 def hardware() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gen_jax.core.lines import visible
 from gen_jax.runs import diagnosis, figures, folder, log, manifest, panels, scripts, shapes
+from gen_jax.runs.diagnosis import remedies
 from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.scoreboard import evaluation, minus, number, tracked, words
 from gen_jax.runs.settings import flatten
@@ -59,7 +60,7 @@ def content(run_dir: Path) -> dict[str, Any]:
         "curves": [_chart(panel, metrics, _has_probabilities(run_dir, config)) for panel in panels.of(metrics)],
         "tracked": tracked(metrics),
         "evaluation": evaluation(shapes.read(run_dir / "evaluation.json", shapes.EVALUATION, default={})),
-        "diagnosis": diagnosed(metrics),
+        "diagnosis": diagnosed(metrics, remedies.ground(run_dir)),
         "settings": [(name, _value(value)) for name, value in flatten(config).items()],
         "provenance": [(name, value) for name, value in provenance.items() if name != "status"],
     }
@@ -132,9 +133,9 @@ def _facts(config: Mapping[str, Any], provenance: Mapping[str, Any], reached: in
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 
 
-def diagnosed(metrics: diagnosis.Metrics) -> dict[str, Any]:
+def diagnosed(metrics: diagnosis.Metrics, run: remedies.Ground = remedies.Ground()) -> dict[str, Any]:
     """Findings, and what was looked at; empty where the run has logged nothing that a rule looks at."""
-    found = diagnosis.summary(diagnosis.examine(metrics))
+    found = diagnosis.summary(diagnosis.examine(metrics), run)
     looked = [row for row in found["looked_at"] if row["saw"]]
     if not looked:
         return {}

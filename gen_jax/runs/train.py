@@ -216,7 +216,7 @@ def training(
                 f"the checkpoint of step {steps[-1]} in {run_dir} is kept" if steps else "no checkpoint was due before"
             )
             found = diagnosis.check(tell=False).findings if diagnosis else ()
-            signs = "; ".join(finding.line for finding in found)
+            signs = "; ".join(finding.line(diagnosis.ground) for finding in found)
             raise Diverged(f"{error}; {kept}; diagnosis: {signs or 'no rule fired'}") from None
         finally:
             error = None if status == "complete" else sys.exception()

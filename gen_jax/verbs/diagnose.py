@@ -16,6 +16,7 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     """
     from gen_jax.core.errors import UserError
     from gen_jax.runs import diagnosis, folder, log
+    from gen_jax.runs.diagnosis.remedies import ground
     from gen_jax.runs.files import atomic_write_json
     from gen_jax.runs.watching.monitor import FILE
 
@@ -25,7 +26,7 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     metrics = log.series(lines)
     if not metrics:
         raise UserError(f"{run} has logged nothing yet, so there is nothing to diagnose; train it first")
-    found = diagnosis.summary(diagnosis.examine(metrics))
+    found = diagnosis.summary(diagnosis.examine(metrics), ground(run))
     path = atomic_write_json(run / FILE, found)
     if json:
         print(path.read_text(encoding="utf-8"), end="")
@@ -55,7 +56,7 @@ def _show(run: Path, found: dict) -> None:
         table.add_row("threshold", escape(row["threshold"]))
         table.add_row("source", escape(row["source"]))
         for number, remedy in enumerate(row["try"]):
-            table.add_row("" if number else "try", escape(f"{remedy['command']}  ({remedy['why']})"))
+            table.add_row("" if number else "try", f"{escape(remedy['command'])}  [dim]{escape(remedy['why'])}[/dim]")
         console.print(table)
     fired = {row["rule"] for row in found["findings"]}
     rest = [row for row in looked if row["rule"] not in fired]

@@ -20,6 +20,7 @@ from gen_jax.runs.diagnosis import (
     posterior_collapse,
     vanishing_gradient,
 )
+from gen_jax.runs.diagnosis.remedies import Ground, fitting
 from gen_jax.runs.diagnosis.rule import Metrics, Rule, Sight
 from gen_jax.runs.log import Series
 
@@ -46,14 +47,12 @@ class Finding(NamedTuple):
     lasting: bool
     sight: Sight
 
-    @property
-    def line(self) -> str:
-        """One line: what, when, the threshold and the first thing to try."""
+    def line(self, run: Ground = Ground()) -> str:
+        """One line: what, when, the threshold and the first thing to try with this run."""
         when = f"since step {self.since}" if self.lasting else f"from step {self.since} to {self.until}, then gone"
-        return (
-            f"{self.rule.title} ({when}): {self.sight.saw} (threshold: {self.rule.threshold}); "
-            f"try {self.rule.remedies[0].text}"
-        )
+        first = fitting(self.rule.remedies, run)[:1]
+        advice = "".join(f"; try {remedy['command']} ({remedy['why']})" for remedy in first)
+        return f"{self.rule.title} ({when}): {self.sight.saw} (threshold: {self.rule.threshold}){advice}"
 
 
 class Diagnosis(NamedTuple):
@@ -101,8 +100,8 @@ def examine(metrics: Metrics, watch: Watch | None = None, after: int = -1) -> Di
     return Diagnosis(last, findings, dict(watch.seen))
 
 
-def summary(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The content of diagnosis.json."""
+def summary(diagnosis: Diagnosis, run: Ground = Ground()) -> dict[str, Any]:
+    """The content of diagnosis.json, with what there is to try for this run."""
     findings = [
         {
             "rule": f.rule.name,
@@ -114,7 +113,7 @@ def summary(diagnosis: Diagnosis) -> dict[str, Any]:
             "step": f.sight.step,
             "threshold": f.rule.threshold,
             "source": f.rule.source,
-            "try": [{"command": remedy.command, "why": remedy.why} for remedy in f.rule.remedies],
+            "try": fitting(f.rule.remedies, run),
         }
         for f in diagnosis.findings
     ]

@@ -13,12 +13,14 @@ def look(metrics: Metrics) -> Sight | None:
     if found is None or len(found[0].steps) < LEAST:
         return None
     latents, samples, again = (series.values[-LEAST:] for series in found)
-    apart, worse = float(latents.min()), float(np.min(samples / np.maximum(again, 1e-6)))
+    times = samples / np.maximum(again, 1e-6)
+    least = int(np.argmin(times))  # all that is told is of this evaluation
     saw = (
-        f"q(z) is {apart:.2g} of the prior's variance away from the prior; samples are {samples[-1]:.3g} from the data "
-        f"and reconstructions {again[-1]:.3g}, {worse:.3g} times nearer"
+        f"q(z) is {latents[least]:.2g} of the prior's variance away from the prior; samples are {samples[least]:.3g} "
+        f"from the data and reconstructions {again[least]:.3g}, {times[least]:.3g} times nearer"
     )
-    return Sight(apart > LATENTS and worse > WORSE, apart, last_step(found[0]), saw)
+    fired = bool(latents.min() > LATENTS and times.min() > WORSE)
+    return Sight(fired, float(latents[least]), last_step(found[0]), saw)
 
 
 RULE = Rule(

@@ -44,7 +44,8 @@ RULE = Rule(
     "the threshold is measured here",
     (
         Remedy("dcgan.py", "--clip-norm 1", "Pascanu et al. 2013"),
-        Remedy("", "--hyper.lr 1e-4", "or --hyper.lr-generator, --hyper.lr-discriminator: smaller steps"),
+        Remedy("", "--hyper.lr /10", "smaller steps"),
+        Remedy("", "--hyper.lr-generator /10 --hyper.lr-discriminator /10", "smaller steps"),
         Remedy("wgan_gp.py", "", "Gulrajani et al. 2017: an unbounded critic needs a penalty"),
         Remedy("dcgan.py", "--r1-gamma 1 --no-batch-norm", "Mescheder et al. 2018: R1 bounds D's slope at the data"),
     ),

@@ -29,7 +29,7 @@ RULE = Rule(
     (
         Remedy("dcgan.py", "--augment ada --r1-gamma 1 --no-batch-norm", "Karras et al. 2020: for little data"),
         Remedy("dcgan.py", "--augment diffaugment", "Zhao et al. 2020"),
-        Remedy("", "--steps 1000", "fewer: stop before the samples turn into copies"),
+        Remedy("", "--steps /2", "fewer: stop before the samples turn into copies"),
         Remedy("vae.py", "--latent-size 8 --hyper.beta 2", "a code that cannot hold every example"),
     ),
     look,

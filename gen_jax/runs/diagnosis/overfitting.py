@@ -17,18 +17,19 @@ def look(metrics: Metrics) -> Sight | None:
     margin = train - fake
     # A discriminator that cannot tell samples from data has learnt nothing to overfit with.
     gaps = np.where(margin > 0, (train - held_out) / np.where(margin > 0, margin, 1.0), 0.0)
-    gap = float(gaps.min())
-    step = last_step(found[0])
+    least = int(np.argmin(gaps))  # all that is told is of this evaluation
+    gap, step = float(gaps[least]), int(found[0].steps[-LEAST:][least])
     saw = (
-        f"D's mean logit is {train[-1]:.3g} on training and {held_out[-1]:.3g} on held-out examples, {fake[-1]:.3g} on "
-        f"samples: r_v = {gap:.2g}{_sign(metrics.get('logits/real_sign'))}"
+        f"D's mean logit is {train[least]:.3g} on training and {held_out[least]:.3g} on held-out examples, "
+        f"{fake[least]:.3g} on samples: r_v = {gap:.2g}{_sign(metrics.get('logits/real_sign'), step)}"
     )
-    return Sight(gap > GAP, gap, step, saw)
+    return Sight(gap > GAP, gap, last_step(found[0]), saw)
 
 
-def _sign(series: Series | None) -> str:
-    """r_t beside it, which alone says only that D is sure of itself."""
-    return "" if series is None else f" (r_t = {float(np.median(series.values[-5:])):.2g}; ADA aims at 0.6)"
+def _sign(series: Series | None, step: int) -> str:
+    """r_t beside it, as it was last logged by this step; alone it says only that D is sure of itself."""
+    values = np.zeros(0) if series is None else series.values[series.steps <= step]
+    return f" (r_t = {values[-1]:.2g}; ADA aims at 0.6)" if len(values) else ""
 
 
 RULE = Rule(

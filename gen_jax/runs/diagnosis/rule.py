@@ -1,7 +1,7 @@
 """What a rule is, what it sees and what it advises; and how a rule reads a metric over a run."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,19 +14,21 @@ SHARE = 0.25  # of a run's values that count as recent
 
 
 class Remedy(NamedTuple):
-    """Something to try: arguments of an experiment of this project, and whom it is from. `script` "": of any."""
+    """Something to try: arguments of an experiment of this project, and whom it is from.
+
+    `data`: what the experiment takes: square images, points of the plane, either, or mixtures alone whose modes are
+    known. `multiple`: the side of its images is one of this.
+    """
 
     script: str  # a file of experiments/, or "" where the flags are those of the experiment that was run
-    flags: str
+    flags: str  # "--steps /2": half of what the run has
     why: str
+    data: Literal["images", "points", "any", "mixtures"] = "images"
+    multiple: int = 1
 
     @property
     def command(self) -> str:
         return f"experiments/{self.script} {self.flags}".strip() if self.script else self.flags
-
-    @property
-    def text(self) -> str:
-        return f"{self.command} ({self.why})"
 
 
 class Sight(NamedTuple):
@@ -60,6 +62,11 @@ def recent(series: Series | None, least: int = LEAST, share: float = SHARE) -> S
         return None
     count = max(least, int(len(values) * share))
     return Series(steps[-count:], values[-count:])
+
+
+def typical(values: np.ndarray) -> int:
+    """The place of the median (the lower one of two): one measurement, whose numbers can be told together."""
+    return int(np.argsort(values, kind="stable")[(len(values) - 1) // 2])
 
 
 def median(series: Series) -> float:

@@ -27,10 +27,10 @@ RULE = Rule(
     "Arjovsky & Bottou 2017 (arXiv:1701.04862, theorem 2.4, figure 2: orders of magnitude as D nears its optimum); "
     "the threshold is measured here",
     (
-        Remedy("gan.py", "--loss non_saturating", "Goodfellow et al. 2014, section 3"),
+        Remedy("gan.py", "--loss non_saturating", "Goodfellow et al. 2014, section 3", "any"),
         Remedy("dcgan.py", "--instance-noise 0.1", "Sønderby et al. 2017: supports that overlap"),
         Remedy("wgan_gp.py", "", "Gulrajani et al. 2017: a critic whose slope is bounded does not saturate"),
-        Remedy("", "--hyper.lr-discriminator 5e-5", "a discriminator that learns more slowly"),
+        Remedy("", "--hyper.lr-discriminator /4", "a discriminator that learns more slowly"),
     ),
     look,
 )

@@ -9,6 +9,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.runs import log, shapes
 from gen_jax.runs.diagnosis import Diagnosis, Watch, examine, moments, summary
+from gen_jax.runs.diagnosis.remedies import ground
 from gen_jax.runs.diagnosis.rule import Metrics
 from gen_jax.runs.files import atomic_write_json
 
@@ -25,12 +26,13 @@ def _before(path: Path) -> dict[str, Any]:
 
 
 class Monitor:
-    """Follows a run's metrics.jsonl. What it says and writes is a function of that file alone, so neither the log nor
-    a resumed run knows of it. `quiet`: no lines, only the file.
+    """Follows a run's metrics.jsonl. What it says and writes is a function of that file and the settings, so neither
+    the log nor a resumed run knows of it. `quiet`: no lines, only the file.
     """
 
     def __init__(self, run_dir: Path, start: int, quiet: bool = False, stream: TextIO | None = None) -> None:
         self._run_dir, self._quiet, self._stream = run_dir, quiet, stream
+        self.ground = ground(run_dir)
         self._offset, self._after, self._watch = 0, -1, Watch({}, {})
         self._rows: dict[str, tuple[list[int], list[float]]] = {}
         before = _before(run_dir / FILE) if start else {}
@@ -45,8 +47,8 @@ class Monitor:
             if finding.lasting and finding.rule.name not in self._told:
                 self._told.add(finding.rule.name)
                 if tell and not self._quiet:
-                    say(f"diagnosis: {finding.line}", self._stream)
-        atomic_write_json(self._run_dir / FILE, summary(diagnosis))
+                    say(f"diagnosis: {finding.line(self.ground)}", self._stream)
+        atomic_write_json(self._run_dir / FILE, summary(diagnosis, self.ground))
         return diagnosis
 
     def _read(self) -> Metrics:

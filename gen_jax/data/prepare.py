@@ -1,6 +1,9 @@
 """Preparing a TensorFlow Datasets data set as array_record: the one place that needs TensorFlow (reading does not)."""
 
+import contextlib
 import importlib.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from gen_jax.core.errors import UserError, missing_package
@@ -31,15 +34,28 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
         raise UserError(
             f"{name} must be downloaded by hand: put its files in a folder and pass --manual-dir. {_line(instructions)}"
         )
-    config = library.download.DownloadConfig(manual_dir=manual_dir)
     try:
-        builder.download_and_prepare(download_config=config)
+        with _own_extraction(root, manual_dir) as extract_dir:
+            config = library.download.DownloadConfig(manual_dir=manual_dir, extract_dir=extract_dir)
+            builder.download_and_prepare(download_config=config)
     except (OSError, AssertionError, library.download.DownloadError) as error:
         raise UserError(
             f"{name} could not be prepared ({_line(error)}); check the connection and the disk, "
             "or put the files into a folder and pass --manual-dir"
         ) from error
     return Path(builder.data_dir)
+
+
+@contextlib.contextmanager
+def _own_extraction(root: Path, manual_dir: str | None) -> Iterator[str | None]:
+    """A new folder to unpack the files of `manual_dir` into. TFDS keeps what it unpacks by the name of the file alone,
+    and would take MNIST's train-images for Fashion-MNIST's, which are called the same."""
+    if manual_dir is None:
+        yield None
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix="unpacked-") as folder:
+        yield folder
 
 
 def _line(message: object, limit: int = 300) -> str:

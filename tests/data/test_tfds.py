@@ -218,3 +218,17 @@ def test_all_of_fashion_mnist(fashion_mnist):
         )
         read = zip(split.arrays["x"], split.arrays["label"], strict=True)
         assert sorted((i.tobytes(), int(k)) for i, k in read) == sorted((i.tobytes(), int(k)) for i, k in original)
+
+
+def test_files_of_one_name_are_unpacked_apart(tmp_path):
+    """TFDS keeps what it unpacked by the file's name: train-images of MNIST would become those of Fashion-MNIST."""
+    from gen_jax.data import prepare
+
+    with prepare._own_extraction(tmp_path / "root", "/files") as first:
+        (Path(first) / "GZIP.train-images-idx3-ubyte.gz").write_text("mnist")
+        with prepare._own_extraction(tmp_path / "root", "/others") as second:
+            assert second != first
+            assert not list(Path(second).iterdir())
+    assert not list((tmp_path / "root").iterdir())
+    with prepare._own_extraction(tmp_path, None) as where:
+        assert where is None

@@ -17,6 +17,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> None:
     from gen_jax.runs import command, signals
     from gen_jax.verbs import ablate as ablate_
+    from gen_jax.verbs import launch as launch_
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.audit import audit
     from gen_jax.verbs.compare import compare
@@ -27,6 +28,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.verbs.info import info
     from gen_jax.verbs.interpolate import interpolate
     from gen_jax.verbs.latents import latents
+    from gen_jax.verbs.launch import launch
     from gen_jax.verbs.prepare import prepare
     from gen_jax.verbs.reconstruct import reconstruct
     from gen_jax.verbs.report import report
@@ -52,11 +54,15 @@ def _run(arguments: list[str]) -> None:
         export,
         reproduce,
         ablate,
+        launch,
         prepare,
     )
     verbs = (*verbs, convert_inception)
     if arguments[0] == "ablate":  # its command line ends in the experiment's own flags
         ablate_.main(arguments[1:])
+        return
+    if arguments[0] == "launch":  # likewise
+        launch_.main(arguments[1:])
         return
     command.verb(verbs, arguments, prog="python -m gen_jax", description=__doc__)
 

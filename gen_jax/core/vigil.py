@@ -202,8 +202,9 @@ class _Vigil:
         """End this process at once: its main thread may wait for a device for ever. The leader tells the line."""
         if not self._ending.acquire(blocking=False):
             time.sleep(60.0)  # another thread is leaving
-        with contextlib.suppress(Exception):
-            processes.put(f"end/{processes.index()}", {"line": line, "status": status})
+        if aloud is None:  # else the store is gone, or stands still with the process that holds it
+            with contextlib.suppress(Exception):
+                processes.put(f"end/{processes.index()}", {"line": line, "status": status})
         with contextlib.suppress(Exception):
             if self.last is not None:
                 self.last(line)

@@ -12,7 +12,7 @@ from gen_jax.core.lines import say
 from gen_jax.core.starting import COORDINATOR, LAUNCHED, PROCESS, PROCESSES
 from gen_jax.runs.signals import Signals
 
-AFTER = 60.0  # seconds that the others have, once one has ended, before they are killed
+AFTER = 30.0  # seconds that the others have, once one has ended, before they are killed
 DEVICES = "--xla_force_host_platform_device_count"
 
 

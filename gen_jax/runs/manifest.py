@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 import gen_jax
+from gen_jax.core import processes
 from gen_jax.core.errors import UserError
 from gen_jax.data import reading
 from gen_jax.data.source import Source
@@ -72,6 +73,7 @@ def start(
         "code": code(),
         "backend": backend,
         "devices": devices,
+        "processes": processes.count(),
         **({KEY: identity} if identity is not None else {}),
     }
     atomic_write_json(
@@ -144,7 +146,7 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
         ("compile time", duration(sum(sitting["compile_seconds"] or 0.0 for sitting in sittings))),
         ("command", last["command"]),
         ("code", commit or f"gen_jax {last['versions'].get('gen_jax', '')} (not from a checkout)"),
-        ("executed by", f"{last['backend']} on {last['devices']} × {', '.join(dict.fromkeys(used))}"),
+        ("executed by", f"{last['backend']} on {last['devices']} × {', '.join(dict.fromkeys(used))}{_shared_by(last)}"),
         ("processor", f"{here['cpu']}, {here['cpus']} CPUs"),
         ("system", here["system"]),
         ("Python", here["python"]),
@@ -152,6 +154,11 @@ def summary(run_dir: Path) -> list[tuple[str, Any]]:
         ("flags", " ".join(f"{name}={value}" for name, value in last["flags"].items() if name in VARIABLES)),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _shared_by(sitting: Mapping[str, Any]) -> str:
+    count = sitting.get("processes", 1)
+    return f", in {count} processes of {sitting['devices'] // count}" if count > 1 else ""
 
 
 def _what_was_as_read(found: Mapping[str, Any] | None) -> str:

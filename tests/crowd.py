@@ -1,0 +1,92 @@
+"""Several processes that train one run on this machine, each started by hand, so that a test can stop or kill one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands import one_device
+
+from gen_jax.core.starting import COORDINATOR, PROCESS, PROCESSES
+
+
+class Crowd:
+    """`count` processes of `devices` CPU devices each; `words` is what they run, or a list of words for each."""
+
+    def __init__(self, words: Sequence, count: int, devices: int = 1, **variables: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            at = f"127.0.0.1:{free.getsockname()[1]}"
+        self.started = [
+            _start(
+                words if isinstance(words[0], str) else words[number],
+                devices,
+                {COORDINATOR: at, PROCESSES: str(count), PROCESS: str(number), **variables},
+            )
+            for number in range(count)
+        ]
+
+    def ends(self, seconds: float = 240) -> list[tuple[int, str, str]]:
+        """(status, standard output, standard error) of each, once all have ended."""
+        until = time.monotonic() + seconds
+        try:
+            found = []
+            for process in self.started:
+                out, err = process.communicate(timeout=max(1.0, until - time.monotonic()))
+                found.append((process.returncode, out, err))
+            return found
+        finally:
+            for process in self.started:
+                process.kill()
+
+    def send(self, number: int, sent: signal.Signals) -> None:
+        self.started[number].send_signal(sent)
+
+
+def _start(words: Sequence[str], devices: int, variables: dict[str, str]) -> subprocess.Popen[str]:
+    environment = one_device(**variables)
+    environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
+    return subprocess.Popen(
+        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(seen, seconds: float = 240) -> None:
+    """Until `seen()` is true."""
+    until = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)
+
+
+def alone(words: Sequence[str], devices: int, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The same command in one process."""
+    environment = one_device(**variables)
+    environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
+    return subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=300)
+
+
+def words(bench, **asked: object) -> list[str]:
+    """The command of a toy (see `toys`)."""
+    from toys import ASKED
+
+    options = {"data": f"folder:{bench.pictures}", "run_dir": bench.run, **ASKED, **asked}
+    flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return [str(bench.script), *flags]
+
+
+def logged(run: Path) -> int:
+    """The last step of metrics.jsonl."""
+    from gen_jax.runs import log
+
+    lines = log.read_lines(run) if (run / log.FILE).exists() else []
+    return lines[-1]["step"] if lines else 0
+
+
+def steps(run: Path) -> list[int]:
+    folder = run / "checkpoints"
+    return sorted(int(name) for name in os.listdir(folder) if name.isdecimal()) if folder.is_dir() else []

@@ -1,0 +1,227 @@
+"""One run in several processes: the same bits, one writer, and an end with one line, whoever breaks down."""
+
+import json
+import signal
+
+import crowd
+import pytest
+import toys
+from commands import ROOT
+
+from gen_jax.core import starting
+from gen_jax.core.errors import UserError
+
+LAYOUTS = ((2, 2), (4, 1))  # processes, devices of each
+
+
+def digest(run, step=None):
+    from gen_jax.runs.checkpoint import open_checkpoints
+
+    with open_checkpoints(run, writable=False) as checkpoints:
+        return checkpoints.digest(step)
+
+
+def sane(ends, status=0):
+    """All ended with this status, and the others than process 0 said nothing."""
+    assert [end[0] for end in ends] == [status] * len(ends), ends
+    assert all(not out and not err for _, out, err in ends[1:]), ends
+    return ends[0]
+
+
+def lines(run):
+    read = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    return [{name: value for name, value in line.items() if name not in ("seconds", "crc32")} for line in read]
+
+
+def names(run):
+    """What is in a run's folder but for the names that Orbax and TensorBoard choose by chance."""
+    found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    return {name for name in found if "/d/" not in name and "events" not in name}
+
+
+def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
+    """Resident and streamed: the second begins with one process of two devices, and two go on."""
+    one, two = toys.make(tmp_path / "one"), toys.make(tmp_path / "two")
+    asked = {"steps": 4, "checkpoint_every": 2, "evaluate_every": 2}
+    assert crowd.alone(crowd.words(one, **asked), 2).returncode == 0
+    sane(crowd.Crowd(crowd.words(two, **asked), 2).ends())
+    assert [digest(two.run, step) for step in (2, 4)] == [digest(one.run, step) for step in (2, 4)]
+    assert lines(two.run) == lines(one.run)
+    assert names(two.run) == names(one.run)
+    sitting = json.loads((two.run / "manifest.json").read_text())["sittings"][-1]
+    assert (sitting["processes"], sitting["devices"]) == (2, 2)
+    # ---- on from there, streamed, by as many processes as it was not -------------------------------------------------
+    more = {**asked, "steps": 6, "resident_gib": 0}
+    assert crowd.alone(crowd.words(two, **more), 2).returncode == 0
+    sane(crowd.Crowd(crowd.words(one, **more), 2).ends())
+    assert digest(two.run) == digest(one.run)
+
+
+EXPERIMENTS = {
+    "dcgan": ("--width", "8", "--image-size", "16"),
+    "vae": (),
+    "wgan_gp": ("--width", "8", "--image-size", "16"),
+    "vq_vae": ("--width", "8"),
+    "biggan": ("--width", "8", "--image-size", "32"),
+}
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("resident", ["2", "0"], ids=["resident", "streamed"])
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_layouts_of_four_devices_agree(name, resident, tmp_path):
+    common = [str(ROOT / "experiments" / f"{name}.py"), *EXPERIMENTS[name], "--data", "digits", "--batch-size", "16"]
+    common += ["--steps", "4", "--checkpoint-every", "2", "--evaluate-every", "0", "--sample-every", "0"]
+    common += ["--resident-gib", resident, "--run-dir"]
+    done = crowd.alone([*common, str(tmp_path / "one")], 4)
+    assert done.returncode == 0, done.stderr
+    for processes, devices in LAYOUTS:
+        run = tmp_path / f"{processes}x{devices}"
+        sane(crowd.Crowd([*common, str(run)], processes, devices).ends(600))
+        assert digest(run) == digest(tmp_path / "one")
+        assert lines(run) == lines(tmp_path / "one")
+
+
+# ---- what breaks down ------------------------------------------------------------------------------------------------
+
+
+def begun(tmp_path, count, **asked):
+    """A crowd that has trained for a while and would go on for hours."""
+    bench = toys.make(tmp_path / "toy")
+    words = crowd.words(bench, **{"steps": 10**7, "log_every": 50, "checkpoint_every": 0, **asked})
+    started = crowd.Crowd(words, count)
+    crowd.wait_for(lambda: crowd.logged(bench.run) >= 50 or started.started[0].poll() is not None)
+    return bench, started
+
+
+def last(ends):
+    return ends[0][2].strip().splitlines()[-1]
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("victim", [0, 3])
+def test_a_signal_to_any_process_saves_one_step_on_all(victim, tmp_path):
+    bench, started = begun(tmp_path, 4)
+    started.send(victim, signal.SIGTERM)
+    ends = started.ends(60)
+    sane(ends, 143)
+    (step,) = crowd.steps(bench.run)
+    assert last(ends).startswith(f"interrupted: saved step {step} in ")
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_killed_or_stopped_process_ends_the_others_with_a_line_that_names_it(how, tmp_path):
+    bench, started = begun(tmp_path, 2)
+    started.send(1, how)
+    crowd.wait_for(lambda: started.started[0].poll() is not None, 60)
+    started.started[1].kill()
+    ends = started.ends(10)
+    assert ends[0][0] == 1
+    assert last(ends).startswith("error: process 1 (on ")
+    assert "was killed, or stands still" in last(ends)
+    assert json.loads((bench.run / "manifest.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.science
+def test_a_leader_that_stands_still_is_named_by_process_1(tmp_path):
+    _, started = begun(tmp_path, 2)
+    started.send(0, signal.SIGSTOP)
+    crowd.wait_for(lambda: started.started[1].poll() is not None, 60)
+    started.started[0].kill()
+    status, _, err = started.ends(10)[1]
+    assert status == 1
+    assert err.startswith("error: process 0, at 127.0.0.1:")
+
+
+@pytest.mark.science
+def test_killed_at_any_moment_and_continued_by_any_number_it_is_the_same_run(tmp_path):
+    """Twenty kills, every fourth time by another number of processes."""
+    import random
+
+    chance = random.Random(0)
+    asked = {"steps": 400, "steps_per_call": 5, "checkpoint_every": 20, "log_every": 20}
+    straight, bench = toys.make(tmp_path / "straight"), toys.make(tmp_path / "killed")
+    assert crowd.alone(crowd.words(straight, **asked), 4).returncode == 0
+    for kill in range(20):
+        processes, devices = (4, 1) if kill % 4 else ((2, 2), (1, 4))[kill % 8 // 4]
+        started = crowd.Crowd(crowd.words(bench, **asked, allow_changed=""), processes, devices, GEN_JAX_PATIENCE="5")
+        before = crowd.steps(bench.run)
+        crowd.wait_for(
+            lambda before=before, s=started: crowd.steps(bench.run) > before or s.started[0].poll() is not None
+        )
+        started.send(chance.randrange(processes), signal.SIGKILL)
+        crowd.wait_for(lambda s=started: all(p.poll() is not None for p in s.started), 60)
+        started.ends(5)
+    sane(crowd.Crowd(crowd.words(bench, **asked), 4).ends())
+    assert digest(bench.run) == digest(straight.run)
+    assert lines(bench.run) == lines(straight.run)
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((False, "host:1", None, None), "together"),
+        ((False, None, 2, 0), "together"),
+        ((False, "host", 2, 0), "HOST:PORT"),
+        ((False, "host:none", 2, 0), "HOST:PORT"),
+        ((False, "host:70000", 2, 0), "HOST:PORT"),
+        ((False, "host:4321", 2, 2), "give 0 to 1"),
+        ((True, "host:4321", None, None), "by itself"),
+    ],
+)
+def test_half_a_start_is_refused(given, said, monkeypatch):
+    for name in (starting.COORDINATOR, starting.PROCESSES, starting.PROCESS):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match=said):
+        starting.asked(*given)
+    assert starting.asked(False, None, None, None) is None
+    monkeypatch.setenv(starting.PROCESS, "one")
+    with pytest.raises(UserError, match="whole number"):
+        starting.asked(False, "host:4321", 2, None)
+
+
+DIFFERENT = {
+    "another setting": (["--hyper.lr", "0.3"], {}, "another configuration than process 0 (hyper: lr: 0.3 there, 0.1"),
+    "other data": (["--levels", "2"], {}, "another configuration than process 0 (levels: 2 there"),
+    "a folder that is not shared": (["--run-dir", "elsewhere"], {}, "another configuration"),
+}
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("how", DIFFERENT)
+def test_processes_that_disagree_end_with_one_line(how, tmp_path):
+    more, variables, said = DIFFERENT[how]
+    bench = toys.make(tmp_path / "toy")
+    common = crowd.words(bench)
+    started = crowd.Crowd([common, [*common, *more]], 2, **variables)
+    _, _, err = sane(started.ends(), 2)
+    found = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(found) == 1, err
+    assert f"process 1 has {said}" in found[0]
+    assert not bench.run.exists()
+
+
+@pytest.mark.science
+def test_a_coordinator_that_does_not_answer_is_named(tmp_path):
+    bench = toys.make(tmp_path / "toy")
+    at = {starting.COORDINATOR: "127.0.0.1:9", starting.PROCESSES: "2", starting.PROCESS: "1", "GEN_JAX_WAIT": "1"}
+    done = crowd.alone(crowd.words(bench), 1, **at)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the coordinator 127.0.0.1:9 does not answer for 1 s")
+    assert len(done.stderr.splitlines()) == 1
+    assert not bench.run.exists()
+
+
+@pytest.mark.science
+def test_processes_that_do_not_all_come_are_told_of(tmp_path):
+    bench = toys.make(tmp_path / "toy")
+    started = crowd.Crowd(crowd.words(bench), 2, GEN_JAX_WAIT="8")
+    started.started[1].kill()
+    status, _, err = started.ends()[0]
+    assert status == 2, err
+    assert err.startswith("error: of 2 processes not all came to 127.0.0.1:"), err
+    assert len(err.splitlines()) == 1, err

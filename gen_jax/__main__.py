@@ -2,6 +2,14 @@
 
 import sys
 
+GROUPS = {
+    "What it is": ("info", "report", "diagnose"),
+    "What it makes": ("sample", "reconstruct", "interpolate", "traverse", "latents", "export"),
+    "How good it is": ("evaluate", "score", "audit", "compare", "reproduce"),
+    "Many runs": ("ablate", "launch"),
+    "Data and features": ("prepare", "convert-inception"),
+}
+
 
 def main() -> None:
     """Read the command line and run one verb. Exits 0; 2 with one line on a usage error; 1 where something failed."""
@@ -64,7 +72,7 @@ def _run(arguments: list[str]) -> None:
     if arguments[0] == "launch":  # likewise
         launch_.main(arguments[1:])
         return
-    command.verb(verbs, arguments, prog="python -m gen_jax", description=__doc__)
+    command.verb(verbs, arguments, prog="python -m gen_jax", groups=GROUPS)
 
 
 if __name__ == "__main__":

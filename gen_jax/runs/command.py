@@ -2,17 +2,20 @@
 
 import contextlib
 import dataclasses
+import difflib
 import functools
 import inspect
 import io
 import re
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from gen_jax.core import domains
 from gen_jax.core.errors import UserError
+from gen_jax.runs import help
+from gen_jax.runs.config import Config
 
 _FRAMES = re.compile(r"[│╭╮╰╯─]|(?<!\S)[+|]-*(?!\S)|-{5,}|\+?-{5,}\+?")  # what tyro draws around its messages
 _MORE = re.compile(r"(Argument helptext:|For full helptext|={5,}).*")
@@ -31,6 +34,9 @@ def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
 
     options: as tyro.cli takes them (prog, description).
     """
+    if issubclass(kind, Config) and help.wanted(args):
+        print(help.of_experiment(kind, options.get("description", "")))
+        raise SystemExit(0)
     import tyro
 
     settings = one_line(lambda: tyro.cli(shown(kind), args=args, **options))
@@ -47,13 +53,31 @@ def read_some(kind: type, args: Sequence[str], **options: Any) -> tuple[Any, lis
     return settings, rest
 
 
-def verb(verbs: Sequence[Callable[..., None]], args: Sequence[str], **options: Any) -> None:
-    """Call the one of these functions that a command line names, every number of it inside its domain."""
+def verb(
+    verbs: Sequence[Callable[..., None]], args: Sequence[str], prog: str, groups: Mapping[str, Sequence[str]] = {}
+) -> None:
+    """Call the one of these functions that a command line names, every number of it inside its domain.
+
+    groups: titles of the help and the verbs under them. Raises UserError for a verb that is not there.
+    """
+    named = {each.__name__.replace("_", "-"): each for each in verbs}
+    first, rest = args[0], args[1:]
+    if first in ("-h", "--help"):
+        print(help.of_verbs(named, groups, prog))
+        return
+    if first not in named:
+        raise UserError(f"there is no verb {first}{nearest(first, named)}; there are {', '.join(named)}")
     import tyro
 
-    named = {each.__name__.replace("_", "-"): checked(each) for each in verbs}
-    call = one_line(lambda: tyro.extras.subcommand_cli_from_dict(named, args=args, **options))
+    chosen = checked(named[first])
+    call = one_line(lambda: tyro.cli(chosen, args=rest, prog=f"{prog} {first}"))
     call()
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "; did you mean sample?", or nothing where none is near."""
+    close = difflib.get_close_matches(word, list(known), 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def one_line(parse: Callable[[], Any]) -> Any:
@@ -76,7 +100,17 @@ def _flat(text: str) -> str:
     line = _HEADING.sub("", _MORE.sub("", " ".join(_FRAMES.sub(" ", text).split())).strip())
     if wrong := _NO_NUMBER.match(line):
         return f"{wrong[1]} {wrong[3]}: give {_KINDS[wrong[2].lower()]}"
-    return f"{line.rstrip('. ')}; --help says what there is" if line.startswith("Unrecognized") else line
+    return _unknown(line) if line.startswith("Unrecognized") else line
+
+
+def _unknown(line: str) -> str:
+    """What was not understood, and the flag that may have been meant."""
+    said, _, guess = line.partition(" Perhaps you meant: ")
+    words = [word.strip() for word in said.removeprefix("Unrecognized options:").split(",")]
+    first = next((word for word in words if word.startswith("-")), words[0]).rstrip(".")
+    meant = re.match(r"--[\w.-]+", guess)
+    advice = f"; did you mean {meant[0]}?" if meant else ";"
+    return f"{first} is not understood here{advice} --help says what there is"
 
 
 def shown(kind: type) -> type:

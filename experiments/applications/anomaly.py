@@ -60,7 +60,14 @@ SCORES = {
     ("table", "vae"): "reconstruction,elbo,latent_knn",
 }
 CALL = 500  # steps in one compiled call
-ELSEWHERE = ("study_dir", "out", "seeds", "data_dir", "classes")  # settings that an outcome does not depend on
+ELSEWHERE = (
+    "study_dir",
+    "out",
+    "seeds",
+    "data_dir",
+    "classes",
+    "scores",
+)  # settings that an outcome does not depend on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,9 +179,10 @@ def aurocs(
     return found
 
 
-def kept(config: Config, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(config: Config, name: str, names: Sequence[str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """An outcome from its file, or made now and kept there."""
     settings = {k: str(v) for k, v in dataclasses.asdict(config).items() if k not in ELSEWHERE}
+    settings["scores"] = ",".join(names)
     path = config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json"
     if path.exists():
         return read_json(path)
@@ -207,7 +215,7 @@ def one_class_part(config: Config, names: Sequence[str]) -> Found:
                 return measure(subject_of(algorithm, weights(fit(data, seed)), data), names)
 
             name = f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}")
-            found.setdefault(seed, {})[text] = kept(config, name, make)["scores"]
+            found.setdefault(seed, {})[text] = kept(config, name, () if seed < 0 else names, make)["scores"]
     return found
 
 
@@ -245,7 +253,7 @@ def shift_part(config: Config, names: Sequence[str]) -> Found:
             return aurocs(subject, names, data.test, other.test, config.examples)
 
         name = f"{short}-" + ("floors" if seed < 0 else f"seed{seed}")
-        found[seed] = {"all": kept(config, name, make)["scores"]}
+        found[seed] = {"all": kept(config, name, () if seed < 0 else names, make)["scores"]}
     return found
 
 
@@ -302,7 +310,7 @@ def table_part(config: Config, names: Sequence[str]) -> Found:
                     }
                 return scores
 
-            kept_ = kept(config, f"{config.data}-{case}-seed{seed}", make)
+            kept_ = kept(config, f"{config.data}-{case}-seed{seed}", names, make)
             found.setdefault(seed, {})[case] = kept_["scores"]
     return found
 

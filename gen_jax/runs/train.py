@@ -161,7 +161,8 @@ def training(
         opened.remember()
         processes.meet("compiled")
         if leader:
-            manifest.update(run_dir, compile_seconds=seconds)
+            spends = {} if algorithm.privacy is None else {"privacy": dict(algorithm.privacy)}
+            manifest.update(run_dir, compile_seconds=seconds, **spends)
         diagnosis = Monitor(run_dir, start, quiet) if leader else None
         if not watch.shows_samples and not quiet:
             say("this model has no sampler 'prior': no sample grids")

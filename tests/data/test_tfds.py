@@ -222,8 +222,6 @@ def test_all_of_fashion_mnist(fashion_mnist):
 
 def test_files_of_one_name_are_unpacked_apart(tmp_path):
     """TFDS keeps what it unpacked by the file's name: train-images of MNIST would become those of Fashion-MNIST."""
-    from gen_jax.data import prepare
-
     with prepare._own_extraction(tmp_path / "root", "/files") as first:
         (Path(first) / "GZIP.train-images-idx3-ubyte.gz").write_text("mnist")
         with prepare._own_extraction(tmp_path / "root", "/others") as second:

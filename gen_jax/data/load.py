@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, source, sprites, stacked, tfds, toy
+from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, poisson, source, sprites, stacked, tfds, toy
 from gen_jax.data.labelled import few_labels
 
 PLAIN = {
@@ -45,6 +45,8 @@ class Asked(Protocol):
     def labels_per_class(self) -> int | None: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
 
 
 def of(config: Asked) -> source.Source:
@@ -53,18 +55,24 @@ def of(config: Asked) -> source.Source:
     found = load(config.data, config.data_dir and str(config.data_dir), how=how)
     if config.normal_class is not None:
         found = one_class.one_class(found, config.normal_class)
+    if getattr(config, "private", False):  # of scripts whose models can be trained so
+        found = poisson.poisson(found, config.batch_size)
     return found if config.labels_per_class is None else few_labels(found, config.labels_per_class, config.seed)
 
 
 def key(config: Asked) -> tuple[Any, ...]:
     """What tells the data of these settings from those of others: the seed too, where it draws the labelled ones."""
-    return (*(getattr(config, name) for name in FIELDS), None if config.labels_per_class is None else config.seed)
+    drawn = None if config.labels_per_class is None else config.seed
+    poisson_batches = config.batch_size if getattr(config, "private", False) else None
+    return (*(getattr(config, name) for name in FIELDS), drawn, poisson_batches)
 
 
 def other(config: Any, spec: str, **changes: Any) -> source.Source:
     """The data set `spec`, read as these settings read theirs but with all of its classes and labels; `changes`: of the
     settings (a dataclass)."""
     changes = {"normal_class": None, "labels_per_class": None, **changes}
+    if hasattr(config, "private"):
+        changes["private"] = False
     if spec.partition(":")[0] in PLAIN:
         changes["levels"] = None  # what the project ships says itself how many there are
     return of(dataclasses.replace(config, data=spec, **changes))

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+import jax
+from flax import linen as nn
+
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.models import gan_terms, styles
 from gen_jax.models.flow_matching import flow_matching
 from gen_jax.models.gan import gan
 from gen_jax.models.gan_parts import normal_latents
 from gen_jax.models.paired import paired
-from gen_jax.nets import stylegan2
+from gen_jax.nets import stylegan2, wavegan
 from gen_jax.nets.patch import PatchDiscriminator
 from gen_jax.nets.unet import UNet
 from gen_jax.objectives import adversarial
@@ -51,4 +54,34 @@ def _paired(optimizer: Callable) -> Algorithm:
     )
 
 
-ROWS = [("flow_matching", _flow_matching), ("stylegan2", _stylegan2), ("paired", _paired)]
+class _Sound(nn.Module):
+    """A network of sounds of 64 samples, on images of as many pixels."""
+
+    inner: nn.Module
+    shape: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        flat = self.inner(x.reshape(x.shape[0], -1), train=train)
+        return flat.reshape(x.shape[0], *self.shape)
+
+
+def _wavegan(optimizer: Callable) -> Algorithm:
+    return gan(
+        _Sound(wavegan.Generator(64, 2), SHAPE),
+        _Sound(wavegan.Discriminator(2), ()),
+        loss=adversarial.wasserstein,
+        shape=SHAPE,
+        latents=normal_latents(4),
+        terms=(gan_terms.gradient_penalty(),),
+        optimizers={"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")},
+        hyper={"lr_generator": 0.01, "lr_discriminator": 0.01, "b1": 0.5, "b2": 0.999, "gradient_penalty": 10.0},
+    )
+
+
+ROWS = [
+    ("flow_matching", _flow_matching),
+    ("stylegan2", _stylegan2),
+    ("paired", _paired),
+    ("wavegan", _wavegan),
+]

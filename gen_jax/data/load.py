@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, poisson, source, sprites, stacked, tfds, toy
+from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, poisson, source, sprites, stacked, tfds, toy, wav
 from gen_jax.data.labelled import few_labels
 
 PLAIN = {
@@ -18,7 +18,7 @@ PLAIN = {
 }
 WITH_ARGUMENT = {
     "stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH",
-    "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE",
+    "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE", "wav": "wav:DIR",
 }  # fmt: skip
 # Settings that say which data.
 FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels", "normal_class", "labels_per_class")
@@ -107,6 +107,8 @@ def load(
         return getattr(derived, kind)(load(argument, data_dir, how=how))
     if kind == "pairs":
         return pairs.pairs(argument, how)
+    if kind == "wav":
+        return wav.wav(argument, how)
     if kind == "tfds":
         return tfds.tfds(argument, data_dir, how)
     if kind == "folder":

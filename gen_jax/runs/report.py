@@ -53,6 +53,7 @@ def content(run_dir: Path) -> dict[str, Any]:
         "facts": _facts(config, provenance, reached),
         "final": _data(samples[max(samples)]) if samples else None,
         "final_step": max(samples, default=0),
+        "sound": _heard(run_dir / "samples" / f"step_{max(samples, default=0):08d}.wav"),
         "strip": [(step, _data(_thumbnail(samples[step]))) for step in _spread(sorted(samples))],
         "pictures": [
             (words(visible(path.stem)), _data(png)) for path, png in _sound((run_dir / "pictures").glob("*.png"))
@@ -89,6 +90,13 @@ def _has_probabilities(run_dir: Path, config: Mapping[str, Any]) -> bool:
         return config["loss"] in OF_PROBABILITIES
     script = run_dir / "experiment.py"
     return script.exists() and any(f"adversarial.{name}".encode() in script.read_bytes() for name in OF_PROBABILITIES)
+
+
+def _heard(path: Path) -> str | None:
+    """The sounds beside the last samples, as the address that stands for them in the page; None where there are none."""
+    if not path.is_file() or path.read_bytes()[:4] != b"RIFF":
+        return None
+    return "data:audio/wav;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _samples(run_dir: Path) -> dict[int, bytes]:

@@ -34,8 +34,12 @@ def save_samples(run_dir: Path, step: int, images: np.ndarray, source: Source) -
 
 
 def save_grid(path: Path, images: np.ndarray, source: Source, columns: int | None = None) -> np.ndarray:
-    """Samples [N, ...] as the kind of data is drawn, as PNG; returns the picture as uint8 [H, W, C]."""
+    """Samples [N, ...] as the kind of data is drawn, as PNG, and as WAV beside it where they are sounds; returns the
+    picture as uint8 [H, W, C]."""
     kind = source.kind
+    if kind.sound is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path.with_suffix(".wav"), kind.sound(images))
     real = source.test.read(np.arange(min(kind.samples, source.test.size)))["x"]
     return _save(path, kind.picture(images, to_float(real), columns))
 

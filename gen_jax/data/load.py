@@ -6,7 +6,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import builtin, derived, folder, images, npz, one_class, pairs, poisson, source, sprites, stacked, tfds, toy, wav
+from gen_jax.data import (
+    builtin,
+    derived,
+    folder,
+    images,
+    npz,
+    one_class,
+    pairs,
+    poisson,
+    source,
+    sprites,
+    stacked,
+    tfds,
+    toy,
+    wav,
+)
 from gen_jax.data.labelled import few_labels
 
 PLAIN = {

@@ -93,7 +93,7 @@ def _has_probabilities(run_dir: Path, config: Mapping[str, Any]) -> bool:
 
 
 def _heard(path: Path) -> str | None:
-    """The sounds beside the last samples, as the address that stands for them in the page; None where there are none."""
+    """The sounds beside the last samples, as an address in the page; None where there are none."""
     if not path.is_file() or path.read_bytes()[:4] != b"RIFF":
         return None
     return "data:audio/wav;base64," + base64.b64encode(path.read_bytes()).decode()

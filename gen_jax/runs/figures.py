@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import say
+from gen_jax.core.lines import say, visible
 from gen_jax.data.kinds import canvas
 from gen_jax.data.kinds.canvas import INK
 from gen_jax.runs.files import atomic_write_bytes, read_bytes
 
 PICTURE = 64 << 20  # bytes that a picture of a run may have
+NAMED = 30  # classes that a legend has room for
 PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 COLOURS = ("#3b82c4", "#cf5f47", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
 
@@ -43,8 +44,15 @@ def opened(png: bytes) -> Any:
     return Image.open(io.BytesIO(png), formats=("PNG",))
 
 
-def classes(path: str | Path, points: np.ndarray, labels: np.ndarray | None, names: tuple[str, ...]) -> Path:
-    """Points [N, 2], each class int [N] in its own colour with its mean marked by its number, as PNG."""
+def classes(
+    path: str | Path,
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    names: tuple[str, ...],
+    called: Sequence[str] | None = None,
+) -> Path:
+    """Points [N, 2], each class int [N] in its own colour with its mean marked by its number, as PNG. `names` of the
+    axes; `called`: the classes' names, which stand in a legend."""
     from matplotlib import colormaps
 
     figure, axes = canvas.figure(6.0, 6.0)
@@ -53,10 +61,13 @@ def classes(path: str | Path, points: np.ndarray, labels: np.ndarray | None, nam
     for place, kind in enumerate(kinds):
         inside = points[labels == kind]
         colour = colormaps["tab10" if len(kinds) <= 10 else "turbo"](place if len(kinds) <= 10 else place / len(kinds))
-        axes.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.65, linewidths=0)
+        label = f"{kind}  {visible(called[kind])}" if called is not None and kind < len(called) else None
+        axes.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.65, linewidths=0, label=label)
         if len(kinds) > 1:
             box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": colour}
             axes.text(*np.median(inside, axis=0), str(kind), ha="center", va="center", fontsize=9, bbox=box)
+    if called is not None and 1 < len(kinds) <= NAMED:
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8, labelcolor=INK, markerscale=2)
     axes.set(aspect="equal")
     axes.set_xlabel(names[0], fontsize=9, color=INK)
     axes.set_ylabel(names[1], fontsize=9, color=INK)

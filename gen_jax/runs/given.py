@@ -44,6 +44,18 @@ def of_class(label: int | str | None, names: Iterable[str], source: Source, coun
     return {**in_turn(names, source, count), "label": jnp.full(count, number, jnp.int32)}
 
 
+def by_class(images: np.ndarray, given: Mapping[str, Array], source: Source) -> tuple[np.ndarray, list[str]] | None:
+    """Samples of classes in turn as rows of one class each, [classes, n, ...], with the classes' names; None where the
+    data have no names, or there is not one sample of each class."""
+    if source.names is None or source.classes is None or "label" not in given:
+        return None
+    of, many = np.asarray(given["label"]), len(images) // source.classes
+    if not many or (of != np.arange(len(of)) % source.classes).any():
+        return None
+    whole = images[: many * source.classes].reshape(many, source.classes, *images.shape[1:])
+    return np.swapaxes(whole, 0, 1), [reading.class_name(source, label) for label in range(source.classes)]
+
+
 def shown(label: int | str | None, given: Mapping[str, Array], source: Source) -> str:
     """Which classes a picture shows, in its order, for a person: "b (1)", or "a, b, c in turn"."""
     number = int(np.asarray(given["label"])[0])

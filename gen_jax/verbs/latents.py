@@ -74,7 +74,7 @@ def latents(
         plane, share = principal(found)
         names = tuple(f"component {i + 1} ({part:.0%} of the variance)" for i, part in enumerate(share))
         rows.append(("drawn", f"2 principal components of {found.shape[1]} dimensions, {share.sum():.0%} of variance"))
-    figures.classes(path, plane, classes if opened.source.classes else None, names)
+    figures.classes(path, plane, classes if opened.source.classes else None, names, opened.source.names)
     rows.append(("picture", path))
     if decode:
         ends = (1.0 - coverage) / 2.0

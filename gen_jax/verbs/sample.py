@@ -58,7 +58,7 @@ def sample(
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs import drawing, sample_files
     from gen_jax.runs.files import atomic_write_bytes
-    from gen_jax.runs.given import shown
+    from gen_jax.runs.given import by_class, shown
     from gen_jax.runs.watching import pictures
 
     view = weights_of(opened.state, averaged=weights == "ema")
@@ -68,7 +68,11 @@ def sample(
         show(f"{run}", rows, json)
         return
     images, given = drawing.draw(opened, view, count, seed, label, sampler)
-    pictures.save_grid(path, images, opened.source)
+    named = by_class(images, given, opened.source)
+    if named is None:
+        pictures.save_grid(path, images, opened.source)
+    else:
+        pictures.save_rows(path, *named, opened.source)
     if npz is not None:
         content = io.BytesIO()
         np.savez_compressed(content, images=images)

@@ -155,3 +155,21 @@ def test_probabilities_are_at_the_heights_of_their_logits():
     words = "".join(ElementTree.fromstring(text).itertext())
     assert all(word in words for word in ("logit", "probability", "0.1", "0.5", "0.9"))
     assert "probability" not in figures.curves(metrics, ["logits/real"], axis=figures.Axis("logit"))
+
+
+def test_codes_of_named_classes_have_a_legend(tmp_path, monkeypatch):
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    labels = np.arange(60) % 3
+    said = []
+    render = canvas.render
+    monkeypatch.setattr(
+        canvas,
+        "render",
+        lambda figure, *a, **k: (
+            said.extend(t.get_text() for g in figure.legends for t in g.texts) or render(figure, *a, **k)
+        ),
+    )
+    figures.classes(tmp_path / "a.png", points, labels, ("z0", "z1"))
+    assert said == []
+    figures.classes(tmp_path / "b.png", points, labels, ("z0", "z1"), ["cat", "dog", "\x1b[2Jcow"])
+    assert said == ["0  cat", "1  dog", "2  \\x1b[2Jcow"]

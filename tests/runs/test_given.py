@@ -1,11 +1,13 @@
 """What pictures of a conditional model are given."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
 from gen_jax.data import source
-from gen_jax.runs.given import in_turn, of_class
+from gen_jax.runs.given import by_class, in_turn, of_class
 
 
 def data(classes=3, **more):
@@ -41,3 +43,15 @@ def test_a_class_of_a_persons_choice():
 def test_what_the_data_lack_is_one_line():
     with pytest.raises(UserError, match="this model is given label, which made does not have"):
         in_turn(("label",), data(classes=None), 3)
+
+
+def test_samples_of_named_classes_are_rows_of_one_class_each():
+    source = SimpleNamespace(classes=3, names=("a", "b", "c"))
+    images, labels = np.arange(8)[:, None], {"label": np.arange(8) % 3}
+    rows, names = by_class(images, labels, source)
+    assert names == ["a", "b", "c"]
+    assert rows[..., 0].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert by_class(images, {"label": np.full(8, 1)}, source) is None
+    assert by_class(images[:2], {"label": np.arange(2)}, source) is None
+    assert by_class(images, {}, source) is None
+    assert by_class(images, labels, SimpleNamespace(classes=3, names=None)) is None

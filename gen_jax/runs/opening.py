@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ LARGEST = 1 << 20  # bytes
 # Seconds from this line to the first round, an equation of the round's jaxpr: of six models on two cores, and of three
 # on an H100 (7 to 15 s at 2,000 equations, 26 to 35 at 7,600).
 AN_EQUATION = 4e-3
+NOTICED = 5e7  # operations a round in Flax's convolutions, from which on they are spoken of
+SLOW = (
+    "its convolutions are Flax's nn.Conv, which a CPU computes up to ten times as slowly as Conv and ConvTranspose of "
+    "gen_jax.nets.layers, which take the same arguments"
+)
 KEPT = 0.25  # of that where the programs are in the cache
 
 
@@ -31,6 +37,7 @@ class Opening:
         self._where = f"{where.backend} on {where.size} × {where.mesh.devices.flat[0].device_kind}"
         self._quiet, self._seconds = traced is None, 0.0
         self._program, self._equations = ("", 0) if traced is None else program_of(traced.jaxpr.jaxpr, self._where)
+        self._plain = traced is not None and plain_convolutions(traced.jaxpr.jaxpr) > NOTICED
 
     def tell(self, run_dir: Path, parameters: Mapping[str, int], start: int) -> None:
         """The line."""
@@ -38,6 +45,8 @@ class Opening:
             resumed = f", from step {start:,}" if start else ""
             words = f"{self._where}, {sizes(parameters)}; compiling ({expected(self._program, self._equations)})"
             say(f"{run_dir}{resumed}: {words}")
+            if self._plain and not platform.accelerated():
+                say(SLOW)
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
@@ -83,13 +92,35 @@ def program_of(jaxpr: Any, *of: str) -> tuple[str, int]:
 
 
 def _equations(jaxpr: Any) -> int:
-    inner = (
+    return len(jaxpr.eqns) + sum(_equations(each) for equation in jaxpr.eqns for each in _inner(equation))
+
+
+def _inner(equation: Any) -> list[Any]:
+    """The jaxprs that an equation calls."""
+    parts = (
         getattr(part, "jaxpr", part)
-        for equation in jaxpr.eqns
         for value in equation.params.values()
         for part in (value if isinstance(value, tuple | list) else (value,))
     )
-    return len(jaxpr.eqns) + sum(_equations(each) for each in inner if hasattr(each, "eqns"))
+    return [each for each in parts if hasattr(each, "eqns")]
+
+
+def plain_convolutions(jaxpr: Any) -> float:
+    """Multiplications and additions of a round in convolutions that are Flax's own (`nn.Conv`, `nn.ConvTranspose`)."""
+    total = 0.0
+    for equation in jaxpr.eqns:
+        total += sum(plain_convolutions(each) for each in _inner(equation))
+        if equation.primitive.name == "conv_general_dilated" and _is_of_flax(equation):
+            kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
+            features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
+            total += 2.0 * math.prod(out) * math.prod(kernel) / max(features, 1)
+    return total
+
+
+def _is_of_flax(equation: Any) -> bool:
+    traceback = equation.source_info.traceback
+    frames = traceback.frames if traceback is not None else ()
+    return any(frame.file_name.replace("\\", "/").endswith("flax/linen/linear.py") for frame in frames)
 
 
 def _read() -> dict[str, list[float]]:

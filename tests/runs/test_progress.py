@@ -5,12 +5,15 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import pytest
 from commands import ROOT
+from flax import linen as nn
 
 from gen_jax.core import parallel, platform
+from gen_jax.nets import layers
 from gen_jax.runs import opening, progress
 
 STEERING = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -125,6 +128,40 @@ def test_a_program_is_known_again_by_its_size_and_shapes():
 
     assert program(3, 4) == program(3, 4)
     assert len({program(*sizes)[0] for sizes in ((3, 4), (4, 4), (3, 5))}) == 3
+
+
+def convolved(module):
+    """A training step of a network, traced."""
+    x = jax.ShapeDtypeStruct((64, 28, 28, 1), "float32")
+    params = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, train=True), x)
+    return jax.jit(jax.grad(lambda p, x: (module.apply(p, x, train=True) ** 2).sum())).trace(params, x)
+
+
+class Net(nn.Module):
+    layer: Any
+    width: int = 16
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        for _ in range(2):
+            x = self.layer(x, self.width, train)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("layer", "width", "told"),
+    [
+        (lambda x, width, train: nn.Conv(width, (3, 3))(x), 16, True),
+        (lambda x, width, train: nn.ConvTranspose(width, (3, 3))(x), 16, True),
+        (lambda x, width, train: nn.Conv(width, (1, 1))(x), 1, False),  # next to nothing
+        (lambda x, width, train: layers.Conv(width, 3)(x, train=train), 16, False),
+        (lambda x, width, train: nn.Dense(width)(x), 16, False),
+    ],
+)
+def test_plain_convolutions_are_spoken_of_where_they_are_met(layer, width, told, cache, tmp_path, capsys):
+    opened = opening.Opening(convolved(Net(layer, width)), parallel.layout("jit", 1))
+    opened.tell(tmp_path, {"critic": 1}, 0)
+    assert (opening.SLOW in capsys.readouterr().err) == told
 
 
 BUSY = """

@@ -78,7 +78,7 @@ def test_m2s_bound_is_the_sum_over_classes_and_lies_below_log_p():
     for label in range(3):
         decoder = which.players["decoder"].module
         told = jnp.full(len(grid), label, jnp.int32)
-        outputs = decoder.apply({"params": weights.params["decoder"]}, grid, told, train=False)
+        outputs = jnp.asarray(decoder.apply({"params": weights.params["decoder"]}, grid, told, train=False))
         each = jax.vmap(lambda x, o=outputs: likelihoods.bernoulli().log_prob(o, jnp.tile(x, (len(grid), 1, 1, 1))))(x)
         log_p.append(jax.nn.logsumexp(each.reshape(5, len(grid), -1).sum(-1) + log_z, axis=1) - jnp.log(3.0))
     exact = jax.nn.logsumexp(jnp.stack(log_p), axis=0)

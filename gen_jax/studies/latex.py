@@ -30,7 +30,7 @@ def to_latex(rows: Sequence[Row], caption: str, level: float = 0.95) -> str:
         "\\setlength{\\tabcolsep}{3pt}",
     ]
     lines += [f"\\caption{{{escape(caption)}. {note}}}"]
-    broken = max(map(len, arms)) > LONGEST_ARM
+    broken = max(map(len, arms), default=0) > LONGEST_ARM
     first = f"p{{{LONGEST_ARM * CHARACTER:.0f}pt}}" if broken else "l"
     seeds = len(counts) > 1
     for number, block in enumerate(_blocks(metrics, found, arms, seeds)):
@@ -50,7 +50,7 @@ def _blocks(
     metrics: Sequence[Metric], found: dict[tuple[str, Metric], Row], arms: Sequence[str], seeds: bool
 ) -> list[list[Metric]]:
     """The metrics, as many to a block as the column holds."""
-    taken = CHARACTER * min(max(map(len, arms)), LONGEST_ARM) + seeds * (GAP + 2 * CHARACTER)
+    taken = CHARACTER * min(max(map(len, arms), default=0), LONGEST_ARM) + seeds * (GAP + 2 * CHARACTER)
     blocks, left = [], 0.0
     for metric in metrics:
         heading = max(len(part) for part in _parts(metric)) + 2

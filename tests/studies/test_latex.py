@@ -84,3 +84,7 @@ def test_it_fits_a_column(text, tmp_path):
     assert run.returncode == 0, run.stdout[-1500:]
     too_wide = re.findall(r"Overfull \\hbox \(([\d.]+)pt", run.stdout)
     assert not too_wide, too_wide
+
+
+def test_runs_that_logged_nothing_to_compare_give_an_empty_table():
+    assert latex.to_latex([], "nothing").startswith("% \\usepackage{booktabs}")

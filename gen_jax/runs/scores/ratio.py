@@ -1,5 +1,5 @@
 """The likelihood ratio (Ren et al. 2019, arXiv:1906.02845): how much more probable x is than under a model that saw
-background alone, such as one trained on `--data mutated:…` (pixels replaced at random).
+background alone: the training examples with a part of their pixels replaced at random, say.
 """
 
 from pathlib import Path
@@ -13,7 +13,10 @@ from gen_jax.runs.opened import Opened, open_state
 from gen_jax.runs.scores.likelihoods import ELBO
 from gen_jax.runs.scores.score import Rank, Score
 
-HOW = "give --background RUN, a run of the same kind of model on data without their meaning (--data mutated:…)"
+HOW = (
+    "give --background RUN, a run of the same kind of model on background alone, such as an npz: of the training "
+    "pictures with a third of their pixels replaced at random"
+)
 
 
 def _background(subject: Subject) -> Opened:

@@ -3,15 +3,13 @@
 An & Cho 2015, "Variational autoencoder based anomaly detection using reconstruction probability" (algorithm 4).
 """
 
-import math
-
 from gen_jax.core.types import Array, Batch, Weights
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.scores.score import Rank, Score, on_device, repeated, value
 
 DRAWS = 16  # of z (and of a binarised x) behind an expectation
 SAMPLES = 100  # importance samples
-AT_ONCE = 2**22  # outputs of the decoder alive together
+AT_ONCE = 16  # examples, each with a chunk of samples in memory (`models.memory`): some 16 MiB of outputs at most
 
 
 def _own(subject: Subject) -> Rank:
@@ -35,8 +33,7 @@ def log_likelihood(subject: Subject) -> Rank:
     def function(weights: Weights, batch: Batch, key: Array) -> Array:
         return likelihood(weights, batch, key, SAMPLES)["value"]
 
-    numbers = math.prod(subject.source.shape) * max(subject.algorithm.levels or 1, 1)
-    return on_device(subject, function, at_once=max(1, AT_ONCE // (numbers * SAMPLES)))
+    return on_device(subject, function, at_once=AT_ONCE)
 
 
 def _nll(subject: Subject) -> Rank:

@@ -68,8 +68,10 @@ def _check_given(subject: Subject, data: Source, of: str | None) -> None:
     first = data.test.read(np.arange(1))
     missing = [name for name in subject.algorithm.given if name not in first]
     if missing or ("label" in subject.algorithm.given and data.classes != subject.source.classes):
-        raise UserError(f"--data {of}: this model is given {', '.join(subject.algorithm.given)} as {subject.source.name} "
-                        "has them, and these data do not have them so")  # fmt: skip
+        given = ", ".join(subject.algorithm.given)
+        raise UserError(
+            f"--data {of}: this model is given {given} as {subject.source.name} tells it, and these data do not"
+        )
 
 
 def _labels(data: Source, split: str, rows: np.ndarray) -> list[str] | None:

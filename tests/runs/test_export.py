@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -33,9 +34,24 @@ np.savez(folder / "found.npz", **found)
 """
 
 
+BOTH, DECODER = ["decode", "encode"], ["decode"]
+FAMILIES = [  # all others, a script each
+    ("gan", {}, DECODER), ("cgan", {}, DECODER), ("acgan", {}, DECODER), ("infogan", {}, DECODER),
+    ("sngan", {"image_size": 16}, DECODER), ("biggan", {"image_size": 16}, DECODER), ("wgan_gp", {}, DECODER),
+    ("vae", {}, BOTH), ("sigma_vae", {}, BOTH), ("iwae", {}, BOTH), ("beta_vae", {}, BOTH), ("wae", {}, BOTH),
+    ("rae", {}, BOTH), ("aae", {}, BOTH), ("bigan", {}, BOTH), ("vae_gan", {}, BOTH), ("vamp_vae", {}, BOTH),
+    ("flow_vae", {}, BOTH), ("two_stage_vae", {}, BOTH), ("refined_vae", {}, BOTH), ("factor_vae", {}, BOTH),
+    ("vq_vae", {}, BOTH), ("ladder_vae", {"image_size": 16}, BOTH),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("script", "more", "names"),
-    [("cvae", {}, ["decode", "encode"]), ("dcgan", {"image_size": 16}, ["decode"])],
+    [
+        ("cvae", {}, BOTH),
+        ("dcgan", {"image_size": 16}, DECODER),
+        *[pytest.param(*row, marks=pytest.mark.science, id=row[0]) for row in FAMILIES],
+    ],
 )
 def test_a_process_without_the_package_gets_the_same(script, more, names, tmp_path):
     run = gen_jax.train(f"experiments/{script}.py", TINY | more, tmp_path / "run")
@@ -44,7 +60,7 @@ def test_a_process_without_the_package_gets_the_same(script, more, names, tmp_pa
     held = run.examples(7)
     given = {"label": held["label"]} if run.opened.algorithm.given else {}
     size = 7  # no batch size that anything was made for
-    latents = np.random.default_rng(0).standard_normal((size, run.opened.config.latent_size)).astype(np.float32)
+    latents = np.asarray(run.opened.algorithm.prior(run.weights, jax.random.key(0), size, given))
     inputs = {"decode0": latents, "encode0": (held["x"] / 127.5 - 1).astype(np.float32)}
     inputs |= {f"{name}1": given["label"] for name in names if given}
     np.savez(out / "inputs.npz", **inputs)

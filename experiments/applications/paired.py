@@ -27,7 +27,6 @@ from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim, Values, Word
 
 TRAIN, WATCH, TEST = 20, 5, 5
-ARMS: dict[str, dict[str, Any]] = {"l1": {"adversarial": False}, "adversarial": {"adversarial": True}}
 TITLES = {
     "floor": "bicubic filter",
     "bar": "bicubic filter and 1.5 dB",
@@ -124,7 +123,7 @@ def main(config: Config) -> None:
     root = config.study_dir or Path("studies/papers") / name
     data = cut(config, root / "squares") if membranes else f"{config.task}:{config.data}"
     common: dict[str, Any] = {
-        "data": data, "batch_size": config.batch_size, "width": config.width, "patch_width": 2 * config.width,
+        "data": data, "batch_size": config.batch_size, "width": config.width,
         "skip": config.task == "shrunk", "evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0,
         "log_every": 100, "hyper.l1": config.l1,
     }  # fmt: skip
@@ -132,9 +131,10 @@ def main(config: Config) -> None:
         common |= {"multipliers": (1, 2, 4, 4), "channels": 1}
     if config.data_dir is not None:
         common["data_dir"] = str(config.data_dir)
+    arms: dict[str, dict[str, Any]] = {"l1": {"adversarial": False}, "adversarial": {"patch_width": 2 * config.width}}
     studies = {
         arm: papers.study(config, name, arm, "pix2pix", settings=common | own | {"steps": config.steps})
-        for arm, own in ARMS.items()
+        for arm, own in arms.items()
     }
     if config.task == "shrunk":  # untrained, the U-Net adds nothing to what it is given: the filter, measured alike
         still = {"steps": 1, "adversarial": False, "hyper.lr_generator": 0.0}

@@ -29,6 +29,7 @@ def _run(arguments: list[str]) -> None:
     from gen_jax.verbs.ablate import ablate
     from gen_jax.verbs.audit import audit
     from gen_jax.verbs.compare import compare
+    from gen_jax.verbs.complete import complete
     from gen_jax.verbs.convert_inception import convert_inception
     from gen_jax.verbs.diagnose import diagnose
     from gen_jax.verbs.evaluate import evaluate
@@ -50,6 +51,7 @@ def _run(arguments: list[str]) -> None:
         info,
         sample,
         reconstruct,
+        complete,
         interpolate,
         traverse,
         latents,

@@ -1,16 +1,20 @@
 """Rows of the contract test for models with latents: (name, build), where `build(optimizer)` makes the algorithm."""
 
+import functools
 from collections.abc import Callable
 
 from gen_jax.core.types import LABEL, Algorithm
+from gen_jax.data import masks
 from gen_jax.models import vae_regularizers as regularizers
 from gen_jax.models.aae import aae
 from gen_jax.models.autoencoder import autoencoder
 from gen_jax.models.bigan import bigan
 from gen_jax.models.factor_vae import factor_vae
 from gen_jax.models.flow_stacks import autoregressive_stack, inverse_autoregressive_stack
+from gen_jax.models.gain import gain
 from gen_jax.models.inpaint_vae import inpaint_vae
 from gen_jax.models.ladder_vae import ladder_vae
+from gen_jax.models.miwae import miwae
 from gen_jax.models.refined_vae import refined_vae
 from gen_jax.models.two_stage_vae import two_stage_vae
 from gen_jax.models.vae import vae
@@ -18,7 +22,8 @@ from gen_jax.models.vae_body import Body, vae_body
 from gen_jax.models.vae_gan import vae_gan
 from gen_jax.models.vq_vae import vq_vae
 from gen_jax.nets import inpaint, joint, ladder, made, mlp, vq
-from gen_jax.objectives import flows, likelihoods, priors
+from gen_jax.nets.inpaint import Cells
+from gen_jax.objectives import flows, likelihoods, priors, student
 from gen_jax.objectives.bounds import Bound, Estimate, Estimator
 from gen_jax.objectives.disentangle import Dip
 from gen_jax.objectives.likelihoods import Binarization
@@ -139,7 +144,25 @@ def _ladder(optimizer: Callable) -> Algorithm:
 def _inpaint(optimizer: Callable) -> Algorithm:
     sizes = {"width": 4, "stages": 1}
     networks = inpaint.Encoder(3, **sizes), inpaint.Encoder(3, **sizes), inpaint.Decoder(1, **sizes)
-    return inpaint_vae(*networks, optimizer=optimizer("lr"), **_options())
+    hide = functools.partial(masks.draw, masks.named("any"))
+    return inpaint_vae(*networks, hide=hide, optimizer=optimizer("lr"), **_options())
+
+
+def _miwae(optimizer: Callable) -> Algorithm:
+    likelihood = student.student_t()
+    networks = mlp.Encoder(LATENT, widths=(8,)), mlp.Decoder(SHAPE, likelihood.parameters(1), widths=(8,))
+    hide = functools.partial(masks.draw, masks.at_random(0.3, 0.3))
+    hyper = {name: HYPER[name] for name in ("lr", "b1", "b2", "ema_decay")}
+    return miwae(*networks, likelihood=likelihood, shape=SHAPE, hyper=hyper,
+                 estimate=Estimate(Bound.IWAE, Estimator.DREG, 4), hide=hide, optimizer=optimizer("lr"))  # fmt: skip
+
+
+def _gain(optimizer: Callable) -> Algorithm:
+    hyper = {"lr_generator": 1e-2, "lr_discriminator": 1e-2, "b1": 0.9, "b2": 0.999, "hint": 0.9, "alpha": 10.0}
+    optimizers = {"generator": optimizer("lr_generator"), "discriminator": optimizer("lr_discriminator")}
+    hide = functools.partial(masks.draw, masks.named("any"))
+    networks = Cells(SHAPE, (8,)), Cells(SHAPE, (8,))
+    return gain(*networks, shape=SHAPE, hyper=hyper, hide=hide, optimizers=optimizers)
 
 
 REGULARIZED = {
@@ -170,6 +193,8 @@ ROWS = [
     ("vq_vae", _vq_vae),
     ("ladder_vae", _ladder),
     ("inpaint_vae", _inpaint),
+    ("miwae", _miwae),
+    ("gain", _gain),
     ("aae", _adversarial(aae, {"adversarial": 1.0, "beta": None}, {"stochastic": True})),
     ("vae_gan", _adversarial(vae_gan, {"similarity": 0.01}, binarization=Binarization.NONE)),
     ("refined_vae", _adversarial(refined_vae, {"adversarial": 1.0})),

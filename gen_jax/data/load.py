@@ -18,6 +18,7 @@ from gen_jax.data import (
     source,
     sprites,
     stacked,
+    table,
     tfds,
     toy,
     wav,
@@ -32,7 +33,7 @@ PLAIN = {
     "sprites": sprites.sprites,
 }
 WITH_ARGUMENT = {
-    "stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH",
+    "stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH", "table": "table:PATH",
     "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE", "wav": "wav:DIR",
 }  # fmt: skip
 # Settings that say which data.
@@ -128,6 +129,10 @@ def load(
         return tfds.tfds(argument, data_dir, how)
     if kind == "folder":
         return folder.folder(argument, how)
+    if kind == "table":
+        if how.levels is not None:
+            raise UserError(f"{spec} holds rows of numbers: --levels is for images")
+        return images.adapt(table.table(argument), how.size, how.channels)
     return npz.npz(argument, how)
 
 

@@ -65,6 +65,9 @@ _known = {
     "trained on": _share,
     **dict.fromkeys(("AUROC", "AUPRC", "average precision"), _share),
     "FPR at 95 % TPR": Meaning("lowest", 0.0, 1.0),
+    "NRMSE": _distance,
+    "90% intervals that hold": Meaning(None, 0.0, 1.0),  # .9 is the aim
+    "deviation between completions": Meaning(None, 0.0),
     "active units": Meaning(None, 0.0),
     "KL of": Meaning(None, 0.0),
     **dict.fromkeys(("MIG", "modularity", "SAP", "FactorVAE score", "DCI"), _share),

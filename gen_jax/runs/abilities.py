@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Sampler
+from gen_jax.data import source as sources
+from gen_jax.data.kinds import TABLES
 
 
 def need(algorithm: Algorithm, name: str, tool: str) -> Callable:
@@ -20,3 +24,14 @@ def need_sampler(algorithm: Algorithm, tool: str, name: str = "prior") -> Sample
         there = f"it has {', '.join(algorithm.samplers)}" if algorithm.samplers else "it has none at all"
         raise UserError(f"{tool} needs a model with a sampler {name!r}, and this one has not; {there}")
     return algorithm.samplers[name]
+
+
+def need_values(algorithm: Algorithm, source: sources.Source) -> None:
+    """Raises UserError where the data have gaps and the model cannot have any: it would see NaN."""
+    if algorithm.gaps or source.kind is not TABLES:
+        return
+    if any(np.isnan(sources.whole(split)["x"]).any() for split in (source.train, source.test)):
+        raise UserError(
+            f"{source.name} has missing values, and this model needs them all; use miwae.py, vaeac.py or gain.py, or "
+            "fill the gaps first (`python -m gen_jax complete` of such a run writes the table without them)"
+        )

@@ -32,6 +32,7 @@ def evaluate(
     against: str | None = None,
     score: Annotated[str, tyro.conf.arg(help=SCORES)] = "model",
     background: Path | None = None,
+    mask: str = "random:0.5",
     trust: Trust = False,
     access: Elsewhere = HERE,
     json: bool = False,
@@ -56,6 +57,8 @@ def evaluate(
         against: what auroc, average_precision and fpr95 call strange: another data set of the same shape, such as
             digits; class:NUMBER, a class of the run's own data; or rest, all classes but --normal-class's
         background: the other run of --score ratio
+        mask: what is hidden of examples that are completed (nrmse, completion_psnr, missing_nll, interval_coverage,
+            completion_diversity): random, random:SHARE, half, quarter, square, everything, above, any
         json: print JSON
     """
     opened = open_state(run, step, trust, access)
@@ -66,7 +69,7 @@ def evaluate(
 
     options = Options(
         features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights, against,
-        score, background
+        score, background, mask
     )  # fmt: skip
     view = weights_of(opened.state, averaged=weights == "ema")
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)

@@ -1,26 +1,32 @@
-"""The inpainting VAE: what is hidden is not looked at, what is observed comes back, masks are as they are said."""
+"""The inpainting VAE: what is hidden is not looked at, what is observed comes back, its conditionals are what is so."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import weights
+from gen_jax.data import masks
 from gen_jax.models.inpaint_vae import inpaint_vae
 from gen_jax.nets import inpaint
-from gen_jax.objectives import likelihoods, masks
+from gen_jax.objectives import likelihoods
 
 SHAPE = (8, 8, 1)
 X = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)), jnp.float32)
-MASK = masks.family(jax.random.key(3), 6, 8, 8).at[0].set(1.0)
+ANY = functools.partial(masks.draw, masks.named("any"))
+MASK = ANY(jax.random.key(3), X).at[0].set(1.0)
+HYPER = {"lr": 3e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0}
 
 
-def build(shape=SHAPE):
+def build():
     sizes = {"width": 4, "stages": 2}
     return inpaint_vae(
         inpaint.Encoder(3, **sizes), inpaint.Encoder(3, **sizes), inpaint.Decoder(1, **sizes),
-        likelihood=likelihoods.gaussian(0.5), shape=shape, hyper={"lr": 3e-3, "b1": 0.9, "b2": 0.999, "beta": 1.0},
+        likelihood=likelihoods.gaussian(0.5), shape=SHAPE, hyper=HYPER, hide=ANY,
     )  # fmt: skip
 
 
@@ -62,20 +68,103 @@ def test_it_learns_to_complete():
     assert float(jnp.abs(again - grey).mean()) < 0.25
 
 
-def test_masks_are_of_all_kinds():
-    drawn = np.asarray(masks.family(jax.random.key(0), 400, 8, 8))
-    assert drawn.shape == (400, 8, 8, 1)
-    assert set(np.unique(drawn)) == {0.0, 1.0}
-    shares = drawn.mean(axis=(1, 2, 3))
-    for share in (0.0, 0.25, 0.5, 0.75):  # everything hidden, a quarter, a half, all but a quarter
-        assert (shares == share).sum() > 10
-    assert ((shares > 0.05) & (shares < 0.95)).mean() > 0.6
+# ---- a Gaussian, whose conditionals are known ------------------------------------------------------------------------
+WIDTH, SIGMA = 4, 0.5
+LOADINGS = jnp.asarray([1.0, -2.0, 0.5, 1.5])
+ROWS = jnp.asarray(np.random.default_rng(1).normal(size=(3, WIDTH)), jnp.float32)
+SHOWN = jnp.asarray([[1, 0, 1, 0], [0, 0, 0, 1], [1, 1, 0, 1]], jnp.float32)
+
+
+def _posterior(x, mask):
+    """Of the one latent, given the cells of the mask: a normal."""
+    precision = 1.0 + (mask * LOADINGS**2).sum(-1, keepdims=True) / SIGMA**2
+    return (mask * x * LOADINGS).sum(-1, keepdims=True) / SIGMA**2 / precision, -jnp.log(precision)
+
+
+class Encoder(nn.Module):
+    @nn.compact
+    def __call__(self, seen, *, train):
+        self.param("unused", nn.initializers.zeros_init(), (1,))
+        x, known, _, _ = jnp.split(seen, 4, axis=-1)
+        return _posterior(x, known)
+
+
+class Prior(Encoder):
+    @nn.compact
+    def __call__(self, seen, *, train):
+        self.param("unused", nn.initializers.zeros_init(), (1,))
+        return _posterior(*jnp.split(seen, 2, axis=-1))
+
+
+class Decoder(nn.Module):
+    @nn.compact
+    def __call__(self, z, seen, *, train):
+        self.param("unused", nn.initializers.zeros_init(), (1,))
+        return z * LOADINGS
+
+
+def factor():
+    algorithm = inpaint_vae(
+        Encoder(), Prior(), Decoder(), likelihood=likelihoods.gaussian(SIGMA), shape=(WIDTH,), hyper=HYPER,
+        hide=functools.partial(masks.draw, masks.at_random()),
+    )  # fmt: skip
+    return algorithm, weights(algorithm.init(jax.random.key(0)))
+
+
+def test_a_gaussian_has_exact_conditionals():
+    """With the exact posteriors as networks: every importance sample has the same weight, the conditional density."""
+    algorithm, view = factor()
+    loadings = np.asarray(LOADINGS, np.float64)
+    covariance = np.outer(loadings, loadings) + SIGMA**2 * np.eye(WIDTH)
+
+    @jax.jit
+    def everything(view, given):
+        drawn = {"x": jnp.repeat(given["x"], 1500, 0), "mask": jnp.repeat(given["mask"], 1500, 0)}
+        likelihood = algorithm.likelihood(view, given, jax.random.key(0), 7)
+        return likelihood, algorithm.samplers["complete"].draw(view, jax.random.key(1), 4500, drawn)
+
+    found, draws = everything(view, {"x": ROWS, "mask": SHOWN})
+    for row in range(3):
+        seen, hidden = np.flatnonzero(SHOWN[row] == 1), np.flatnonzero(SHOWN[row] == 0)
+        gain = covariance[np.ix_(hidden, seen)] @ np.linalg.inv(covariance[np.ix_(seen, seen)])
+        mean = gain @ np.asarray(ROWS[row])[seen]
+        spread = covariance[np.ix_(hidden, hidden)] - gain @ covariance[np.ix_(seen, hidden)]
+        away = np.asarray(ROWS[row])[hidden] - mean
+        log = -0.5 * (away @ np.linalg.solve(spread, away) + np.linalg.slogdet(2 * np.pi * spread)[1])
+        assert float(found["value"][row]) == pytest.approx(log, abs=1e-3)
+        assert float(found["effective_samples"][row]) == pytest.approx(7, abs=0.01)
+        mine = np.asarray(draws).reshape(3, 1500, WIDTH)[row][:, hidden]
+        np.testing.assert_allclose(mine.mean(axis=0), mean, atol=0.15)
+        np.testing.assert_allclose(np.cov(mine.T).reshape(spread.shape), spread, atol=0.35)
+
+
+def test_gaps_of_a_table_are_neither_seen_nor_scored():
+    """A missing value, whatever stood there, moves no step; and it may be in a cell that a mask would show."""
+    sizes = {"width": 8, "depth": 1}
+    algorithm = inpaint_vae(
+        inpaint.DenseEncoder(2, **sizes), inpaint.DenseEncoder(2, **sizes), inpaint.DenseDecoder(WIDTH, **sizes),
+        likelihood=likelihoods.gaussian(1.0), shape=(WIDTH,), hyper={**HYPER, "prior_mean": 1e4, "prior_scale": 1e-4},
+        hide=functools.partial(masks.draw, masks.at_random()),
+    )  # fmt: skip
+    state = algorithm.init(jax.random.key(0))
+    holed = ROWS.at[0, 1].set(jnp.nan).at[2].set(jnp.nan)  # a row of nothing, too
+
+    @jax.jit
+    def step(x, mask):
+        return algorithm.update(state, {"train": {"x": x[None], "mask": mask[None]}})
+
+    after, told = step(holed, SHOWN.at[0, 1].set(1.0))
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves((after.params, told)))
+    assert float(after.aux["nonfinite"]["total"]) == 0
+    again, _ = step(holed, SHOWN.at[0, 1].set(0.0))
+    for one, other in zip(jax.tree.leaves(after.params), jax.tree.leaves(again.params), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_mistakes_get_one_line():
-    with pytest.raises(UserError, match="points"):
-        build(shape=(4,))
     algorithm = build()
     view = weights(algorithm.init(jax.random.key(0)))
     with pytest.raises(UserError, match="give mask"):
         algorithm.samplers["complete"].draw(view, jax.random.key(1), 6, {"x": X})
+    with pytest.raises(UserError, match=r"the mask is \[6, 8, 8\]"):
+        algorithm.samplers["complete"].draw(view, jax.random.key(1), 6, {"x": X, "mask": MASK[..., 0]})

@@ -4,4 +4,5 @@ NAMES = (
     "held_out", "fd", "fd_infinity", "kid", "is", "precision", "recall", "density", "coverage", "per_class_fd", "cas",
     "modes", "authpct", "ct", "nearest", "ms_ssim", "ppl", "psnr", "ssim", "nll", "bits_per_dim", "accuracy", "auroc",
     "average_precision", "fpr95", "latents", "probe", "clusters", "map", "disentanglement",
+    "nrmse", "completion_psnr", "missing_nll", "interval_coverage", "completion_diversity",
 )  # fmt: skip

@@ -21,6 +21,7 @@ from gen_jax.runs.evaluation import (
     anomalies,
     classifiers,
     codes,
+    completion,
     copying,
     diversity,
     groups,
@@ -71,6 +72,11 @@ METRICS: dict[str, Metric] = {
     "clusters": groups.CLUSTERS,
     "map": maps.MAP,
     "disentanglement": codes.DISENTANGLEMENT,
+    "nrmse": completion.NRMSE,
+    "completion_psnr": completion.PSNR,
+    "missing_nll": completion.MISSING_NLL,
+    "interval_coverage": completion.INTERVALS,
+    "completion_diversity": completion.DIVERSITY,
 }
 assert tuple(METRICS) == NAMES, "names.NAMES and protocol.METRICS name different metrics"
 

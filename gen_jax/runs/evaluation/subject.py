@@ -40,6 +40,7 @@ class Options(NamedTuple):
     against: str | None = None  # what auroc calls strange
     score: str = "model"  # by which it tells the two apart: a name of `runs.scores`
     background: Path | None = None  # another run, for the score "ratio"
+    mask: str = "random:0.5"  # what is hidden of examples that are completed: a family of `data.masks`
 
 
 class Embedded(NamedTuple):

@@ -15,6 +15,7 @@ from gen_jax.data import feed
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding, listening, memory, trackers
 from gen_jax.runs.abilities import need_values
+from gen_jax.runs.abilities import need_values
 from gen_jax.runs.config import Config
 
 PROBES = 5  # settings tried to find one that fits: each is built and traced
@@ -64,6 +65,7 @@ def rehearse(
         raise _too_large(config, build, source, float("inf")) from None
     if need > memory.machine() * (where.size if where.shards else 1):
         raise _too_large(config, build, source, need)
+    need_values(traced.algorithm, source)
     need_values(traced.algorithm, source)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(

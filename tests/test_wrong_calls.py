@@ -38,6 +38,8 @@ VERBS = {
     "traverse": ("RUN",),
     "latents": ("RUN",),
     "evaluate": ("RUN",),
+    "score": ("RUN",),
+    "audit": ("RUN",),
     "reconstruct": ("RUN",),
     "reproduce": ("RUN",),
     "info": ("RUN", "--digest"),

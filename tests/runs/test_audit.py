@@ -65,3 +65,38 @@ def test_a_mistake_is_one_line(call, words):
         call()
     assert "\n" not in str(caught.value)
     assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.science
+def test_a_vae_that_overfits_250_digits_gives_them_away():
+    """Reconstruction error and ELBO tell members from others (AUROC .9 or more); shuffled membership is chance."""
+    import jax
+    import jax.numpy as jnp
+
+    from gen_jax.core.types import weights as weights_of
+    from gen_jax.data import builtin, feed, source
+    from gen_jax.models import vae
+    from gen_jax.models.vae_body import vae_body
+    from gen_jax.nets import mlp
+    from gen_jax.objectives import likelihoods
+
+    digits = builtin.mnist5k()
+    rows = source.evenly(digits.train.size, 250)
+    data = from_arrays("npz:few", {"x": digits.train.read(rows)["x"]}, {"x": source.whole(digits.test)["x"]}, None)
+    body = vae_body(
+        mlp.Encoder(32, widths=(256, 256)), mlp.Decoder(data.shape, widths=(256, 256)), shape=data.shape,
+        likelihood=likelihoods.gaussian(0.3), hyper=vae.Hyper(lr=2e-3),
+    )  # fmt: skip
+    algorithm = vae.vae(body)
+    held = feed.resident(data.train)
+
+    def one(_, state):
+        return algorithm.update(state, {"train": feed.fetch(held, jnp.uint32(0), state.step, 1, 50)})[0]
+
+    state = jax.jit(lambda state: jax.lax.fori_loop(0, 3_000, one, state))(algorithm.init(jax.random.key(0)))
+    found = report.audit(
+        subject(algorithm, data, weights_of(state), samples=1_000), report.sides(subject(None, data), 250)
+    )
+    for attack in ("reconstruction", "elbo"):
+        assert found["attacks"][attack]["auroc"]["value"] >= 0.9
+        assert found["attacks"][attack]["shuffled_auroc"]["value"] == pytest.approx(0.5, abs=0.03)

@@ -15,7 +15,6 @@ from gen_jax.data import feed
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding, listening, memory, trackers
 from gen_jax.runs.abilities import need_values
-from gen_jax.runs.abilities import need_values
 from gen_jax.runs.config import Config
 
 PROBES = 5  # settings tried to find one that fits: each is built and traced
@@ -63,9 +62,8 @@ def rehearse(
         traced, need = _trace(heard, build, source)
     except MemoryError:  # a mask or a table that is made at once
         raise _too_large(config, build, source, float("inf")) from None
-    if need > memory.machine() * (where.size if where.shards else 1):
+    if need > memory.machine():
         raise _too_large(config, build, source, need)
-    need_values(traced.algorithm, source)
     need_values(traced.algorithm, source)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(

@@ -1,0 +1,70 @@
+"""The table of paired images: how membranes are cut and scored, and that its claims say what they are called."""
+
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.applications import paired
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Sampler
+from gen_jax.studies.claims import judge
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Thirty of 32×32: regions parted by a dark line, which the pictures show as they are."""
+    root = tmp_path_factory.mktemp("membranes")
+    for side in ("image", "label"):
+        (root / side).mkdir()
+        for number in range(30):
+            cells = np.full((32, 32), 255, np.uint8)
+            cells[:, 10 + number % 8] = 0
+            Image.fromarray(cells).save(root / side / f"{number}.png")
+    return root
+
+
+def test_pictures_are_split_by_number_and_cut_without_overlap(pictures, tmp_path):
+    assert paired.named(pictures)[-1] == "29.png"
+    spec = paired.cut(paired.Config(task="membranes", pictures=pictures, square=16), tmp_path)
+    assert spec == f"pairs:{tmp_path}"
+    counts = {(s, side): len(list((tmp_path / s / side).iterdir())) for s in ("train", "test") for side in "xy"}
+    assert counts == {("train", "x"): 80, ("train", "y"): 80, ("test", "x"): 20, ("test", "y"): 20}
+
+
+@pytest.mark.parametrize(("made", "dice", "rand"), [(lambda x: x, 1.0, 0.0), (jnp.ones_like, 62 / 63, 1 / 3)])
+def test_whole_pictures_are_scored(pictures, made, dice, rand):
+    """Perfectly, and where two regions are taken for one."""
+    sampler = Sampler(lambda weights, key, count, given: made(given["input"]), ("input",))
+    state = SimpleNamespace(params={}, stats={}, ema={}, ema_stats={})
+    run = SimpleNamespace(algorithm=SimpleNamespace(samplers={"prior": sampler}), state=state)
+    found = paired.segmented(pictures)(run)
+    assert found["dice"] == pytest.approx(dice, abs=0.002)
+    assert found["rand"] == pytest.approx(rand, abs=0.06)
+
+
+def test_claims_hold_where_their_words_are_true():
+    def values(floor, l1, adversarial):
+        arms = {"floor": floor, "l1": l1, "adversarial": adversarial}
+        return {
+            arm: {
+                column: {seed: value + 0.01 * (number + seed) ** 2 for seed in range(3)}
+                for column, value in own.items()
+            }
+            for number, (arm, own) in enumerate(arms.items())
+        }
+
+    def words(psnrs, fds):
+        found = values(*({"psnr": p, "fd": f} for p, f in zip(psnrs, fds, strict=True)))
+        return [judge(found, claim)[0] for claim in paired.said(found, paired.Config())]
+
+    assert words((20, 22, 21), (90, 80, 30)) == ["held", "held", "held"]
+    assert words((20, 21, 18), (90, 80, 50)) == ["reversed", "reversed", "reversed"]
+
+
+def test_too_few_pictures(pictures, tmp_path):
+    (tmp_path / "image").mkdir()
+    with pytest.raises(UserError, match="20/5/5"):
+        paired.named(tmp_path)

@@ -10,10 +10,7 @@ Several processes run the same program on all of their devices. An array is made
 whole of what is replicated, its own rows of what is split.
 """
 
-import contextlib
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
@@ -47,10 +44,11 @@ class Probe(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Which wrapper, over which devices. `mesh` is one axis, "data"."""
+    """Which wrapper, over which devices. `mesh` is one axis, "data". `shards`: the state is split over it, too."""
 
     backend: str
     mesh: Mesh
+    shards: bool = False
 
     @property
     def size(self) -> int:
@@ -60,8 +58,17 @@ class Layout(NamedTuple):
     def replicated(self) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec())
 
+    def of(self, leaf: Any) -> NamedSharding:
+        """Where a leaf of the state lies: whole on every device, or, with `shards`, split along the largest axis that
+        the number of devices divides, where there is one."""
+        sides = [] if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else list(leaf.shape)
+        fits = [side for side in sides if side and side % self.size == 0]
+        if not self.shards or not fits:
+            return self.replicated
+        return NamedSharding(self.mesh, PartitionSpec(*[None] * sides.index(max(fits)), DATA_AXIS))
 
-def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
+
+def layout(backend: Backend = "auto", devices: int | None = None, shard_state: bool = False) -> Layout:
     """The layout for `devices` devices (all of them by default; one under plain jit).
 
     Raises UserError where more devices are asked for than there are, and where several processes cannot be laid out so.
@@ -77,10 +84,12 @@ def layout(backend: Backend = "auto", devices: int | None = None) -> Layout:
     if backend == "jit" and (devices or 1) > 1:
         raise UserError(f"--backend jit runs on one device, not {devices}; use --backend sharded, pmap or shard_map")
     count = 1 if backend == "jit" else devices or len(there)
-    several = "shard_map" if there[0].platform == "cpu" else "sharded"
+    if shard_state and backend not in ("auto", "sharded"):
+        raise UserError(f"--shard-state needs --backend sharded, which the compiler divides; not {backend}")
+    several = "shard_map" if there[0].platform == "cpu" and not shard_state else "sharded"
     chosen = (several if count > 1 else "jit") if backend == "auto" else backend
     mesh = jax.make_mesh((count,), (DATA_AXIS,), devices=there[:count], axis_types=(AxisType.Auto,))
-    return Layout(chosen, mesh)
+    return Layout(chosen, mesh, shard_state and count > 1)
 
 
 def _refuse_apart(backend: Backend, devices: int | None, there: int) -> None:
@@ -117,7 +126,7 @@ def many_steps(
         # jit inside jit keeps the trace: the shapes of the metrics are learnt without tracing the model twice.
         @jax.jit
         def one(state: State, position: Array, chosen: Tree) -> tuple[State, dict[str, Array]]:
-            return update(state, batches(state.step, position, chosen))
+            return settled(update(state, batches(state.step, position, chosen)))
 
         @jax.jit
         def see(state: State, position: Array, chosen: Tree) -> dict[str, Array]:
@@ -128,6 +137,12 @@ def many_steps(
 
         glance = None if probe is None else rounds.Glance(probe.every, see)
         return rounds.loop(one, state, count, capacity, ahead, glance)
+
+    def settled(after: tuple[State, dict[str, Array]]) -> tuple[State, dict[str, Array]]:
+        if not layout.shards:
+            return after
+        state, metrics = after
+        return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, layout.of(leaf)), state), metrics
 
     def local(batches: Round) -> Round:
         if layout.backend != "sharded":
@@ -143,9 +158,9 @@ def wrap(steps: Callable[..., Any], layout: Layout, data: PartitionSpec) -> Any:
     if layout.backend == "jit":
         return jax.jit(steps, donate_argnums=0)
     if layout.backend == "sharded":
-        split = NamedSharding(layout.mesh, data)
-        shardings = (layout.replicated, split, layout.replicated)
-        return jax.jit(steps, donate_argnums=0, in_shardings=shardings, out_shardings=layout.replicated)
+        split, held = NamedSharding(layout.mesh, data), None if layout.shards else layout.replicated
+        given, made = (held, split, layout.replicated), (held, layout.replicated)
+        return jax.jit(steps, donate_argnums=0, in_shardings=given, out_shardings=made)
     if layout.backend == "shard_map":
         # check_vma=True would sum the gradients of replicated parameters by itself, and the engine's mean would
         # leave them as many times too large as there are devices.
@@ -172,8 +187,25 @@ def place_count(count: int, layout: Layout) -> Array:
     return place(np.int32(count), layout)
 
 
+def place_state(state: State, layout: Layout) -> State:
+    """The state on the layout's devices: replicated, or each leaf where `Layout.of` has it."""
+    if layout.replicated.is_fully_addressable:
+        return jax.device_put(state, jax.tree.map(layout.of, state) if layout.shards else layout.replicated)
+    return jax.tree.map(lambda leaf: put(leaf, layout.of(leaf)), state)
+
+
+def initial(init: Callable[[Array], State], key: Array, layout: Layout) -> State:
+    """`init(key)` on the layout's devices. A state that is split is never whole on one."""
+    if not layout.shards:
+        return place_state(jax.jit(init)(key), layout)
+    where = jax.tree.map(layout.of, jax.eval_shape(init, key))
+    return jax.jit(init, out_shardings=where)(put(key, layout.replicated))
+
+
 def place(tree: Tree, layout: Layout) -> Tree:
     """The tree on the layout's devices, one logical copy (replicated). Each process has the whole of it."""
+    if layout.replicated.is_fully_addressable:
+        return jax.device_put(tree, layout.replicated)
     return jax.tree.map(lambda leaf: put(leaf, layout.replicated), tree)
 
 
@@ -220,43 +252,18 @@ def own_rows(layout: Layout, batch_size: int) -> np.ndarray | None:
 
 
 def local(tree: Tree) -> Tree:
-    """What this process holds of replicated arrays, as arrays of its own: what it looks at without the others."""
+    """The tree for this process to look at without the others. All of them have to ask for it, since what is split
+    over them is put together: on the host, a leaf at a time."""
     return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else _own(leaf), tree)
 
 
 def _own(leaf: Array) -> Array:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
-    return leaf.addressable_data(0)
-
-
-def connect(where: Layout) -> None:
-    """Have the devices of all processes meet for the first time: Gloo waits 30 s for the last, so nothing slow may lie
-    between. What it says on standard output about that is not said."""
-    if not processes.together():
-        return
-    ones = put(np.ones((), np.float32), where.replicated)
-    whole = PartitionSpec()
-    meeting = jax.shard_map(
-        lambda x: jax.lax.psum(x, DATA_AXIS), mesh=where.mesh, in_specs=whole, out_specs=whole, check_vma=False
-    )
-    compiled = jax.jit(meeting).lower(ones).compile()
-    processes.meet("connect")
-    with _silent_output():
-        jax.block_until_ready(compiled(ones))
-
-
-@contextlib.contextmanager
-def _silent_output() -> Iterator[None]:
-    sys.stdout.flush()
-    kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(null)
+    if leaf.is_fully_replicated:
+        return leaf.addressable_data(0)
+    whole = NamedSharding(leaf.sharding.mesh, PartitionSpec())  # pyright: ignore[reportAttributeAccessIssue]
+    return np.asarray(jax.jit(lambda x: x, out_shardings=whole)(leaf))  # pyright: ignore[reportReturnType]
 
 
 def whole_rows(count: int) -> int:

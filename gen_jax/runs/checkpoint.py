@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from gen_jax.core.errors import UserError
@@ -140,15 +139,15 @@ class Checkpoints:
             ) from error
 
     def restore(
-        self, template: State, step: int | None = None, sharding: jax.sharding.Sharding | None = None
+        self, template: State, step: int | None = None, sharding: state_arrays.Layout = None
     ) -> tuple[State, int]:
         """The newest sound checkpoint (or that of `step`), as `(state, step)`.
 
-        `template` is a state or its `jax.eval_shape`; `sharding` says where every leaf goes (the default device if
-        None). What is read is verified against its digest, and the arrays are fresh buffers that can be donated. A
-        damaged checkpoint is passed over with a warning. Raises `UserError` if there is none, if none is sound, if
-        `step` itself is damaged or missing, or if the checkpoint is that of another model (naming the first leaf that
-        differs).
+        `template` is a state or its `jax.eval_shape`; `sharding` says where every leaf goes, or a function of the leaf
+        (the default device if None). What is read is verified against its digest, and the arrays are fresh buffers
+        that can be donated. A damaged checkpoint is passed over with a warning. Raises `UserError` if there is none, if
+        none is sound, if `step` itself is damaged or missing, or if the checkpoint is that of another model (naming the
+        first leaf that differs).
         """
         steps = self.steps()
         if step is not None:

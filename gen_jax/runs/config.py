@@ -14,7 +14,7 @@ class Config:
     """Settings that every experiment has."""
 
     data: str = "mnist5k"
-    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH, table:PATH (a CSV),
+    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH,
     pairs:DIR (pictures given and wanted; edges:SOURCE, shrunk:SOURCE) or wav:DIR (sounds)"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
@@ -50,6 +50,8 @@ class Config:
     """how many they are"""
     process: Whole | None = None
     """the number of this one, from 0 on"""
+    shard_state: bool = False
+    """split parameters, optimizer and averages over the devices, each along its largest axis that they divide"""
     steps_per_call: Size = 50
     """rounds in one compiled call; changes speed, never results"""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -23,7 +23,7 @@ from gen_jax.runs.settings import differences, from_json, to_json
 EXECUTION = (
     "data_dir", "run_dir", "backend", "devices", "steps_per_call", "resident_gib", "steps",
     "log", "track", "track_features", "track_samples", "allow_changed",
-    "distributed", "coordinator", "processes", "process",
+    "distributed", "coordinator", "processes", "process", "shard_state",
 )  # fmt: skip
 # And how often it is looked at and kept, which never changes results, either.
 RHYTHM = ("log_every", "sample_every", "evaluate_every", "checkpoint_every")
@@ -134,6 +134,12 @@ def _keep_superseded(run_dir: Path, code: Code, step: int) -> None:
     for key, path in local_code.kept(run_dir).items():
         if key not in code or path.read_bytes() != code[key].content:
             atomic_write_bytes(run_dir / "superseded" / str(step) / key, path.read_bytes())
+
+
+def kept_steps(run_dir: Path) -> list[int]:
+    """The steps of the checkpoints in a run folder, by their names alone."""
+    names = [path.name for path in (run_dir / "checkpoints").glob("*")]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def clear_temporary(run_dir: Path) -> None:

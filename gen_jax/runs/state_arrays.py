@@ -1,7 +1,7 @@
 """A state as named host arrays and back: what checkpoints store, and what the digest of a state is taken over."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ from jax import numpy as jnp
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
 
+Layout = jax.sharding.Sharding | Callable[[Any], jax.sharding.Sharding] | None
 Record = list[dict[str, Any]]  # one {"path": names, "dtype": ..., "shape": ...} a leaf, in tree order; JSON
 
 
@@ -69,10 +70,8 @@ def unnest(record: Record, tree: Mapping[str, Any]) -> list[np.ndarray]:
     return arrays
 
 
-def rebuild(
-    template: State, record: Record, arrays: list[np.ndarray], sharding: jax.sharding.Sharding | None, where: str
-) -> State:
-    """The state with these values, like the template, in fresh buffers laid out by `sharding`.
+def rebuild(template: State, record: Record, arrays: list[np.ndarray], sharding: Layout, where: str) -> State:
+    """The state with these values, like the template, in fresh buffers laid out by `sharding`, of all or by leaf.
 
     Raises `UserError`, naming `where` and the first leaf that differs, where the record is not that of the template.
     """
@@ -98,10 +97,11 @@ def rebuild(
             for leaf, copy in zip(found, copies, strict=True)
         ]
 
-    fresh = jax.jit(finish, out_shardings=sharding)(jax.device_put(arrays, sharding))
+    each = [sharding(leaf) if callable(sharding) else sharding for leaf in found]
+    fresh = jax.jit(finish, out_shardings=each)(jax.device_put(arrays, each))
     fresh = [
-        jax.device_put(jnp.asarray(array.item()), sharding) if _is_weak_scalar(leaf) else new
-        for leaf, array, new in zip(found, arrays, fresh, strict=True)
+        jax.device_put(jnp.asarray(array.item()), place) if _is_weak_scalar(leaf) else new
+        for leaf, array, new, place in zip(found, arrays, fresh, each, strict=True)
     ]
     return jax.tree.unflatten(jax.tree.structure(template), fresh)
 

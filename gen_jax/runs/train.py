@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gen_jax.core import parallel, platform, processes, vigil
+from gen_jax.core.connect import connect
 from gen_jax.core.lines import one_line, say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
@@ -104,7 +105,7 @@ def training(
             say(reading.line(source))
     before = identity.last(folder.record(run_dir), run_dir) if continues else {}
     changed = identity.of_other_data(before, source, config.data, allowed, run_dir)
-    where = parallel.layout(config.backend, config.devices)
+    where = parallel.layout(config.backend, config.devices, config.shard_state)
     if prepare is None:
         algorithm, template, traced = rehearsal.rehearse(config, build, source, where, script, new=not continues)
     else:  # of a study, which has rehearsed it
@@ -120,7 +121,7 @@ def training(
     best, lower = watch.best
     of, leader = identity.of(source, config.data, code, to_json(config)), processes.leader()
     shared.agree(of, manifest.versions(), continues)
-    parallel.connect(where)
+    connect(where)
     patience = STUDY_PATIENCE if quiet else 0.0
     with (
         shared.begun(run_dir, lambda: folder.begin(run_dir, config, script, code, continues, patience)),
@@ -131,11 +132,11 @@ def training(
         if max(kept, default=0) < config.steps:
             opened.tell(run_dir, counts, max(kept, default=0))
         if kept:
-            state, start = checkpoints.restore(template, sharding=where.replicated)
+            state, start = checkpoints.restore(template, sharding=where.of)
         else:
             with opened.compiling():
-                state = jax.jit(algorithm.init)(key).replace(hyper=hyper_values(algorithm))
-            state, start = parallel.place(state, where), 0
+                state = parallel.initial(algorithm.init, key, where)
+            state, start = state.replace(hyper=parallel.place(hyper_values(algorithm), where)), 0
         shared.same_state(start, lambda: checkpoint.digest(parallel.local(state)))
         if start >= config.steps:
             print(one_line(f"{run_dir} is complete at step {start}; raise --steps to train on"))
@@ -180,9 +181,11 @@ def training(
                 step, turn, pending = start, 0, None
                 pace = shared.Pace(config.steps_per_call, shared.preemptible(os.environ))
                 most = pace.rounds
-                if start == 0 and leader:
+                if start == 0:
                     first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
-                    beside.look(parallel.local(state), partial(happen, first, step=0))
+                    view = parallel.local(state)
+                    if leader:
+                        beside.look(view, partial(happen, first, step=0))
                 while step < config.steps:
                     count = min(most, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
@@ -199,8 +202,10 @@ def training(
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
                         beside.do(recording.record, pending, config, lines)
+                        view = parallel.local(state)
                         if leader:
-                            beside.look(parallel.local(state), partial(happen, events, step=step))
+                            beside.look(view, partial(happen, events, step=step))
+                        del view  # the next call overwrites what it may share
                         pending = None
                         pace.begin()
                     if stopped:
@@ -216,8 +221,9 @@ def training(
             kept = (
                 f"the checkpoint of step {steps[-1]} in {run_dir} is kept" if steps else "no checkpoint was due before"
             )
-            found = diagnosis.check(tell=False).findings if diagnosis else ()
-            signs = "; ".join(finding.line(diagnosis.ground) for finding in found)
+            signs = ""
+            if diagnosis is not None:
+                signs = "; ".join(finding.line(diagnosis.ground) for finding in diagnosis.check(tell=False).findings)
             raise Diverged(f"{error}; {kept}; diagnosis: {signs or 'no rule fired'}") from None
         finally:
             error = None if status == "complete" else sys.exception()

@@ -4,11 +4,13 @@ import json
 import signal
 
 import crowd
+import jax
 import pytest
 import toys
 from commands import ROOT
+from jax import numpy as jnp
 
-from gen_jax.core import starting
+from gen_jax.core import parallel, starting
 from gen_jax.core.errors import UserError
 
 LAYOUTS = ((2, 2), (4, 1))  # processes, devices of each
@@ -80,6 +82,48 @@ def test_layouts_of_four_devices_agree(name, resident, tmp_path):
         sane(crowd.Crowd([*common, str(run)], processes, devices).ends(600))
         assert digest(run) == digest(tmp_path / "one")
         assert lines(run) == lines(tmp_path / "one")
+
+
+# ---- a state that is split -------------------------------------------------------------------------------------------
+
+
+def test_a_split_state_is_the_same_run_and_another_layout_goes_on(tmp_path):
+    """On four devices of this process: up to rounding what one device does, and its checkpoint is anyone's."""
+    split, whole = toys.make(tmp_path / "split"), toys.make(tmp_path / "whole")
+    asked = {"steps": 3, "backend": "sharded", "devices": 4, "evaluate_every": 3}
+    split.train(**asked, shard_state=True)
+    whole.train(**asked)
+    for left, right in zip(lines(split.run), lines(whole.run), strict=True):
+        assert left == pytest.approx(right, rel=1e-4, abs=1e-6)
+    whole.train(**{**asked, "steps": 4}, shard_state=True)
+    assert crowd.steps(whole.run)[-1] == 4
+
+
+def test_each_leaf_is_split_along_its_largest_side_that_the_devices_divide():
+    where = parallel.layout("sharded", 4, shard_state=True)
+    shapes = {(6, 8, 16): 2, (16, 8): 0, (3, 12): 1, (3, 5): None, (): None, (0, 4): 1}
+    for shape, side in shapes.items():
+        spec = where.of(jax.ShapeDtypeStruct(shape, jnp.float32)).spec
+        assert (list(spec).index("data") if "data" in spec else None) == side
+    assert where.of(jax.random.key(0)).is_fully_replicated
+    split = parallel.put(jnp.ones((8, 3)), where.of(jnp.ones((8, 3))))
+    assert {shard.data.shape for shard in split.addressable_shards} == {(2, 3)}
+    with pytest.raises(UserError, match="--backend sharded"):
+        parallel.layout("shard_map", 4, shard_state=True)
+
+
+@pytest.mark.science
+def test_a_state_that_is_split_over_processes_goes_on_in_one(tmp_path):
+    several, one = toys.make(tmp_path / "several"), toys.make(tmp_path / "one")
+    asked = {"steps": 3, "backend": "sharded", "evaluate_every": 3}
+    sharded = [*crowd.words(several, **asked), "--shard-state"]
+    sane(crowd.Crowd(sharded, 2, 2).ends())
+    one.train(**asked, devices=4)
+    for left, right in zip(lines(several.run), lines(one.run), strict=True):
+        assert left == pytest.approx(right, rel=1e-4, abs=1e-6)
+    several.train(**{**asked, "steps": 4}, devices=4, shard_state=True)
+    sane(crowd.Crowd([*crowd.words(several, **{**asked, "steps": 5}), "--shard-state"], 2, 2).ends())
+    assert crowd.steps(several.run)[-1] == 5
 
 
 # ---- what breaks down ------------------------------------------------------------------------------------------------

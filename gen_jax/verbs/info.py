@@ -38,4 +38,6 @@ def info(
     from gen_jax.runs.settings import flatten
 
     config = folder.read_config(run)
-    show(f"{run}", [*manifest.summary(run), *flatten(config).items()], json)
+    kept = folder.kept_steps(run)
+    rows = [("step", kept[-1]), ("checkpoints", ", ".join(map(str, kept)))] if kept else [("step", 0)]
+    show(f"{run}", [*rows, *manifest.summary(run), *flatten(config).items()], json)

@@ -180,3 +180,16 @@ def test_settings_that_are_no_object_are_damage(run):
     (path / "config.json").write_text("[1]")
     with pytest.raises(UserError, match="is damaged"):
         folder.read_config(path)
+
+
+def test_info_says_the_step(run, capsys):
+    from gen_jax.verbs.info import info
+
+    path, _ = run
+    info(path, json=True)
+    assert json.loads(capsys.readouterr().out)["step"] == 8
+    for name in ("500", "1000", "20.orbax-checkpoint-tmp-7"):
+        (path / "checkpoints" / name).mkdir(parents=True)
+    info(path, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["step"], found["checkpoints"]) == (1000, "8, 500, 1000")

@@ -29,6 +29,11 @@ def test_code_that_is_shown_is_python(page):
             ast.parse(text)
 
 
+def test_every_page_is_in_the_site():
+    listed = re.findall(r":\s+([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
 def test_steps_are_read_in_order():
     steps = documents.steps(TUTORIAL)
     assert [step.name for step in steps if isinstance(step, documents.File)] == ["draw.py", "experiments/my_gan.py"]

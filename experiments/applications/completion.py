@@ -1,0 +1,297 @@
+"""Tables with gaps, completed: MIWAE, VAEAC and GAIN beside the mean, neighbours, ridge and missForest.
+
+    python experiments/applications/completion.py                                      # breast cancer, half missing
+    python experiments/applications/completion.py --data table:letter.csv --missing 0.2 --seeds 5
+    python experiments/applications/completion.py --methods mean,miwae --seeds 1 --steps 200       # a glance
+
+Cells are hidden at random; the seed of the first mask is the published one (1234, as `numpy.random.seed` and `choice`
+draw it in the notebook of MIWAE), further seeds count on from it. Every method sees the rest alone: scaler, losses and
+stopping never meet a hidden cell. `--protocol whole` fits on the table that it completes, as published; `split` on
+seven tenths of the rows, and completes the others. Scores are of hidden cells: the mean squared error in units of the
+columns' standard deviations (MIWAE's tables), the root of it in units of their ranges (GAIN's), and of the models how
+often 90 % intervals of 20 draws hold the truth. Outcomes are kept a file each in --study-dir and not computed again.
+"""
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gen_jax.core import keys
+from gen_jax.core.domains import Count, Seeds
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Algorithm, weights
+from gen_jax.data import feed, source
+from gen_jax.data.kinds import TABLES
+from gen_jax.metrics import intervals
+from gen_jax.runs import outputs, scripts
+from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.studies import papers
+
+FIRST = 1234
+MODELS = ("miwae", "vaeac", "gain")
+FLOORS = ("mean", "neighbours", "ridge", "missforest")
+TITLES = {
+    "mean": "column mean", "neighbours": "5 nearest neighbours", "ridge": "iterative ridge",
+    "missforest": "missForest", "miwae": "MIWAE", "vaeac": "VAEAC", "gain": "GAIN",
+}  # fmt: skip
+DRAWS, RESAMPLED, ROWS = 20, 100, 200  # completions, importance samples behind each, rows completed in one call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    data: str = "breast_cancer"
+    """breast_cancer (scikit-learn's), or table:PATH of a table without gaps"""
+    missing: float = 0.5
+    """share of the cells that are hidden"""
+    seeds: Seeds = 10
+    protocol: Literal["whole", "split"] = "whole"
+    methods: str = ",".join((*FLOORS, *MODELS))
+    steps: Count | None = None
+    """of MIWAE, VAEAC and GAIN alike; by default each its own"""
+    importance: Count = 10_000
+    """samples behind MIWAE's expectations"""
+    trees: Count = 50
+    """of each of missForest's forests"""
+    sweeps: Count = 10
+    """of missForest, and of ridge, over the columns"""
+    study_dir: Path = Path("studies/applications/completion")
+    out: Path | None = None
+    """a Markdown file whose section becomes the table, such as docs/applications.md"""
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+def table(data: str) -> np.ndarray:
+    """float64 [N, D] without gaps."""
+    if data == "breast_cancer":
+        from sklearn.datasets import load_breast_cancer
+
+        return np.asarray(load_breast_cancer(return_X_y=True)[0], np.float64)
+    from gen_jax.data import table as tables
+
+    found = tables.read(data.removeprefix("table:"))
+    if np.isnan(found.values).any():
+        raise UserError(f"{data} has gaps, of which the truth is not known; give a table without")
+    return found.values
+
+
+def hide(values: np.ndarray, missing: float, seed: int) -> np.ndarray:
+    """bool [N, D], True where a cell is hidden: as many as the published mask has, drawn as it is."""
+    random = np.random.RandomState(seed)
+    hidden = np.zeros(values.size, bool)
+    hidden[random.choice(values.size, int(np.floor(values.size * missing)), replace=False)] = True
+    return hidden.reshape(values.shape)
+
+
+def parts(rows: int, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rows to fit on, rows to complete)."""
+    if protocol == "whole":
+        return np.arange(rows), np.arange(rows)
+    shuffled = np.random.RandomState(seed).permutation(rows)
+    return np.sort(shuffled[: rows * 7 // 10]), np.sort(shuffled[rows * 7 // 10 :])
+
+
+# ---- floors ----------------------------------------------------------------------------------------------------------
+def floor(name: str, train: np.ndarray, test: np.ndarray, config: Config, seed: int) -> np.ndarray:
+    """`test` with its gaps (NaN) filled by scikit-learn, fitted on `train`."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+    from sklearn.linear_model import BayesianRidge
+
+    sweeps: dict[str, Any] = {"max_iter": config.sweeps, "random_state": seed}
+    grown: dict[str, Any] = {"max_features": "sqrt", "random_state": seed, "n_jobs": 1}
+    forest = ExtraTreesRegressor(config.trees, **grown)
+    made = {
+        "mean": SimpleImputer,
+        "neighbours": KNNImputer,
+        "ridge": lambda: IterativeImputer(BayesianRidge(), **sweeps),
+        "missforest": lambda: IterativeImputer(forest, **sweeps),
+    }[name]()
+    mean, scale = np.nanmean(train, axis=0), np.nanstd(train, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)  # neighbours and ridge ask for columns of one spread
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a sweep has not come to rest
+        return made.fit((train - mean) / scale).transform((test - mean) / scale) * scale + mean
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+def settings(name: str, config: Config, shape: tuple[int, int]) -> dict[str, Any]:
+    """Of a model's script, where they are not its defaults."""
+    small = shape[0] < 2000
+    own = {
+        "miwae": {"steps": 3_000 if small else 15_000},
+        "vaeac": {"steps": 4_000 if small else 15_000},
+        "gain": {"steps": 10_000, "hide": 0.0},
+    }[name]
+    return own | ({"steps": config.steps} if config.steps else {})
+
+
+def fitted(name: str, x: np.ndarray, config: Config, seed: int) -> tuple[Algorithm, Any]:
+    """(a model of the script `name`, its weights), trained on x with gaps."""
+    module = scripts.load_live(papers.experiments() / f"{name}.py")
+    asked = module.Config(**settings(name, config, x.shape))
+    data = source.from_arrays("table", {"x": x}, {"x": x[:1]}, None, kind=TABLES)
+    algorithm, held = module.build(asked, data), feed.resident(data.train)
+    batch = min(asked.batch_size, len(x))
+
+    @jax.jit
+    def train(state: Any) -> Any:
+        def one(state: Any, _: None) -> tuple[Any, None]:
+            drawn = feed.fetch(held, seed, state.step, 1, batch)
+            return algorithm.update(state, {"train": drawn})[0], None
+
+        return jax.lax.scan(one, state, None, length=asked.steps)[0]
+
+    state = train(algorithm.init(jax.random.key(seed)))
+    if total := int(state.aux["nonfinite"]["total"]):
+        raise UserError(f"{name}: {total} of {asked.steps} steps were not finite; lower its rate")
+    return algorithm, weights(state)
+
+
+def completed(
+    algorithm: Algorithm, view: Any, x: np.ndarray, seed: int, importance: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(the expected table [N, D], DRAWS completions [DRAWS, N, D]) of a table with gaps, some rows at a time."""
+    names = {"expected": algorithm.samplers["expected"], "complete": algorithm.samplers["complete"]}
+    weighed = "samples" in names["complete"].options
+    many, some = ({"samples": importance}, {"samples": RESAMPLED}) if weighed else ({}, {})
+
+    @jax.jit
+    def call(x: Any, key: Any) -> Any:
+        given = {"x": x, "mask": jnp.ones_like(x)}
+        mean = names["expected"].draw(view, keys.named(key, "expected"), len(x), given, **many)
+        own = jax.random.split(keys.named(key, "draws"), DRAWS)
+        draws = jax.lax.map(lambda k: names["complete"].draw(view, k, len(x), given, **some), own)
+        return mean, draws
+
+    found = []
+    for number, start in enumerate(range(0, len(x), ROWS)):
+        rows = np.resize(np.arange(start, min(start + ROWS, len(x))), ROWS)
+        mean, draws = call(jnp.asarray(x[rows]), jax.random.fold_in(jax.random.key(seed), number))
+        count = min(ROWS, len(x) - start)
+        found.append((np.asarray(mean)[:count], np.asarray(draws)[:, :count]))
+    return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found], axis=1)
+
+
+def by_model(
+    name: str, train: np.ndarray, test: np.ndarray, config: Config, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(expected, draws) in the table's units; the scaler is of what `train` shows."""
+    mean, scale = np.nanmean(train, axis=0), np.nanstd(train, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    algorithm, view = fitted(name, ((train - mean) / scale).astype(np.float32), config, seed)
+    expected, draws = completed(algorithm, view, ((test - mean) / scale).astype(np.float32), seed, config.importance)
+    return expected * scale + mean, draws * scale + mean
+
+
+# ---- scores ----------------------------------------------------------------------------------------------------------
+def scores(
+    truth: np.ndarray, hidden: np.ndarray, guess: np.ndarray, draws: np.ndarray | None, values: np.ndarray
+) -> dict[str, float]:
+    """Of hidden cells; units are those of the whole table, which no method was shown."""
+    deviation, span = values.std(axis=0), np.ptp(values, axis=0)
+    error = guess - truth
+    found = {
+        "mse": float(((error / deviation)[hidden] ** 2).mean()),
+        "rmse": float(np.sqrt(((error / span)[hidden] ** 2).mean())),
+    }
+    if draws is not None:
+        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
+        found["coverage"] = float(((low <= truth) & (truth <= high))[hidden].mean())
+        found["width"] = float(((high - low) / deviation)[hidden].mean())
+    return found
+
+
+def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[str, float]:
+    """The scores of one method under one mask, from its file where it is there."""
+    own = (
+        settings(method, config, values.shape) if method in MODELS else {"trees": config.trees, "sweeps": config.sweeps}
+    )
+    told = {"data": config.data, "missing": config.missing, "protocol": config.protocol, "seed": seed, **own}
+    told |= {"importance": config.importance} if method == "miwae" else {}
+    file = config.study_dir / Path(config.data).stem / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
+    if file.exists():
+        return read_json(file)["scores"]
+    began = time.time()
+    hidden = hide(values, config.missing, seed)
+    holed = np.where(hidden, np.nan, values)
+    fit, rest = parts(len(values), config.protocol, seed)
+    if method in MODELS:
+        guess, draws = by_model(method, holed[fit], holed[rest], config, seed)
+    else:
+        guess, draws = floor(method, holed[fit], holed[rest], config, seed), None
+    found = scores(values[rest], hidden[rest], guess, draws, values) | {"seconds": time.time() - began}
+    atomic_write_json(file, {"scores": found, "settings": told, "method": method})
+    print(f"{method:11} seed {seed}  " + "  ".join(f"{name} {value:.4f}" for name, value in found.items()), flush=True)
+    return found
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+def cell(found: Mapping[int, Mapping[str, float]], name: str, digits: int = 4) -> str:
+    values = [each[name] for each in found.values() if name in each]
+    if not values:
+        return "–"
+    of = intervals.t_interval(values)
+    half = "" if len(values) < 2 else f" ± {(of.high - of.low) / 2:.{digits}f}"
+    return f"{of.value:.{digits}f}{half}"
+
+
+def section(config: Config, found: Mapping[str, Mapping[int, Mapping[str, float]]], shape: tuple[int, int]) -> str:
+    """Markdown: all methods in one table, and each model's difference to missForest, mask by mask."""
+    name = config.data.removeprefix("table:")
+    title = "breast cancer" if name == "breast_cancer" else Path(name).stem
+    how = "the table that is completed" if config.protocol == "whole" else "7/10 of the rows, the others completed"
+    lines = [
+        f"### {title} ({shape[0]:,} × {shape[1]}), {config.missing:.0%} missing at random, fitted on {how}",
+        "",
+        "| method | MSE, deviation 1 | RMSE, range 1 | 90 % intervals hold | their width | first mask, MSE | seconds |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for method, each in found.items():
+        first = f"{each[FIRST]['mse']:.4f}" if FIRST in each else "–"
+        cells = [cell(each, "mse"), cell(each, "rmse"), cell(each, "coverage", 3), cell(each, "width", 2), first]
+        lines.append(f"| {TITLES[method]} | {' | '.join(cells)} | {cell(each, 'seconds', 0).partition(' ')[0]} |")
+    lines.append("")
+    for method in (m for m in MODELS if m in found and "missforest" in found):
+        mine, forest = ({seed: s["mse"] for seed, s in found[m].items()} for m in (method, "missforest"))
+        of, wins = intervals.paired(mine, forest), sum(mine[seed] < forest[seed] for seed in mine)
+        low, high = of.interval.ends
+        verdict = "below" if high < 0 else "above" if low > 0 else "not to be told from"
+        lines.append(
+            f"- {TITLES[method]} is **{verdict}** missForest: lower in {wins} of {len(mine)} masks, MSE by "
+            f"{of.mean:+.4f}, 95 % [{low:+.4f}, {high:+.4f}], mask by mask."
+        )
+    lines += ["", f"`{papers.command('completion.py').replace('papers/', 'applications/')}`", ""]
+    return "\n".join(lines)
+
+
+def main(config: Config) -> None:
+    if not 0 < config.missing < 1:
+        raise UserError(f"--missing {config.missing}: give a share above 0 and below 1")
+    if config.out is not None:
+        outputs.file(config.out, "--out", ".md")
+    methods = [name.strip() for name in config.methods.split(",")]
+    if unknown := [name for name in methods if name not in TITLES]:
+        raise UserError(f"--methods {unknown[0]}: there are {', '.join(TITLES)}")
+    values = table(config.data)
+    found: dict[str, dict[int, dict[str, float]]] = {method: {} for method in methods}
+    for seed in range(FIRST, FIRST + config.seeds):
+        for method in methods:
+            found[method][seed] = outcome(method, config, values, seed)
+    text = section(config, found, values.shape)
+    if config.out is not None:
+        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
+        name = f"completion-{Path(config.data).stem}-{config.missing:g}-{config.protocol}"
+        atomic_write_text(config.out, papers.with_section(before, name, text))
+    print(f"\n{text}")
+
+
+if __name__ == "__main__":
+    papers.run(Config, main, __doc__)

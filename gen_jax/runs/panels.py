@@ -203,9 +203,11 @@ def labels(panel: Panel) -> list[str]:
     """In a legend: the part of each name that tells it from the others, and which split it is of."""
     plain = [bare(name) for name in panel.names]
     several = len(set(plain)) > 1
+    ends = [own.split("/", 1)[-1] for own in dict.fromkeys(plain)]
+    whole = len(set(ends)) < len(ends)  # samples/distance beside reconstructions/distance
     found = []
     for name, own in zip(panel.names, plain, strict=True):
-        words = own.split("/", 1)[-1].replace("_", " ") if several else ""
+        words = (own.replace("/", ", ") if whole else own.split("/", 1)[-1]).replace("_", " ") if several else ""
         split = {"held_out": "held out", "train": "training examples, judged as held out"}.get(name.split("/")[0], "")
         paired = sum(each == own for each in plain) > 1
         found.append(", ".join(filter(None, [words, split or ("training" if paired else "")])) or own)

@@ -187,6 +187,8 @@ def test_panels_pair_training_with_held_out_and_have_one_unit_each():
     assert all(panel.sentence.endswith(".") for panel in found)
     assert panels.labels(found[1]) == ["training", "held out"]
     assert panels.labels(found[2]) == ["critic, training", "generator", "critic, held out"]
+    beside = panels.Panel("", "", "", ("samples/distance", "reconstructions/distance"))
+    assert panels.labels(beside) == ["samples, distance", "reconstructions, distance"]
     assert panels.styles(found[2].names) == [(0, "-"), (1, "-"), (0, "--")]
 
 

@@ -36,7 +36,6 @@ LINKS = (
     Link("100 Gb/s Ethernet a GPU (12.5 GB/s)", 12.5e9, 30e-6),
     Link("10 Gb/s Ethernet a GPU (1.25 GB/s)", 1.25e9, 50e-6),
 )
-MOST_MESSAGES = 2  # a ring's steps overlap in chunks: its latency is that of a few messages a device, not of all
 
 
 def collectives(text: str) -> Iterator[tuple[str, int, int]]:

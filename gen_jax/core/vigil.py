@@ -18,7 +18,7 @@ from typing import Any
 from gen_jax.core import lines, processes
 from gen_jax.core.starting import LAUNCHED
 
-PATIENCE = 20.0  # seconds without a sign of life, or GEN_JAX_PATIENCE
+PATIENCE = 30.0  # seconds without a sign of life, or GEN_JAX_PATIENCE
 LATE = 600.0  # seconds behind the others, or GEN_JAX_LATE
 EVERY = 0.5  # seconds between two looks
 CLOSELY = 4.0  # the same, once a connection is broken
@@ -57,10 +57,8 @@ def over() -> None:
     global _vigil
     if _vigil is None:
         return
-    _vigil.done.set()
-    with contextlib.suppress(Exception):
-        processes.put(f"beat/{processes.index()}", _DONE)
     processes.meet("end")
+    _vigil.done.set()
     _vigil = None
 
 
@@ -79,7 +77,8 @@ def broken(error: BaseException) -> bool:
     return any(words in text for words in ("Gloo ", "NCCL operation", "Connection closed by peer", "Connection reset"))
 
 
-_DONE: dict[str, Any] = {"place": 1 << 60, "beat": -1, "who": ""}
+def _name(other: int, word: Mapping[str, Any] | None) -> str:
+    return f"process {other} ({word['who']})" if word else f"process {other}"
 
 
 class _Vigil:
@@ -142,25 +141,23 @@ class _Vigil:
             self.done.wait(EVERY)
 
     def _look(self) -> None:
-        """The leader: whose word has not changed, and who is behind."""
+        """The leader: whose word has not changed for longest, and who is behind. Itself it does not judge: while it
+        evaluates all others wait."""
         now, beats = time.monotonic(), processes.listing("beat")
-        places = {int(other): word["place"] for other, word in beats.items()}
-        for other in range(processes.count()):
+        silent, ahead = dict[int, float](), max((word["place"] for word in beats.values()), default=0)
+        for other in range(1, processes.count()):
             word = beats.get(str(other))
-            if word == _DONE:
-                continue
             if other not in self._seen or self._seen[other][0] != word:
                 self._seen[other] = word, now
-            silent = now - self._seen[other][1]
-            ahead = max(places.values(), default=0)
-            if word is None or places[other] >= ahead:
+            silent[other] = now - self._seen[other][1]
+            if word is None or word["place"] >= ahead:
                 self._behind.pop(other, None)
-            behind = now - self._behind.setdefault(other, now) if word and places[other] < ahead else 0.0
-            name = f"process {other} ({word['who']})" if word else f"process {other}"
-            if silent > self.patience and other != processes.index():
-                self._decree(f"{name} has not been heard of for {silent:.0f} s: it was killed, or stands still")
-            elif behind > self.late:
-                self._decree(f"{name} is behind the others for {behind:.0f} s: it hangs")
+            elif (behind := now - self._behind.setdefault(other, now)) > self.late:
+                self._decree(f"{_name(other, word)} is behind the others for {behind:.0f} s: it hangs")
+        last = max(silent, key=lambda other: silent[other])
+        if silent[last] > self.patience:
+            what = f"has not been heard of for {silent[last]:.0f} s: it was killed, or stands still"
+            self._decree(f"{_name(last, beats.get(str(last)))} {what}")
 
     def _watch(self) -> None:
         """Whether the store answers: it lives in process 0."""

@@ -39,7 +39,7 @@ class Config:
     run_dir: Path | None = None
     """the run folder; by default runs/EXPERIMENT-DATA-seedN"""
     backend: Backend = "auto"
-    """auto: jit on one device, sharded on several"""
+    """auto: jit on one device, sharded on several accelerators, shard_map on several CPU devices"""
     devices: Size | None = None
     """how many devices to use; all by default"""
     distributed: Literal["", "auto"] = ""

@@ -189,7 +189,7 @@ def test_killed_at_any_moment_and_continued_by_any_number_it_is_the_same_run(tmp
     assert crowd.alone(crowd.words(straight, **asked), 4).returncode == 0
     for kill in range(20):
         processes, devices = (4, 1) if kill % 4 else ((2, 2), (1, 4))[kill % 8 // 4]
-        started = crowd.Crowd(crowd.words(bench, **asked, allow_changed=""), processes, devices, GEN_JAX_PATIENCE="5")
+        started = crowd.Crowd(crowd.words(bench, **asked, allow_changed=""), processes, devices, GEN_JAX_PATIENCE="30")
         before = crowd.steps(bench.run)
         crowd.wait_for(
             lambda before=before, s=started: crowd.steps(bench.run) > before or s.started[0].poll() is not None

@@ -4,6 +4,9 @@ python experiments/aae.py
 
 Size of the code and the two Adams are those of the WAE-GAN in its authors' MNIST configuration (batch 100). There the
 game weighs 10 against .05 times the squared error of pixels in [0, 1], here against 50 times it (sigma .2).
+
+Expect reconstructions within some hundred steps, and samples that follow as codes fill the prior; the default run
+takes about 2 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,9 @@ python experiments/bigan.py
 
 The authors' latents are uniform on [-1, 1], their batch 128, and their weights decay (L2, 2.5e-5); here they are N(0,
 I), 64, and no decay. 50 latents and Adam at 2e-4 (.5, .999) are theirs.
+
+Expect rough digits, and reconstructions that keep the kind of digit rather than its strokes; the default run takes
+about 6 CPU minutes.
 """
 
 from dataclasses import dataclass

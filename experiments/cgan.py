@@ -11,6 +11,8 @@ then `python -m gen_jax evaluate RUN --metrics cas`).
     python experiments/cgan.py --private --epsilon 10 --n-critic 10 --batch-size 256 --seed 8265193        # (10, 1e-5)
 
 trains privately after Bie, Kamath & Zhang 2023 (arXiv:2302.02936): no batch norm, ten discriminator steps a round.
+
+The default run takes about 2 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,8 @@
 
 --seed draws the labelled examples. On 100 digits expect 75 to 80 % from the perceptron, and 80 to 85 % from the
 convolutional network.
+
+The floor of Kingma et al. 2014 (arXiv:1406.5298), table 1; half a CPU minute.
 """
 
 from dataclasses import dataclass

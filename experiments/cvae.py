@@ -1,6 +1,8 @@
 """Conditional VAE (Sohn et al. 2015): encoder and decoder are told the label.
 
 python experiments/cvae.py      # samples come in columns of equal label
+
+Expect blurred digits of the class of their column after some hundred steps; the default run takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,8 @@
 lambda 10, one discriminator step a round; no BatchNorm in the discriminator, whose penalty is about single examples.
 Adam is DCGAN's, 2e-4 (.5, .999); the authors' notebook has 1e-4 (.5, .9).
 Expect recognisable digits after about 1,000 steps.
+
+The default run takes about 3 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,8 @@ python experiments/factor_vae.py --hyper.total-correlation 10
 
 The discriminator's Adam is that of disentanglement_lib (1e-4, .5, .9). Its VAE has 1e-4 over 300,000 steps, where ours
 has 1e-3 over a few thousand (--hyper.lr), and its discriminator 6 layers of 1,000 units.
+
+Expect a VAE's digits, and a total correlation that the weight brings down; the default run takes about 2 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,8 @@
 
 A GAN's sample takes one evaluation of a network, one of these ten to a hundred; `ablate` and `compare` set them side by
 side. It stays a baseline: one path, two laws of t, two solvers.
+
+Expect digits by the end of the default run.
 """
 
 from dataclasses import dataclass

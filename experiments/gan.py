@@ -2,9 +2,13 @@
 
 python experiments/gan.py                     # mnist5k, 28x28
 python experiments/gan.py --loss minimax      # the paper's equation 1, which saturates
-python experiments/gan.py --data ring8        # eight Gaussians on a ring: watch it drop modes
+python experiments/gan.py --data ring8 --loss minimax --width 64 --steps 3000 --hyper.lr-generator 1e-3 \\
+    --hyper.lr-discriminator 1e-3             # eight Gaussians on a ring: watch it drop modes
 
 The game is the paper's, the rest of today: Adam for its momentum, leaky units for its maxout and dropout.
+
+Expect recognisable, speckled digits after about 1,500 steps; on the ring, with the flags above, 6 of 8 modes by step
+1,000 and fewer again by 3,000; the default run takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -9,6 +9,9 @@ nats.
 
 Learning rates and weights are those of the authors' code for MNIST (1 for both kinds of code; re-implementations weigh
 the continuous ones .1). There the noise is uniform on [-1, 1] and a batch 128; here it is normal, and a batch 64.
+
+Expect categories that are digit classes, up to order, after about 1,500 steps; the default run takes about 3 CPU
+minutes.
 """
 
 from dataclasses import asdict, dataclass

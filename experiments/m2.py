@@ -6,6 +6,8 @@
 --seed draws the labelled examples as well as weights and noise. One hidden layer of 500 softplus units and 50 latents
 are the paper's; it has 11.97 % errors (± 1.71) on MNIST with 100 labels. What 4,000 images give is in
 docs/applications.md. The sampler "class" draws digits of a class.
+
+Expect the accuracies of docs/applications.md; a few CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -11,6 +11,10 @@ the learning rate to a quarter and beta 2 from .9 to .99, as published.
 The authors report FID 1.96 for the second (networks of 20.8 M and 21.3 M parameters), where average and augmentation
 follow schedules too (half-life 0 to 5 M images, p 0 to .55) that this script does not have, as it has none of their
 mirrored images. R1 and R2 are of a forward pass of their own. It wants an accelerator.
+
+Expect rough digits by the end of the default run, whose rounds cost six times those of a DCGAN of width 32 (350
+against 60 CPU ms): in 15 CPU minutes it has seen 83,000 images and has FD-LeNet 85, where the DCGAN in 3 has seen
+192,000 and has 66. It wants time; the default run takes about 20 CPU minutes.
 """
 
 from dataclasses import asdict, dataclass

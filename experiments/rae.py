@@ -2,6 +2,9 @@
 
 python experiments/rae.py                                   # RAE-GP: gradient penalty on the decoder
 python experiments/rae.py --hyper.gradient-penalty 0        # the code's norm alone
+
+Expect sharper reconstructions than a VAE's, and samples from a mixture that is fitted to the codes; the default run
+takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
-"""A VAE of pixels whose decoder takes an adversarial step after each step of the bound.
+"""A VAE of pixels whose decoder takes an adversarial step after each step of the bound (after Larsen et al. 2016).
 
 python experiments/refined_vae.py --hyper.adversarial 10
+
+Expect a VAE's digits with harder edges; the default run takes about 3 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,8 @@
         --decay-steps 100000                                                # mimicry's CIFAR-10: 4.28 M and 1.05 M
 
 Mimicry reports FID 16.8 on CIFAR-10 for the second. The published networks want an accelerator.
+
+Expect recognisable digits after about 1,000 rounds; the default run takes about 11 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,9 @@
 
 python experiments/tc_vae.py --hyper.total-correlation 6
 python experiments/tc_vae.py --hyper.dip 10 --hyper.total-correlation 1     # DIP-VAE (Kumar et al. 2018)
+
+Expect a VAE's digits, and fewer nats of total correlation the larger its weight; the default run takes about 1 CPU
+minute.
 """
 
 from dataclasses import dataclass

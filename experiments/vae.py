@@ -3,6 +3,9 @@
 python experiments/vae.py                                          # mnist5k, dynamic binarisation, Bernoulli
 python experiments/vae.py --likelihood gaussian --binarization NONE --data tfds:cifar10
 python experiments/vae.py --private --epsilon 10 --seed 8265193    # differentially private
+
+Expect blurred digits after some hundred steps, and a held-out ELBO of about -105 nats at the end; the default run
+takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,9 @@
-"""A VAE of points in the plane, to watch a posterior and a prior fit (or not) what a GAN drops modes of.
+"""A VAE of points in the plane (Kingma & Welling 2014), to watch posterior and prior fit what a GAN drops modes of.
 
 python experiments/vae_points.py                   # eight Gaussians on a ring
 python experiments/vae_points.py --data grid25
+
+Expect all modes, joined by thin bridges; the default run takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ A conditional VAE whose prior sees the observed cells. At every step 20 to 90 % 
 hidden (the paper's fixed 20 % is `--masks random:0.2`), on top of the table's own gaps. The paper's Gaussian has one
 fixed deviation (`--likelihood gaussian`); here a Student's t with a scale of its own for each cell is the default, for
 intervals that mean something. Images: inpaint_vae.py. A minute for 10,000 steps of a small table on a CPU.
+
+Expect gaps that are filled about as well as by an iterative imputer (docs/applications.md).
 """
 
 import functools

@@ -4,6 +4,8 @@ python experiments/vamp_vae.py
 
 Smaller than the paper's: tanh layers for gated ones, 200 pseudo-inputs for 500, a warm-up of 1,000 steps for 100
 epochs, batches of 64 for 100, and plain Adam at its 5e-4, which the authors' code gives normalised gradients.
+
+Expect a VAE's digits, and pseudo-inputs that come to look like digits; the default run takes about 1 CPU minute.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ python experiments/wae.py --hyper.mmd 2000
 
 Size of the code, Adam (β₁ .5) and the weight of the MMD are those of the authors' MNIST configuration: 10 against .05
 times the squared error of pixels in [0, 1] is 10,000 against ours. Its batch is 100.
+
+Expect sharp reconstructions, and samples that improve as the MMD falls; the default run takes about 2 CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,8 @@
 Clips are brought to one power of two of samples: 8,192 are a second at 8 kHz. Samples are kept as spectrograms and as a
 WAV file, and can be heard in the report. The authors report an Inception score of 4.67 on spoken digits (real 9.18)
 after 200,000 rounds of five critic steps: it wants an accelerator. At default rates early sounds are noise.
+
+Expect noise at first, and the data's rhythm after hours on a CPU.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from gen_jax.core.gradients import private
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Player, sgd
 from gen_jax.core.private import Mechanism
-from gen_jax.core.types import LABEL, Aux
+from gen_jax.core.types import LABEL, Aux, Context
 from gen_jax.data import source
 from gen_jax.models import gan, gan_terms, vae
 from gen_jax.models.gan_parts import normal_latents
@@ -144,13 +144,12 @@ def test_a_private_gan_logs_nothing_of_its_data_and_its_generator_sees_none(monk
     assert not {"logits/real", "loss/discriminator"} & set(metrics)
     seen = {}
     blind = how.blind(Phase(("a",), lambda params, context: seen.update(context.batch) or (0.0, Aux())))
-    context = type("C", (), {"batch": a_round()["private"], "key": jax.random.key(1)})()
-    context._replace = lambda **new: type("C", (), {**vars(context), **new})()
-    context.batch = {name: leaf[0] for name, leaf in context.batch.items()}
+    batch = {name: leaf[0] for name, leaf in a_round()["private"].items()}
+    context = Context({}, {}, {}, {}, jnp.int32(0), batch, jax.random.key(1), {})
     blind.objective({}, context)
     assert set(seen) == {"x", "label"}
     assert not np.asarray(seen["x"]).any()
-    assert not np.array_equal(seen["label"], context.batch["label"])
+    assert not np.array_equal(seen["label"], batch["label"])
 
 
 PACKED = {"terms": (gan_terms.packed(2),), "given": {}, "discriminator": mlp.Discriminator(widths=(8,))}

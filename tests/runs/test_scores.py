@@ -69,7 +69,9 @@ def test_floors_are_those_of_scikit_learn_and_zlib():
     from sklearn.neighbors import NearestNeighbors
 
     one = subject()
-    train, test = (source.to_float(s.arrays["x"]).reshape(s.size, -1) for s in (one.source.train, one.source.test))
+    train, test = (
+        source.to_float(source.whole(s)["x"]).reshape(s.size, -1) for s in (one.source.train, one.source.test)
+    )
     rows = np.arange(len(test))
 
     def found(name):
@@ -81,7 +83,7 @@ def test_floors_are_those_of_scikit_learn_and_zlib():
     np.testing.assert_allclose(found("pca"), residual, rtol=1e-4)
     distances = NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)[0][:, -1]
     np.testing.assert_allclose(found("knn"), distances, rtol=1e-5)
-    sizes = [-8 * len(zlib.compress(x.tobytes(), 9)) for x in one.source.test.arrays["x"]]
+    sizes = [-8 * len(zlib.compress(x.tobytes(), 9)) for x in source.whole(one.source.test)["x"]]
     np.testing.assert_array_equal(found("zlib"), sizes)
 
 
@@ -101,7 +103,7 @@ def test_regret_is_what_the_encoder_leaves_on_the_table():
     one = subject(gan()._replace(elbo_under=under, encode=encode))
     chosen = named.score("regret")
     found = of_rows(chosen, chosen.make(one), one.source.test, np.arange(20))
-    aims = source.to_float(one.source.test.arrays["x"][:20]).reshape(20, -1)[:, :2]
+    aims = source.to_float(source.whole(one.source.test)["x"][:20]).reshape(20, -1)[:, :2]
     np.testing.assert_allclose(found, 0.5 * (aims**2).sum(axis=1), atol=5e-3)
 
 
@@ -127,17 +129,17 @@ def test_the_ratio_is_the_difference_of_two_elbos(monkeypatch):
 def test_one_class_is_normal_and_the_others_are_kept_apart():
     base = made(classes=3)
     found = one_class.one_class(base, "1")
-    assert set(found.train.arrays["label"]) == set(found.test.arrays["label"]) == {1}
+    assert set(source.whole(found.train)["label"]) == set(source.whole(found.test)["label"]) == {1}
     strange = found.split("strange")
-    assert set(strange.arrays["label"]) == {0}
+    assert set(source.whole(strange)["label"]) == {0}
     assert found.test.size + strange.size == base.test.size
     assert found.fingerprint not in (base.fingerprint, one_class.one_class(base, "0").fingerprint)
     assert found.counts == (0, 100, 0)
-    planted = dict(base.test.arrays)
+    planted = dict(source.whole(base.test))
     planted["x"] = np.where((planted["label"] == 1)[:, None, None, None], planted["x"], 0)
-    other = one_class.one_class(source.from_arrays("npz:made", base.train.arrays, planted, 3), "1")
-    np.testing.assert_array_equal(other.train.arrays["x"], found.train.arrays["x"])
-    np.testing.assert_array_equal(other.test.arrays["x"], found.test.arrays["x"])
+    other = one_class.one_class(source.from_arrays("npz:made", source.whole(base.train), planted, 3), "1")
+    np.testing.assert_array_equal(source.whole(other.train)["x"], source.whole(found.train)["x"])
+    np.testing.assert_array_equal(source.whole(other.test)["x"], source.whole(found.test)["x"])
 
 
 def test_the_settings_choose_it_and_another_data_set_has_all_of_its_classes(monkeypatch):

@@ -124,6 +124,14 @@ def test_what_the_data_rule_out_is_left_out():
     assert not [line for line in advised(of("a DCGAN"))["dropped_modes"] if "modes_2d" in line or "points" in line]
 
 
+def test_settings_that_cannot_be_had_together_are_not_advised():
+    augmented, run = advised(of("a DCGAN with R1")), of("a DCGAN")
+    assert not [line for lines in augmented.values() for line in lines if "--packing" in line]
+    packed = run._replace(settings={**run.settings, "packing": 2})
+    assert not [line for lines in advised(packed).values() for line in lines if "--augment" in line]
+    assert [line for line in advised(run)["overfitting"] if "--augment" in line]
+
+
 def test_numbers_are_parts_of_what_the_run_has():
     run = of("a plain GAN")
     lines = fitting((Remedy("", "--hyper.lr-generator /4 --steps /2", ""),), run)

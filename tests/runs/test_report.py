@@ -100,7 +100,7 @@ def test_all_of_a_run_in_one_file(run):
         "Step 400", "reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats",
         "frechet distance not finite", "95 % bootstrap over examples", "All rows: step 400",
         "a data digits · split test", "b features lenet",
-        "blur since step 60", "experiments/sigma_vae.py Rybkin et al.", "0.0% of the samples are",
+        "blur since step 60", "experiments/sigma_vae.py --data digits Rybkin et al.", "0.0% of the samples are",
         "Not looked at, as this run logs nothing to see them by: vanishing generator gradient, exploding",
         "training", "held out", "nats an example", "higher is better", "Dashed: held-out examples.", "hyper.lr 0.0001",
         "data fingerprint ffffffffffffffff",

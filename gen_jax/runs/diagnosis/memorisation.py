@@ -27,8 +27,13 @@ RULE = Rule(
     f"more than {COPIES:.0%} of the samples beyond the null value, {LEAST} evaluations in a row",
     "Yoon et al. 2023 and Gu et al. 2023 (arXiv:2310.02664) for the factor of 3; the share is measured here",
     (
-        Remedy("dcgan.py", "--augment ada --r1-gamma 1 --no-batch-norm", "Karras et al. 2020: for little data"),
-        Remedy("dcgan.py", "--augment diffaugment", "Zhao et al. 2020"),
+        Remedy(
+            "dcgan.py",
+            "--augment ada --r1-gamma 1 --no-batch-norm",
+            "Karras et al. 2020: for little data",
+            clashes=("packing",),
+        ),
+        Remedy("dcgan.py", "--augment diffaugment", "Zhao et al. 2020", clashes=("packing",)),
         Remedy("", "--steps /2", "fewer: stop before the samples turn into copies"),
         Remedy("vae.py", "--latent-size 8 --hyper.beta 2", "a code that cannot hold every example"),
     ),

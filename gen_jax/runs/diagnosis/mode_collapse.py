@@ -23,9 +23,10 @@ def look(metrics: Metrics) -> Sight | None:
     return Sight(stays, min(spread, repeat), last_step(every), saw)
 
 
+AUGMENT = ("augment",)  # acts on single images, and packs are several
 COLLAPSE = (
     Remedy("r3gan.py", "", "Huang et al. 2024: a relativistic game with R1 and R2", multiple=4),
-    Remedy("dcgan.py", "--packing 2 --batch-size 128", "Lin et al. 2018: D judges samples together"),
+    Remedy("dcgan.py", "--packing 2 --batch-size 128", "Lin et al. 2018: D judges samples together", clashes=AUGMENT),
     Remedy("dcgan.py", "--minibatch-stddev 4", "Karras et al. 2018: D sees how samples vary"),
     Remedy("papers/modes_2d.py", "--arms rpgan", "Huang et al. 2024, for points: finds all modes here", "mixtures"),
     Remedy("gan.py", "--loss relativistic", "Jolicoeur-Martineau 2019: D compares samples with data", "any"),

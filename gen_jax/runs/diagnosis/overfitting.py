@@ -39,8 +39,8 @@ RULE = Rule(
     f"r_v above {GAP:g} in {LEAST} evaluations in a row",
     "Karras et al. 2020 (arXiv:2006.06676, equation 1); the threshold is measured here",
     (
-        Remedy("dcgan.py", "--augment ada --r1-gamma 1 --no-batch-norm", "Karras et al. 2020"),
-        Remedy("dcgan.py", "--augment diffaugment", "Zhao et al. 2020"),
+        Remedy("dcgan.py", "--augment ada --r1-gamma 1 --no-batch-norm", "Karras et al. 2020", clashes=("packing",)),
+        Remedy("dcgan.py", "--augment diffaugment", "Zhao et al. 2020", clashes=("packing",)),
         Remedy("dcgan.py", "--dropout 0.3", "a discriminator that remembers less"),
     ),
     look,

@@ -18,6 +18,7 @@ from gen_jax.runs.diagnosis.rule import Remedy
 from gen_jax.runs.settings import flatten
 
 COMMON = {field.name for field in fields(Config)} - {"run_dir", "steps"}  # of a run's flags, what other scripts take
+OFF = (None, False, 0, 1, "", "none")  # of settings that remedies may clash with: 1 is a packing of one
 SIDES = range(8, 129)  # pixels of images that convolutional experiments take
 
 
@@ -85,6 +86,8 @@ def _command(remedy: Remedy, run: Ground) -> str | None:
     own = bool(changes) and all(_known(name, run) for name, _ in changes)
     if own and all(_has(name, value, run) for name, value in changes):
         return None  # it does so already
+    if own and any(run.settings.get(name) not in OFF for name in remedy.clashes):
+        return None
     batch = dict(changes).get("--batch-size", str(run.settings.get("batch_size", "")))
     if run.train is not None and batch.isdecimal() and int(batch) > run.train:
         return None

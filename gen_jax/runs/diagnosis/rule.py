@@ -17,7 +17,7 @@ class Remedy(NamedTuple):
     """Something to try: arguments of an experiment of this project, and whom it is from.
 
     `data`: what the experiment takes: square images, points of the plane, either, or mixtures alone whose modes are
-    known. `multiple`: the side of its images is one of this.
+    known. `multiple`: the side of its images is one of this. `clashes`: settings beside which it cannot be had.
     """
 
     script: str  # a file of experiments/, or "" where the flags are those of the experiment that was run
@@ -25,6 +25,7 @@ class Remedy(NamedTuple):
     why: str
     data: Literal["images", "points", "any", "mixtures"] = "images"
     multiple: int = 1
+    clashes: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:

@@ -37,7 +37,8 @@ def path_length(
 
         def due() -> tuple[Array, Array]:
             count = max(1, batch["x"].shape[0] // shrink)
-            told = [value[:count] for value in values_of(batch, given)]
+            # Of every `shrink`-th example, not of the first ones: the same whichever shards the batch is laid out on.
+            told = [value[::shrink][:count] for value in values_of(batch, given)]
             drawn = latents.draw(keys.named(view.key, "latents"), count)
             styles = jnp.asarray(generator.apply(variables, drawn, *told, method="styles"))
             noise = keys.normal(keys.named(view.key, "directions"), count, *batch["x"].shape[1:])

@@ -4,8 +4,8 @@
     python experiments/classifier.py --network convolutional
     python -m gen_jax evaluate runs/classifier-mnist5k-seed0 --metrics accuracy
 
---seed draws the labelled examples. On 100 digits expect 75 to 80 % from the perceptron, and 80 to 85 % from the
-convolutional network.
+--seed draws the labelled examples. Of 100 digits the perceptron learns to name some 77 % of the test digits right, and
+the convolutional network (--network convolutional --width 16 --steps 400) some 79 %.
 
 The floor of Kingma et al. 2014 (arXiv:1406.5298), table 1; half a CPU minute.
 """

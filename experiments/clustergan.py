@@ -5,10 +5,10 @@
 
 30 dimensions of noise (standard deviation .1), WGAN-GP with Adam at 1e-4 (.5, .9) and cycles of weight 10 are those of
 the authors' code for MNIST; networks are the DCGAN family's, smaller, and rates and critic steps those of wgan_gp's
-page. The paper has .95 accuracy on MNIST, at checkpoints that were chosen by labels. What is found here without a
-choice is in docs/applications.md.
+page. The paper has .95 accuracy on MNIST, at checkpoints that were chosen by labels; here nothing is chosen, and no
+table of it has been measured yet (`experiments/applications/clusters.py --methods clustergan`).
 
-Expect clusters that agree with the digits far better than chance (docs/applications.md); a few CPU minutes.
+Expect a few CPU minutes.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """One run as a job of a cluster, by submitit: a task a process, submitted again when it is preempted or runs out of
 time. The run folder says what is left of it."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,7 +33,9 @@ class Task:
         """submitit is about to stop the job: the run saves itself, and the same task is submitted again."""
         if self._child is not None:
             self._child.terminate()
-            self._child.wait()
+            with contextlib.suppress(ChildProcessError):
+                # Not `wait`, which this interrupts: it holds a lock that it would wait for.
+                os.waitpid(self._child.pid, 0)
         return submitit().helpers.DelayedSubmission(Task(self.command))
 
     def _told(self) -> list[str]:

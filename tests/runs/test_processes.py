@@ -2,6 +2,7 @@
 
 import json
 import signal
+from types import SimpleNamespace
 
 import crowd
 import jax
@@ -12,6 +13,7 @@ from jax import numpy as jnp
 
 from gen_jax.core import parallel, starting
 from gen_jax.core.errors import UserError
+from gen_jax.runs import submitted
 
 LAYOUTS = ((2, 2), (4, 1))  # processes, devices of each
 
@@ -269,3 +271,35 @@ def test_processes_that_do_not_all_come_are_told_of(tmp_path):
     assert status == 2, err
     assert err.startswith("error: of 2 processes not all came to 127.0.0.1:"), err
     assert len(err.splitlines()) == 1, err
+
+
+def test_a_job_that_is_told_of_its_end_stops_its_run_first_though_it_waits_for_it(tmp_path, monkeypatch):
+    """The handler of submitit's signal interrupts the wait for the child."""
+    said, script = tmp_path / "said", tmp_path / "script.py"
+    script.write_text(
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(said)!r}).write_text('saved'), sys.exit(143)))\n"
+        f"pathlib.Path({str(said)!r}).write_text('running')\n"
+        "time.sleep(60)\n"
+    )
+    environment = SimpleNamespace(cluster="slurm", num_tasks=1)
+    helpers = SimpleNamespace(DelayedSubmission=lambda task: task)
+    monkeypatch.setattr(
+        submitted, "submitit", lambda: SimpleNamespace(JobEnvironment=lambda: environment, helpers=helpers)
+    )
+    task, again = submitted.Task([str(script)]), []
+
+    def told(number, frame):
+        if not said.exists() or said.read_text() != "running":
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            return
+        again.append(task.checkpoint())
+
+    before = signal.signal(signal.SIGALRM, told)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        task()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert said.read_text() == "saved"
+    assert [each.command for each in again] == [[str(script)]]

@@ -13,8 +13,9 @@ shift: a VAE of one whole data set (discretised logistic) meets another of the s
 table: scikit-learn's tables; clean training sets (70 % of the normal class) and contaminated ones (70 % of all rows),
 named apart as ADBench does (Han et al. 2022), beside scikit-learn's isolation forest, one-class SVM and local outliers.
 
-Floors stand in the same table: 32 principal components' residual, distance to the 5th neighbour, zlib's code length.
-A score is of one example; labels of test examples choose nothing. Outcomes are kept in --study-dir, one file each.
+Floors stand in the same table: the residual of 32 principal components (half of fewer dimensions), distance to the 5th
+neighbour, zlib's code length. A score is of one example; labels of test examples choose nothing. Outcomes are kept in
+--study-dir, one file each.
 """
 
 import dataclasses
@@ -52,7 +53,7 @@ from gen_jax.runs.scores import named
 from gen_jax.runs.scores.score import of_rows
 from gen_jax.studies import papers
 
-FLOORS = {"pca": "32 principal components", "knn": "5th neighbour", "zlib": "−zlib length"}
+FLOORS = {"pca": "principal components", "knn": "5th neighbour", "zlib": "−zlib length"}
 SCORES = {
     ("one_class", "vae"): "reconstruction,reconstruction_probability,elbo,nll,latent_knn",
     ("one_class", "bigan"): "reconstruction,logit,feature_distance,f_anogan,alad,latent_knn",

@@ -1,5 +1,7 @@
 """Scores by distance to training data: in codes, in pixels, and to their principal components."""
 
+import math
+
 import numpy as np
 
 from gen_jax.core.errors import UserError
@@ -38,13 +40,18 @@ def _pca(subject: Subject) -> Rank:
     x = _train(subject).astype(np.float64)
     centre = x.mean(axis=0)
     _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
-    axes = vectors[:, -min(COMPONENTS, x.shape[1]) :]  # [n, components], the largest last
+    axes = vectors[:, -_components(x.shape[1]) :]  # [n, components], the largest last
 
     def rank(raw) -> np.ndarray:
         centred = flat(raw["x"]) - centre
         return (centred**2).sum(axis=1) - ((centred @ axes) ** 2).sum(axis=1)
 
     return rank
+
+
+def _components(dimensions: int) -> int:
+    """`COMPONENTS`, and of few dimensions half: all of them would leave no residual."""
+    return min(COMPONENTS, max(1, dimensions // 2))
 
 
 def _train(subject: Subject) -> np.ndarray:
@@ -68,4 +75,9 @@ def _stamp(subject: Subject) -> dict[str, object]:
 
 LATENT_KNN = Score(_enough("latent_knn"), _latent_knn, _stamp)
 KNN = Score(_enough("knn"), _knn, _stamp, batch=1_000)
-PCA = Score(lambda subject: None, _pca, lambda subject: _stamp(subject) | {"components": COMPONENTS}, batch=1_000)
+PCA = Score(
+    lambda subject: None,
+    _pca,
+    lambda subject: _stamp(subject) | {"components": _components(math.prod(subject.source.shape))},
+    batch=1_000,
+)

@@ -4,7 +4,7 @@ import sys
 
 GROUPS = {
     "What it is": ("info", "report", "diagnose"),
-    "What it makes": ("sample", "reconstruct", "interpolate", "traverse", "latents", "export"),
+    "What it makes": ("sample", "reconstruct", "interpolate", "traverse", "latents", "complete", "export"),
     "How good it is": ("evaluate", "score", "audit", "compare", "reproduce"),
     "Many runs": ("ablate", "launch"),
     "Data and features": ("prepare", "convert-inception"),

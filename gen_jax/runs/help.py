@@ -34,7 +34,7 @@ GROUPS = {  # of the settings that all experiments have
         "track_samples", "allow_changed",
     ),
     "Machine": (
-        "backend", "devices", "steps_per_call", "distributed", "coordinator", "processes", "process",
+        "backend", "devices", "shard_state", "steps_per_call", "distributed", "coordinator", "processes", "process",
     ),
 }  # fmt: skip
 WORDS = {

@@ -142,12 +142,6 @@ def kept_steps(run_dir: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def kept_steps(run_dir: Path) -> list[int]:
-    """The steps of the checkpoints in a run folder, by their names alone."""
-    names = [path.name for path in (run_dir / "checkpoints").glob("*")]
-    return sorted(int(name) for name in names if name.isdecimal())
-
-
 def clear_temporary(run_dir: Path) -> None:
     """Remove what killed processes left half-written. Those of training itself can only be that, for one process trains
     at a time; those of verbs are given a minute, for a verb may be writing now."""

@@ -14,6 +14,7 @@ from gen_jax.core.types import Algorithm, State
 from gen_jax.data import feed
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding, listening, memory, trackers
+from gen_jax.runs.abilities import need_values
 from gen_jax.runs.config import Config
 
 PROBES = 5  # settings tried to find one that fits: each is built and traced
@@ -63,6 +64,12 @@ def rehearse(
         raise _too_large(config, build, source, float("inf")) from None
     if need > memory.machine() * (where.size if where.shards else 1):
         raise _too_large(config, build, source, need)
+    need_values(traced.algorithm, source)
+    if config.labels_per_class is not None and "label" in traced.algorithm.given:
+        raise UserError(
+            f"--labels-per-class {config.labels_per_class} hides labels of {source.name} that {script.name} is given; "
+            "leave it out, or use a model that learns from few, such as m2 or feature_matching"
+        )
     feeding.check(source, config.batch_size, traced.algorithm.minibatches, where.size)
     if new:
         listening.refuse_unread(config, seen, script.name)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from gen_jax.core import axis, keys
-from gen_jax.core.norms import euclidean
 from gen_jax.core.errors import UserError
+from gen_jax.core.norms import euclidean
 from gen_jax.core.types import PRESENT, Array, Aux, Context, Objective, Players, Tree
 
 
@@ -56,8 +56,8 @@ def private(
     clip: str | float, noise: str | float, expected: float | None = None, spent: Callable[[Array], Array] | None = None
 ) -> Gradient:
     """The Gaussian mechanism (Abadi et al. 2016, algorithm 1): a gradient an example, each of a global norm of at most
-    `clip`, summed, with noise of standard deviation noise · clip a coordinate, over the batch size. Both are numbers, or
-    names of hypers.
+    `clip`, summed, with noise of standard deviation noise · clip a coordinate, over the batch size. Both are numbers
+    or names of hypers.
 
     Of a Poisson batch (`PRESENT`), rows that hold no example count nothing, and the sum is divided by how many are
     `expected`: the number that there are would give away who was drawn. Metrics of such a batch are left out, for they

@@ -80,4 +80,5 @@ def segments(cells: np.ndarray) -> np.ndarray:
     """Connected regions of a mask [H, W] (bool), numbered from 1; 0 outside. Neighbours share a side."""
     from scipy import ndimage
 
-    return ndimage.label(cells)[0]
+    numbered, _ = ndimage.label(cells)  # pyright: ignore[reportGeneralTypeIssues]
+    return numbered

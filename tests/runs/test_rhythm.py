@@ -1,4 +1,4 @@
-"""How often a run is looked at may change when it goes on: the state is as it would have been, and no line is missed."""
+"""How often a run is looked at may change when it goes on: the state stays as it is, and no line is missed."""
 
 import pytest
 

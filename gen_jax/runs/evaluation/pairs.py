@@ -56,7 +56,8 @@ def _both(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
         count, border = min(subject.split.size, MOST), _border(subject)
         made = np.concatenate([images for images, _ in subject.batches(count, repeat=0)])
         wanted = to_float(subject.split.read(np.arange(count))["x"])
-        subject.memory["pairs"] = tuple(pairs.cropped(pairs.luma(x), border) for x in (np.clip(made, -1, 1), wanted))
+        made, wanted = (pairs.cropped(pairs.luma(x), border) for x in (np.clip(made, -1, 1), wanted))
+        subject.memory["pairs"] = made, wanted
     return subject.memory["pairs"]
 
 

@@ -99,7 +99,7 @@ def _declared(asked: Asked, sampler: Sampler, source: Source, weights: Weights, 
         else:
             raw = examples.read(rows)
         _refuse_missing(names, raw, source)
-        return to_batch({name: jnp.asarray(raw[name]) for name in names})
+        return dict(to_batch({name: jnp.asarray(raw[name]) for name in names}))
 
     compiled = jax.jit(sampler.draw, static_argnums=2, static_argnames=tuple(options))
     # Options that the sampler refuses are a mistake of the command line: it is to be heard before anything is measured.

@@ -173,7 +173,7 @@ def training(
         if answers is not None:
             answers.nothing_is_lost = None
         try:
-            images = config.batch_size * algorithm.minibatches.get("train", 0)
+            images = config.batch_size * sum(algorithm.minibatches.values())
             told = {"quiet": quiet, "to": config.log, "settings": to_json(config)}
             opens = log.Log(run_dir, start, images, config.steps, **told) if leader else contextlib.nullcontext()
             with opens as lines:

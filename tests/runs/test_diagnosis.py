@@ -155,6 +155,13 @@ def test_a_skipped_step_counts_as_exploding_whatever_the_norms_say():
     assert "3 steps were skipped as not finite, first by step 500" in found.findings[0].sight.saw
 
 
+def test_a_player_that_rests_at_first_does_not_explode_when_it_begins():
+    at_rest = examine(metrics(gradient_norm__prior=[0.0] * 10 + [2.0] * 10))
+    assert "exploding_gradients" not in [f.rule.name for f in at_rest.findings]
+    then = examine(metrics(gradient_norm__prior=[0.0] * 10 + [*np.geomspace(1.0, 1e7, 20)]))
+    assert "exploding_gradients" in [f.rule.name for f in then.findings]
+
+
 def test_the_monitor_says_each_thing_once_and_ends_where_diagnose_ends(tmp_path):
     said = io.StringIO()
     monitor = Monitor(tmp_path, 0, stream=said)

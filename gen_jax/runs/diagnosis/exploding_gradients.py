@@ -28,9 +28,9 @@ def _growth(player: str, series: Series) -> Sight | None:
     now = recent(series)
     if now is None:
         return None
-    finite = series.values[np.isfinite(series.values)]
-    first = float(np.median(finite[:LEAST]))
-    growth = median(now) / max(first, 1e-30)
+    moving = series.values[np.isfinite(series.values) & (series.values > 0)]  # a player may rest for its first rounds
+    first = float(np.median(moving[:LEAST])) if len(moving) else 1.0
+    growth = median(now) / first
     saw = f"the gradient norm of the {player} is {median(now):.3g}, {growth:.3g} times what it was at first"
     return Sight(growth > GROWTH, growth, last_step(now), saw)
 
@@ -38,7 +38,7 @@ def _growth(player: str, series: Series) -> Sight | None:
 RULE = Rule(
     "exploding_gradients",
     "exploding gradients",
-    "gradient_norm/*: the recent median over the median of the first 5 logged values; nonfinite/total",
+    "gradient_norm/*: the recent median over the median of the first 5 logged values above 0; nonfinite/total",
     f"above {GROWTH:g}, or any step skipped as not finite",
     "Pascanu et al. 2013 (arXiv:1211.5063); Mescheder et al. 2018 (arXiv:1801.04406) for GANs without a penalty; "
     "the threshold is measured here",

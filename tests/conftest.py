@@ -18,7 +18,10 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # Of the contract test, every row runs one mapped backend and its promises by default; the whole table runs for the
 # foundation's rows, and for all rows with `-m ""` (`make contract`): compiling it takes its time.
 WHOLE_TABLE = {"gan", "dcgan", "dcgan_dropout", "dcgan_shared_fakes", "gan_n_critic", "vae", "vae_conv", "vae_gaussian"}
-WITH_ALL = {"sngan", "sagan_projection", "biggan", "r3gan"}  # networks that take long to compile and have own tests
+WITH_ALL = {  # networks that take long to compile and have own tests
+    "sngan", "sagan_projection", "biggan", "r3gan", "stylegan2", "flow_matching", "paired", "wavegan", "m1_m2", "gain",
+    "clustergan",
+}  # fmt: skip
 BY_DEFAULT = (
     "test_what_a_model_offers_works",
     "test_what_a_model_is_given_is_asked_for_in_one_line",

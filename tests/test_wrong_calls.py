@@ -40,6 +40,7 @@ VERBS = {
     "evaluate": ("RUN",),
     "score": ("RUN",),
     "audit": ("RUN",),
+    "complete": ("RUN",),
     "reconstruct": ("RUN",),
     "reproduce": ("RUN",),
     "info": ("RUN", "--digest"),

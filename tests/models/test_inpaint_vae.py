@@ -54,6 +54,7 @@ def test_the_bound_is_of_hidden_cells_alone():
     assert bool(jnp.all(found["kl"] >= 0))
 
 
+@pytest.mark.science
 def test_it_learns_to_complete():
     """Images of one grey each: after training, a few observed cells tell the others."""
     algorithm = build()

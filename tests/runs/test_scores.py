@@ -111,13 +111,13 @@ def test_the_ratio_is_the_difference_of_two_elbos(monkeypatch):
     from pathlib import Path
 
     from gen_jax.runs.opened import Opened
-    from gen_jax.runs.scores import ratio
+    from gen_jax.runs.scores import other as second
 
     one, other = of_row("vae"), of_row("vae")
-    monkeypatch.setattr(ratio, "weights", lambda state: state)
+    monkeypatch.setattr(second, "weights", lambda state: state)
     twice = jax.tree.map(lambda leaf: 2 * leaf, other.weights)
     one.options = one.options._replace(background=Path("there"))
-    one.memory["background"] = Opened(Path("there"), one.config, one.source, one.algorithm, twice, 3)  # pyright: ignore
+    one.memory["other run"] = Opened(Path("there"), one.config, one.source, one.algorithm, twice, 3)  # pyright: ignore
     rows, elbo, chosen = np.arange(6), named.score("elbo"), named.score("ratio")
     chosen.check(one)
     found = of_rows(chosen, chosen.make(one), one.source.test, rows)

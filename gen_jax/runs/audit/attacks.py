@@ -9,18 +9,16 @@ it: the attacker needs no training example for them.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import weights
 from gen_jax.data.source import Split
 from gen_jax.metrics import neighbours
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.opened import Opened, open_state
 from gen_jax.runs.scores import named
+from gen_jax.runs.scores.other import beside, other
 from gen_jax.runs.scores.score import flat, of_rows
 
 COMPONENTS = 40
@@ -87,18 +85,11 @@ def _samples(subject: Subject, which: str) -> np.ndarray:
 
 def _reference(subject: Subject) -> Subject:
     """The reference model. Raises UserError where none was given, or one whose samples have another shape."""
-    where = subject.options.background
-    if where is None:
-        raise UserError(f"calibration compares with the samples of another model; {HOW}")
-    if "reference run" not in subject.memory:
-        subject.memory["reference run"] = open_state(Path(where))
-    other: Opened = subject.memory["reference run"]
-    if other.source.shape != subject.source.shape:
-        shapes = f"{other.source.shape}, and this run's of {subject.source.shape}"
-        raise UserError(f"--reference {where}: its examples are of shape {shapes}")
-    if other.source.fingerprint == subject.source.fingerprint:
+    run = other(subject, "--reference", f"calibration compares with the samples of another model; {HOW}")
+    if run.source.fingerprint == subject.source.fingerprint:
+        where = subject.options.background
         raise UserError(f"--reference {where}: it was trained on the same examples, so it calibrates nothing; {HOW}")
-    found = Subject(other.algorithm, weights(other.state), other.source, other.config, subject.options, other.path)
+    found = beside(subject, run)
     found.need_samples("calibration")
     return found
 

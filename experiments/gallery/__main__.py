@@ -1,6 +1,6 @@
 """The gallery: one picture of every family, chosen by nothing but the seed, with its command, time and score.
 
-    python -m experiments.gallery                             # about an hour and a half of CPU time
+    python -m experiments.gallery                             # about two hours of CPU time
     python -m experiments.gallery --only vae cvae             # some of it; the rest of the page stays as it is
     python -m experiments.gallery --data tfds:mnist --data-dir DIR
 
@@ -28,7 +28,7 @@ FILE = "gallery.json"
 
 
 class Row(NamedTuple):
-    """An experiment with the flags that it is shown with. `verb` draws the picture; "": the run's own samples."""
+    """An experiment with the flags that it is shown with. `verb`, with its flags, draws the picture; "": samples."""
 
     family: str
     flags: str = ""
@@ -39,6 +39,7 @@ class Row(NamedTuple):
 ROWS = {
     "gan": Row("GAN, perceptrons"),
     "dcgan": Row("GAN", "--width 32 --steps 3000"),
+    "wgan": Row("GAN, Wasserstein, clipped weights"),
     "wgan_gp": Row(
         "GAN, Wasserstein",
         "--n-critic 2 --hyper.lr-generator 3e-4 --hyper.lr-discriminator 3e-4 --hyper.ema-decay 0.995 --steps 3500",
@@ -55,12 +56,14 @@ ROWS = {
     "vae2d": Row("VAE, two dimensions", verb="latents", shows="held-out codes by class"),
     "vq_vae": Row("VAE, discrete codes"),
     "ladder_vae": Row("VAE, hierarchical"),
-    "inpaint_vae": Row("VAE, completion"),
+    "inpaint_vae": Row("VAE, completion", verb="complete --mask half", shows="observed halves, completed,"),
     "flow_vae": Row("VAE, flow prior"),
     "vae_gan": Row("hybrid"),
     "aae": Row("hybrid of codes"),
+    "wae": Row("VAE, codes matched by MMD"),
+    "flow_matching": Row("a neighbour, for comparison"),
 }
-PICTURES = {"traverse": "traversals.png", "latents": "latents.png"}
+PICTURES = {"traverse": "traversals.png", "latents": "latents.png", "complete": "completions.png"}
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ def _made(name: str, row: Row, settings: Settings) -> dict[str, Any]:
     _call(f"experiments/{name}.py", *given, *shlex.split(row.flags), "--run-dir", str(run))
     _call("-m", "gen_jax", "evaluate", str(run), "--metrics", "fd")
     if row.verb:
-        _call("-m", "gen_jax", row.verb, str(run))
-        picture = run / "pictures" / PICTURES[row.verb]
+        verb, *flags = row.verb.split()
+        _call("-m", "gen_jax", verb, str(run), *flags)
+        picture = run / "pictures" / PICTURES[verb]
     else:
         picture = max((run / "samples").glob("step_*.png"))
     target = settings.docs / "images" / f"gallery_{name}.png"
@@ -132,7 +136,8 @@ def page(made: Mapping[str, Mapping[str, Any]]) -> str:
         "# Gallery", "",
         "One picture of every family that was made so far, chosen by nothing but the seed: each is the last of a run. "
         "`python -m experiments.gallery` makes the page; the command stands below each picture. FD-LeNet is that of "
-        "`evaluate` by its default protocol; lower is better, and it compares within this page only.", "",
+        "`evaluate` by its default protocol; lower is better, and it compares rows of the same "
+        "data on this page only.", "",
     ]  # fmt: skip
     for name, row in ROWS.items():
         if name not in made:

@@ -114,6 +114,7 @@ class Algorithm(NamedTuple):
     classify: Callable[..., Array] | None = None  # (weights, batch) -> class logits [B, classes]
     cluster: Callable[..., Array] | None = None  # (weights, batch) -> logits [B, K] of groups that no label named
     gaps: bool = False  # whether x may have cells without a value (NaN), in training and after
+    mixed: bool = False  # whether some columns of x may be numbers of categories (`data.columns`)
     # (state, batch, key) -> scalars over the global batch: what is too dear to measure in every step (see `diagnosis`)
     probe: Callable[[State, Batch, Array], dict[str, Array]] | None = None
     privacy: Mapping[str, Any] | None = None  # what private training spends by its last step, for a person and as JSON

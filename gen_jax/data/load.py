@@ -37,7 +37,17 @@ WITH_ARGUMENT = {
     "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE", "wav": "wav:DIR",
 }  # fmt: skip
 # Settings that say which data.
-FIELDS = ("data", "data_dir", "image_size", "channels", "background", "levels", "normal_class", "labels_per_class")
+FIELDS = (
+    "data",
+    "data_dir",
+    "image_size",
+    "channels",
+    "background",
+    "levels",
+    "normal_class",
+    "labels_per_class",
+    "columns",
+)
 
 
 class Asked(Protocol):
@@ -68,7 +78,8 @@ class Asked(Protocol):
 def of(config: Asked) -> source.Source:
     """The data that a run's settings ask for, as by `load`."""
     how = images.How(config.image_size, config.channels, config.background, config.levels)
-    found = load(config.data, config.data_dir and str(config.data_dir), how=how)
+    columns = getattr(config, "columns", None)
+    found = load(config.data, config.data_dir and str(config.data_dir), how=how, columns=columns)
     if config.normal_class is not None:
         found = one_class.one_class(found, config.normal_class)
     if getattr(config, "private", False):  # of scripts whose models can be trained so
@@ -80,13 +91,15 @@ def key(config: Asked) -> tuple[Any, ...]:
     """What tells the data of these settings from those of others: the seed too, where it draws the labelled ones."""
     drawn = None if config.labels_per_class is None else config.seed
     poisson_batches = config.batch_size if getattr(config, "private", False) else None
-    return (*(getattr(config, name) for name in FIELDS), drawn, poisson_batches)
+    return (*(getattr(config, name, None) for name in FIELDS), drawn, poisson_batches)
 
 
 def other(config: Any, spec: str, **changes: Any) -> source.Source:
     """The data set `spec`, read as these settings read theirs but with all of its classes and labels; `changes`: of the
     settings (a dataclass)."""
     changes = {"normal_class": None, "labels_per_class": None, **changes}
+    if spec.partition(":")[0] != "table" and hasattr(config, "columns"):
+        changes["columns"] = None
     if hasattr(config, "private"):
         changes["private"] = False
     if spec.partition(":")[0] in PLAIN:
@@ -100,15 +113,19 @@ def load(
     image_size: int | None = None,
     channels: int | None = None,
     how: images.How | None = None,
+    columns: str | None = None,
 ) -> source.Source:
     """The data set that `spec` names: a key of `PLAIN`, or KIND:ARGUMENT as in `WITH_ARGUMENT`.
 
     `data_dir` is where TFDS data sets are prepared. `image_size` makes images square of that size, `channels` (1 or 3)
-    makes them grey or colour; `how` says these and more. Raises UserError for whatever cannot be read.
+    makes them grey or colour; `how` says these and more. `columns`: of a table, as `table_plan.plan` takes it. Raises
+    UserError for whatever cannot be read.
     """
     how = images.How(image_size, channels) if how is None else how
     images.check(how)
     kind, colon, argument = spec.partition(":")
+    if columns is not None and kind != "table":
+        raise UserError(f"--columns says what a table's columns are, and {spec} is none; give --data table:PATH")
     if not colon and kind in PLAIN:
         if how.levels is not None:
             raise UserError(f"{spec} says itself what white is: --levels is for folder:, npz: and tfds: data")
@@ -132,7 +149,7 @@ def load(
     if kind == "table":
         if how.levels is not None:
             raise UserError(f"{spec} holds rows of numbers: --levels is for images")
-        return images.adapt(table.table(argument), how.size, how.channels)
+        return images.adapt(table.table(argument, columns), how.size, how.channels)
     return npz.npz(argument, how)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gen_jax.core.lines import visible
-from gen_jax.data.kinds import IMAGES
+from gen_jax.data.kinds import IMAGES, MIXED
 from gen_jax.data.source import Source
 
 FEW = 12  # classes that the line counts one by one
@@ -64,7 +64,7 @@ def _sizes(data: Source) -> str:
         height, width, channels = data.shape
         what = f"images of {width}×{height} pixels, {'grey' if channels == 1 else 'RGB'}"
     else:
-        what = f"{data.kind.name} of {data.shape[-1]} numbers"
+        what = data.kind.describe(data.shape) if data.kind is MIXED else f"{data.kind.name} of {data.shape[-1]} numbers"
     return f"{data.train.size:,} train and {data.test.size:,} test {what}"
 
 

@@ -1,17 +1,14 @@
-"""`table:PATH`: a CSV file of numbers, a column a feature, with missing values kept as such (NaN).
+"""`table:PATH`: a file of rows, CSV or Parquet, a column a feature, with missing values kept as such (NaN).
 
 Columns are separated by commas, semicolons or tabs. The first line names them, unless it is of numbers itself. A cell
-that is empty, ?, NA, N/A, NaN, null or None is missing. A fixed pseudo-random 10 % of the rows is held out to test.
-What models see is standardised, (value - mean) / deviation, by what the train rows show: the held-out rows and hidden
-cells play no part. Text in a column is refused: this source is of numbers alone.
+that is empty, ?, NA, N/A, NaN, null or None is missing. A fixed pseudo-random 10 % of the rows is held out to test, or
+the rows of a file of their own (`table_plan`). A column is of numbers, or of categories where it holds texts that come
+again. What models see of numbers is standardised, (value - mean) / deviation, by what the train rows show: the held-out
+rows and hidden cells play no part.
 """
 
-import csv
 import dataclasses
-import gzip
-import io
-import math
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +16,18 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
-from gen_jax.data import source
-from gen_jax.data.kinds import TABLES
+from gen_jax.data import frequencies, source
+from gen_jax.data.columns import Column as Column
+from gen_jax.data.columns import column, kind_of, numbers
+from gen_jax.data.columns import restored as restored
+from gen_jax.data.columns import standardised as standardised
+from gen_jax.data.columns import values as values_of
+from gen_jax.data.kinds import MIXED, TABLES
 from gen_jax.data.reading import short
+from gen_jax.data.table_files import Cells, cells_of, number, written
+from gen_jax.data.table_plan import Plan, check_names, plan
 
-MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>"))
-DELIMITERS = ",;\t"
+SUSPECT = 100  # rows from which on a column of values that are all different is said to look like a number of the row
 
 
 class Table(NamedTuple):
@@ -37,154 +40,160 @@ class Table(NamedTuple):
     header: bool  # whether the names stand in the file
 
 
-class Column(NamedTuple):
-    """How a column became a feature: value = mean + scale · feature."""
-
-    name: str
-    mean: float
-    scale: float
-
-
 @dataclasses.dataclass(frozen=True)
 class TableSource(source.Source):
     """A table as a data set, with the way back to its units. Columns are those of x, in order."""
 
     columns: tuple[Column, ...] = ()
+    target: str | None = None  # the column that a table is for, where a person named it
+    delimiter: str = ","
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the columns that hold categories."""
+        return tuple(column.name for column in self.columns if column.kind == "category")
 
 
-def table(path: str) -> TableSource:
-    """Reads the file. Raises UserError as `read` does, and where a column has no value among the train rows."""
-    file, what = Path(path).expanduser(), f"table:{path}"
-    found = read(path)
-    if len(found.values) < 2:
-        raise UserError(f"{what} has {len(found.values)} rows of values; at least 2 are needed, one of them to test")
-    kept, held_out = source.holdout(len(found.values))
-    train = found.values[kept]
-    columns = tuple(_column(what, name, values) for name, values in zip(found.names, train.T, strict=True))
-    x = standardised(found.values, columns)
-    gaps = int(np.isnan(found.values).sum())
-    notes = ["a tenth held out", *([] if found.header else ["no line of names: columns are numbered"])]
-    notes += [f"{gaps:,} of {found.values.size:,} values are missing"] if gaps else []
-    if still := [name for name, values in zip(found.names, train.T, strict=True) if np.nanstd(values) == 0]:
-        notes.append(f"of one value throughout: {short(still)}")
+def table(path: str, said: str | None = None) -> TableSource:
+    """Reads the file. `said`: what a person says of its columns, as `table_plan.plan` takes it.
+
+    Raises UserError as `cells_of` and `plan` do, and where a column cannot be read as its kind, or has no value among
+    the train rows.
+    """
+    file, what, asked = Path(path).expanduser(), f"table:{path}", plan(said)
+    found = _tidy(cells_of(path, asked.names, asked.comment), asked, what)
+    if len(found.rows) < 2:
+        raise UserError(f"{what} has {len(found.rows)} rows of values; at least 2 are needed, one of them to test")
+    held = None if asked.test is None else _test(asked.test, found.names, asked)
+    kept, held_out = source.holdout(len(found.rows)) if held is None else (np.arange(len(found.rows)), np.arange(0))
+    columns, kinds = [], {}
+    for place, name in enumerate(found.names):
+        kind = kinds[name] = asked.kinds.get(name) or kind_of(what, name, *_of(found, place), kept.tolist())
+        cells, lines = _of(found, place, kept)
+        columns.append(column(what, name, kind, cells, lines))
+    _refuse_unnamed(found, kinds, what)
+    values = np.stack([values_of(what, c, *_of(found, i)) for i, c in enumerate(columns)], axis=1)
+    x, columns = standardised(values, columns), tuple(columns)
+    train, rest = x[kept], x[held_out]
+    if held is not None:
+        other = [values_of(f"table:{asked.test}", c, *_of(held, i)) for i, c in enumerate(columns)]
+        rest = standardised(np.stack(other, axis=1), columns)
+    notes = [f"tested on {Path(asked.test).name}" if asked.test else "a tenth held out"]
+    notes += [] if found.header or asked.names else ["no line of names: columns are numbered"]
+    gaps = int(np.isnan(train).sum() + np.isnan(rest).sum())
+    notes += [f"{gaps:,} of {train.size + rest.size:,} values are missing"] if gaps else []
+    notes += _notes(columns, train, asked)
+    mixed = "category" in kinds.values()
     data = source.from_arrays(
-        f"table:{visible(file.name)}", {"x": x[kept]}, {"x": x[held_out]}, None, kind=TABLES, notes=tuple(notes)
-    )
-    own = source.digest(data.fingerprint, *(tuple(column) for column in columns))
+        f"table:{visible(file.name)}", {"x": train}, {"x": rest}, None, kind=MIXED if mixed else TABLES,
+        notes=tuple(notes),
+    )  # fmt: skip
+    # Of numbers alone as it was before there were categories.
+    told = [tuple(column) if mixed else tuple(column)[:3] for column in columns]
     fields = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
-    return TableSource(**{**fields, "fingerprint": own}, columns=columns)
+    fields |= {"fingerprint": source.digest(data.fingerprint, *told)}
+    made = TableSource(**fields, columns=columns, target=asked.target, delimiter=found.delimiter)
+    return frequencies.with_stream(made, [c.kind == "category" for c in columns]) if mixed else made
 
 
-def standardised(values: np.ndarray, columns: tuple[Column, ...]) -> np.ndarray:
-    """A table's values [N, D] as models see them, float32; NaN stays."""
-    mean, scale = (np.array([getattr(column, part) for column in columns]) for part in ("mean", "scale"))
-    return ((values - mean) / scale).astype(np.float32)
-
-
-def restored(x: np.ndarray, columns: tuple[Column, ...]) -> np.ndarray:
-    """The way back: float64 [..., D] in the table's units."""
-    mean, scale = (np.array([getattr(column, part) for column in columns]) for part in ("mean", "scale"))
-    return np.asarray(x, np.float64) * scale + mean
-
-
-def like(path: str, columns: tuple[Column, ...]) -> Table:
+def like(path: str, columns: Sequence[Column], said: str | None = None) -> Table:
     """Another table with the same columns, in their order. Raises UserError where one is not there, or one too many."""
-    found, names = read(path), [column.name for column in columns]
-    if not found.header and len(found.names) == len(names):
-        return found._replace(names=tuple(names))
+    asked, names = plan(said), [column.name for column in columns]
+    found = _tidy(cells_of(path, asked.names, asked.comment), asked, f"table:{path}")
+    if not found.header and not asked.names and len(found.names) == len(names):
+        return _numbers(found._replace(names=tuple(names)), path)
     if lost := [name for name in names if name not in found.names]:
         raise UserError(f"table:{path} has no column {visible(lost[0])!r}; the run's table has {short(names, 8)}")
     if more := [name for name in found.names if name not in names]:
         raise UserError(
             f"table:{path} has a column {visible(more[0])!r} that the run's table has not; it has {short(names, 8)}"
         )
-    order = [found.names.index(name) for name in names]
-    cells = [[row[place] for place in order] for row in found.cells]
-    return found._replace(names=tuple(names), values=found.values[:, order], cells=cells)
+    return _numbers(_chosen(found, names), path)
+
+
+def held_out(path: str, columns: Sequence[Column], said: str | None = None) -> tuple[Table, np.ndarray]:
+    """(the table in which a run's held-out rows stand, their numbers in it)."""
+    if (test := plan(said).test) is not None:
+        found = like(test, columns, said)
+        return found, np.arange(len(found.values))
+    found = like(path, columns, said)
+    return found, source.holdout(len(found.values))[1]
 
 
 def read(path: str) -> Table:
-    """The file's columns and values. Raises UserError for a file that is not there or no table of numbers, naming the
-    column and the line."""
-    file, what = Path(path).expanduser(), f"table:{path}"
-    rows, delimiter = _rows(file, what)
-    header = any(_number(cell) is None for cell in rows[0][1])
-    names = tuple(cell.strip() for cell in rows[0][1]) if header else tuple(f"c{i}" for i in range(len(rows[0][1])))
-    if header and (twice := [name for name in names if names.count(name) > 1]):
-        raise UserError(f"{what} has two columns called {visible(twice[0])!r}; give each a name of its own")
-    body = rows[1:] if header else rows
-    if not body:
-        raise UserError(f"{what} has names of columns and no rows; values are needed below")
-    values = np.empty((len(body), len(names)))
-    for number, (line, cells) in enumerate(body):
-        if len(cells) != len(names):
-            raise UserError(f"{what}, line {line}: {len(cells)} cells, and there are {len(names)} columns")
-        for place, cell in enumerate(cells):
-            value = _number(cell)
-            if value is None:
-                raise UserError(
-                    f"{what}: column {visible(names[place])!r} has text ({visible(cell)[:30]!r} in line {line}), and "
-                    "a table's columns are numbers; leave the column out, or write numbers for its values (or nothing "
-                    "where they are missing)"
-                )
-            if math.isinf(value):
-                raise UserError(
-                    f"{what}: column {visible(names[place])!r} has an infinite value in line {line}; write a number, "
-                    "or nothing where it is missing"
-                )
-            values[number, place] = value
-    return Table(names, values, [cells for _, cells in body], delimiter, header)
+    """The file's columns and values, all of them numbers. Raises UserError for a file that is not there or no table of
+    numbers, naming the column and the line."""
+    return _numbers(cells_of(path), path)
 
 
 def write(found: Table, columns: list[str], rows: list[list[str]]) -> bytes:
     """Rows of texts under these names, separated as the table was: a CSV file in UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=found.delimiter, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    return text.getvalue().encode()
+    return written(found.delimiter, columns, rows)
 
 
-def _rows(file: Path, what: str) -> tuple[list[tuple[int, list[str]]], str]:
-    """((line number, cells) of each line that is not blank, the delimiter)."""
-    if not file.is_file():
-        raise UserError(f"{what}: there is no such file")
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{what} is no text in UTF-8; save the table as CSV in UTF-8") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{what} cannot be read ({error})") from error
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if not first:
-        raise UserError(f"{what} is empty; a line of names and lines of numbers are needed")
-    delimiter = max(DELIMITERS, key=first.count)
-    reader, found = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) or len(cells) > 1:
-                found.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise UserError(f"{what}, line {reader.line_num}: no CSV ({error})") from error
-    return found, delimiter
+def _numbers(found: Cells, path: str) -> Table:
+    columns = [numbers(f"table:{path}", name, *_of(found, place)) for place, name in enumerate(found.names)]
+    return Table(found.names, np.stack(columns, axis=1), found.rows, found.delimiter, found.header)
 
 
-def _number(cell: str) -> float | None:
-    """The cell's value: NaN where it is missing, None where it is text."""
-    text = cell.strip()
-    if text.lower() in MISSING:
-        return math.nan
-    try:
-        return float(text) if "_" not in text else None
-    except ValueError:
-        return None
+def _of(found: Cells, place: int, rows: np.ndarray | None = None) -> tuple[list[str], list[int]]:
+    """(the cells of a column, the lines in which they stand)."""
+    chosen = range(len(found.rows)) if rows is None else rows.tolist()
+    return [found.rows[row][place] for row in chosen], [found.lines[row] for row in chosen]
 
 
-def _column(what: str, name: str, values: np.ndarray) -> Column:
-    there = values[~np.isnan(values)]
-    if not there.size:
-        raise UserError(f"{what}: column {visible(name)!r} has no value in the train rows; leave it out")
-    mean, deviation = float(there.mean()), float(there.std())
-    if not (math.isfinite(mean) and math.isfinite(deviation)):
-        raise UserError(f"{what}: the values of column {visible(name)!r} are too large; divide them by a power of ten")
-    return Column(name, mean, deviation if deviation > 0 else 1.0)
+def _tidy(found: Cells, asked: Plan, what: str) -> Cells:
+    """Without the columns that are left out, and spelled as they are meant."""
+    check_names(asked, found.names, what)
+    for name, spellings in asked.spellings.items():
+        place = found.names.index(name)
+        for row in found.rows:
+            row[place] = spellings.get(row[place].strip(), row[place])
+    names = [name for name in found.names if asked.kinds.get(name) != "drop"]
+    if not names:
+        raise UserError(f"--columns leaves out all columns of {what}; keep one")
+    return _chosen(found, names)
+
+
+def _chosen(found: Cells, names: Sequence[str]) -> Cells:
+    order = [found.names.index(name) for name in names]
+    return found._replace(names=tuple(names), rows=[[row[place] for place in order] for row in found.rows])
+
+
+def _test(path: str, names: tuple[str, ...], asked: Plan) -> Cells:
+    found = _tidy(cells_of(path, asked.names, asked.comment), asked, f"table:{path}")
+    if lost := [name for name in names if name not in found.names]:
+        raise UserError(
+            f"table:{path}, to test on, has no column {visible(lost[0])!r}; it needs those of the train rows"
+        )
+    return _chosen(found, names)
+
+
+def _refuse_unnamed(found: Cells, kinds: dict[str, str], what: str) -> None:
+    """Raises UserError where the line of names looks like one of values: a number over a column of numbers, in a table
+    that holds texts as well."""
+    likely = [name for name in found.names if kinds[name] != "category" and name and number(name) is not None]
+    if found.header and likely and "category" in kinds.values():
+        raise UserError(
+            f"{what}: its first line looks like values and no names ({visible(likely[0])!r}); name the columns in a "
+            'file for --columns, columns.toml: names = ["age", …]'
+        )
+
+
+def _notes(columns: tuple[Column, ...], train: np.ndarray, asked: Plan) -> list[str]:
+    """What is to be known of the columns: kinds where not all are plain numbers, one value throughout, like a key."""
+    still = [c.name for c, v in zip(columns, train.T, strict=True) if len(np.unique(v[~np.isnan(v)])) == 1]
+    notes = [f"of one value throughout: {short(still)}"] if still else []
+    if any(column.kind == "category" for column in columns) or asked.kinds:
+        for kind in ("continuous", "integer", "category"):
+            if names := [column.name for column in columns if column.kind == kind]:
+                notes.append(f"{len(names)} {kind}: {short(names, 8)}")
+    keys = [
+        column.name
+        for column, values in zip(columns, train.T, strict=True)
+        if len(values) >= SUSPECT and column.kind != "continuous" and len(np.unique(values)) > 0.9 * len(values)
+    ]
+    return [
+        *notes,
+        *([f"nearly all values differ, as of a key (--columns NAME=drop leaves out): {short(keys)}"] if keys else []),
+    ]

@@ -14,8 +14,8 @@ class Config:
     """Settings that every experiment has."""
 
     data: str = "mnist5k"
-    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH, table:PATH (a CSV),
-    pairs:DIR (pictures given and wanted; edges:SOURCE, shrunk:SOURCE) or wav:DIR (sounds)"""
+    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH, table:PATH (CSV,
+    Parquet), pairs:DIR (pictures given and wanted; edges:SOURCE, shrunk:SOURCE) or wav:DIR (sounds)"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
     image_size: Pixels | None = None
@@ -28,6 +28,9 @@ class Config:
     """pixels are 0 .. N-1 and N-1 is white: 2 for binarised images; by default 256"""
     normal_class: str | None = None
     """train on this class alone, by number or name; `evaluate --metrics auroc` tells the others from it"""
+    columns: str | None = None
+    """of table: data, what its columns are: a TOML file (names, kinds, target, test), or NAME=KIND with commas between,
+    KIND being continuous, integer, category, drop or target"""
     labels_per_class: Size | None = None
     """keep so many training labels of each class, drawn by --seed, and hide the others; by default all are known"""
     steps: Count = 2000

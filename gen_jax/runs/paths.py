@@ -71,7 +71,9 @@ def refuse_patterns(path: Path) -> None:
 def resolved(config: Settings) -> Settings:
     """The settings with the paths of their data resolved, so that they mean the same from every working directory."""
     data_dir = config.data_dir and config.data_dir.expanduser().resolve()
-    changed = {"data": resolved_spec(config.data), "data_dir": data_dir}
+    changed: dict[str, Any] = {"data": resolved_spec(config.data), "data_dir": data_dir}
+    if (columns := getattr(config, "columns", None)) is not None and Path(columns).suffix.lower() == ".toml":
+        changed["columns"] = str(Path(columns).expanduser().resolve())
     return dataclasses.replace(config, **changed)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 

@@ -115,7 +115,6 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
     """Writes the rows with their gaps filled; how many were, and how well where the truth is known."""
     import numpy as np
 
-    from gen_jax.data import source as sources
     from gen_jax.data import table
     from gen_jax.metrics import completion
     from gen_jax.runs import completing
@@ -125,8 +124,11 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
     kind, _, place = (asked.data or opened.config.data).partition(":")
     if kind != "table" or not place:
         raise UserError(f"--data {asked.data}: this run is of a table; give table:PATH, a CSV with the same columns")
-    found = table.like(place, columns)
-    whole = sources.holdout(len(found.values))[1] if own else np.arange(len(found.values))
+    if own:
+        found, whole = table.held_out(place, columns, opened.config.columns)
+    else:
+        found = table.like(place, columns)
+        whole = np.arange(len(found.values))
     rows = whole[asked.rows(len(whole), len(whole))]
     x = table.standardised(found.values[rows], columns)
     gaps = np.isnan(x)

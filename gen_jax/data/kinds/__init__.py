@@ -10,6 +10,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.data.kinds.images import IMAGES as IMAGES
 from gen_jax.data.kinds.kind import Kind as Kind
 from gen_jax.data.kinds.points import POINTS as POINTS
+from gen_jax.data.kinds.tables import MIXED as MIXED
 from gen_jax.data.kinds.tables import TABLES as TABLES
 
 

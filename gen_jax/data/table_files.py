@@ -1,0 +1,122 @@
+"""A table's file as texts: CSV (commas, semicolons or tabs; .gz as well) or Parquet, and what its first line is."""
+
+import csv
+import functools
+import gzip
+import io
+import math
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gen_jax.core.errors import UserError, missing_package
+from gen_jax.core.lines import visible
+
+MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>"))
+DELIMITERS = ",;\t"
+PARQUET = (".parquet", ".pq")
+
+
+class Cells(NamedTuple):
+    """A file as it was read: `rows` are the texts of its lines of values, each of which stands in line `lines[i]`."""
+
+    names: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[int]
+    delimiter: str
+    header: bool  # whether the names stand in the file
+
+
+def cells_of(path: str, names: tuple[str, ...] | None = None, comment: str | None = None) -> Cells:
+    """The file's cells. `names`: of a file that does not name its columns; `comment`: how lines begin that are none.
+
+    Raises UserError for a file that is not there, is no table, has no rows, or columns that cannot be told apart.
+    """
+    file, what = Path(path).expanduser(), f"table:{path}"
+    if not file.is_file():
+        raise UserError(f"{what}: there is no such file")
+    found, delimiter = _parquet(file, what) if file.suffix.lower() in PARQUET else _rows(file, what, comment)
+    first = found[0][1]
+    if names is not None:
+        header = tuple(cell.strip() for cell in first) == names
+        if len(first) != len(names):
+            raise UserError(f"{what} has {len(first)} columns and `names` are {len(names)}; name each column once")
+    else:
+        header = any(number(cell) is None for cell in first)
+        names = tuple(cell.strip() for cell in first) if header else tuple(f"c{i}" for i in range(len(first)))
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{what} has two columns called {visible(twice[0])!r}; give each a name of its own")
+    body = found[1:] if header else found
+    if not body:
+        raise UserError(f"{what} has names of columns and no rows; values are needed below")
+    for line, cells in body:
+        if len(cells) != len(names):
+            raise UserError(f"{what}, line {line}: {len(cells)} cells, and there are {len(names)} columns")
+    return Cells(names, [cells for _, cells in body], [line for line, _ in body], delimiter, header)
+
+
+@functools.lru_cache(maxsize=2**16)  # cells repeat themselves
+def number(cell: str) -> float | None:
+    """The cell's value: NaN where it is missing, None where it is text."""
+    text = cell.strip()
+    if text.lower() in MISSING:
+        return math.nan
+    try:
+        return float(text) if "_" not in text else None
+    except ValueError:
+        return None
+
+
+def written(delimiter: str, columns: list[str], rows: list[list[str]]) -> bytes:
+    """Rows of texts under these names: a CSV file in UTF-8."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerows([columns, *rows])
+    return text.getvalue().encode()
+
+
+def _rows(file: Path, what: str, comment: str | None) -> tuple[list[tuple[int, list[str]]], str]:
+    """((line number, cells) of each line that is not blank, the delimiter)."""
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{what} is no text in UTF-8; save the table as CSV in UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{what} cannot be read ({error})") from error
+    if comment:
+        lines = text.splitlines(keepends=True)
+        text = "".join("\n" if line.startswith(comment) else line for line in lines)  # lines keep their numbers
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:
+        raise UserError(f"{what} is empty; a line of names and lines of numbers are needed")
+    delimiter = max(DELIMITERS, key=first.count)
+    reader, found = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells) or len(cells) > 1:
+                found.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise UserError(f"{what}, line {reader.line_num}: no CSV ({error})") from error
+    return found, delimiter
+
+
+def _parquet(file: Path, what: str) -> tuple[list[tuple[int, list[str]]], str]:
+    """The same of a Parquet file, as if it had been written as CSV: names in line 1."""
+    try:
+        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise missing_package("pyarrow", "pip install pyarrow", f"{what} (Parquet)") from None
+    try:
+        held = parquet.read_table(file)
+    except Exception as error:  # pyarrow has a family of its own, and of the system's
+        raise UserError(f"{what} is no sound Parquet file ({visible(str(error)).splitlines()[0][:120]})") from error
+    columns = [[_text(value) for value in column.to_pylist()] for column in held.columns]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return [(line, cells) for line, cells in enumerate([list(held.column_names), *rows], 1)], ","
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)

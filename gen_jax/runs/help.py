@@ -26,6 +26,7 @@ FAR = re.compile(r"from (\d+) to \d{6,}")  # an end that nobody meets
 GROUPS = {  # of the settings that all experiments have
     "Data": (
         "data", "data_dir", "image_size", "channels", "background", "levels", "normal_class", "labels_per_class",
+        "columns",
         "resident_gib",
     ),
     "Training": ("steps", "batch_size", "seed", "precision", "deterministic", "max_nonfinite"),

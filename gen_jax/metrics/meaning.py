@@ -85,7 +85,9 @@ def of(name: str) -> Meaning:
     name = name.removeprefix("held_out/")
     if name in _known:
         return _known[name]
-    if "/" in name and not name.startswith("second/"):  # "loss/generator", "logits/real", "accuracy/fake": of a game
+    if name.startswith("accuracy/"):  # of a discriminator: neither end is better
+        return Meaning(None, 0.0, 1.0)
+    if "/" in name and not name.startswith("second/"):  # "loss/generator", "logits/real": of a game
         return Meaning()
     bare = name.removeprefix("second/")
     starts = [known for known in _known if bare == known or re.match(re.escape(known) + r"[\s\-∞,(:]", bare)]

@@ -25,7 +25,8 @@ from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals, sequential
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import read_json
-from gen_jax.studies import auto, launch, plan, program, report, results, study, tables
+from gen_jax.runs.settings import flatten, to_json
+from gen_jax.studies import auto, games, launch, plan, program, report, results, study, tables
 from gen_jax.studies.execute import Mode
 from gen_jax.studies.results import Group, Row
 from gen_jax.studies.study import Study
@@ -93,6 +94,7 @@ def run_with(
         promised.check([ablation.decide] if ablation.decide else [], known, "--decide")
         if ablation.decide and len(opened.arms) == 1:
             raise UserError("--decide: there is one arm, and nothing to compare it with; give a --grid of two or more")
+        _refuse_other_games(opened)
         study.check_runs(opened, script, lambda config: program.source_of(config, sources))
         study.begin(opened, script)
         say(forecast.describe(opened, estimate))
@@ -104,6 +106,20 @@ def run_with(
     else:
         opened = train(ablation.seeds)
     return write(opened, ablation.metrics, say)
+
+
+def _refuse_other_games(opened: Study) -> None:
+    """Raises UserError where seeds would be added for losses that cannot be set against each other."""
+    if opened.decide is None or not games.is_loss(opened.decide):
+        return
+    objectives = {
+        arm.name: games.objective(flatten(to_json(opened.config(arm, opened.seeds[0])))) for arm in opened.arms
+    }
+    if other := [name for name, each in objectives.items() if each != objectives[opened.baseline]]:
+        raise UserError(
+            f"--decide {opened.decide}: the losses of {other[0]} and {opened.baseline} are of different objectives, "
+            "and no seed decides between them; name a score, such as samples/distance, or one of --track"
+        )
 
 
 def groups(opened: Study) -> list[Group]:

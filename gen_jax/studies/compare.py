@@ -52,7 +52,8 @@ def compare(runs: Sequence[Path], asked: Asked = Asked(), out: Path | None = Non
                 "--measure"
             )
         chosen = list(scores)
-        rows = [row for metric in chosen for row in _rows(groups, base, metric, scores[metric])]
+        apart = results.others(groups, base, chosen)
+        rows = [row for metric in chosen for row in _rows(groups, base, metric, scores[metric], apart)]
         own = {
             (group.name, metric.name): ends
             for metric in chosen
@@ -85,7 +86,9 @@ def _named(groups: list[Group], names: Sequence[str]) -> list[Group]:
     return [group._replace(name=name) for group, name in zip(groups, names, strict=True)]
 
 
-def _rows(groups: Sequence[Group], baseline: str, metric: Metric, scores: dict[Path, Score]) -> list[Row]:
+def _rows(
+    groups: Sequence[Group], baseline: str, metric: Metric, scores: dict[Path, Score], apart: frozenset[str]
+) -> list[Row]:
     finals = {
         group.name: {
             seed: scores[run].value
@@ -94,4 +97,4 @@ def _rows(groups: Sequence[Group], baseline: str, metric: Metric, scores: dict[P
         }
         for group in groups
     }
-    return results.rows_of(groups, baseline, metric, finals, {group.name: {} for group in groups})
+    return results.rows_of(groups, baseline, metric, finals, {group.name: {} for group in groups}, apart=apart)

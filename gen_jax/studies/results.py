@@ -19,7 +19,7 @@ from gen_jax.metrics.meaning import Better
 from gen_jax.runs import folder, log
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
-from gen_jax.studies import sameness
+from gen_jax.studies import games, sameness
 from gen_jax.studies.plan import label
 
 # How often a run looks at itself changes nothing of what it becomes.
@@ -44,7 +44,9 @@ class Group(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One metric of one arm. Differences are to the baseline, None for the baseline itself."""
+    """One metric of one arm. Differences are to the baseline; None for the baseline itself, and for the loss of another
+    game than the baseline's.
+    """
 
     metric: Metric
     arm: str
@@ -73,12 +75,20 @@ def rows(
     paired: how differences are judged; `sequential.paired` where seeds were added for what was seen.
     """
     curves = {group.name: read(group) for group in groups}
+    apart = others(groups, baseline, metrics)
     found: list[Row] = []
     for metric in metrics:
         finals = {name: final(runs, metric) for name, runs in curves.items()}
         tops = {name: best(runs, metric) for name, runs in curves.items()}
-        found += rows_of(groups, baseline, metric, finals, tops, level, paired)
+        found += rows_of(groups, baseline, metric, finals, tops, level, paired, apart)
     return found
+
+
+def others(groups: Sequence[Group], baseline: str, metrics: Sequence[Metric]) -> frozenset[str]:
+    """The arms that play another game than the baseline, where one of the metrics is a player's loss."""
+    if not any(games.is_loss(metric.name) for metric in metrics):
+        return frozenset()
+    return games.apart({group.name: next(iter(group.runs.values())) for group in groups if group.runs}, baseline)
 
 
 BySeed = Mapping[str, Mapping[int, float]]  # arm -> seed -> value
@@ -92,10 +102,14 @@ def rows_of(
     tops: BySeed,
     level: float = 0.95,
     paired: Paired = intervals.paired,
+    apart: frozenset[str] = frozenset(),
 ) -> list[Row]:
-    """One metric's rows, an arm each, of final and best values by seed."""
+    """One metric's rows, an arm each, of final and best values by seed. `apart`: arms whose losses are not compared."""
+    left_out = {baseline, *(apart if games.is_loss(metric.name) else ())}
     differences = {
-        group.name: paired(finals[group.name], finals[baseline], level) for group in groups if group.name != baseline
+        group.name: _paired(paired(finals[group.name], finals[baseline], level), metric)
+        for group in groups
+        if group.name not in left_out
     }
     corrected = dict(zip(differences, intervals.holm([d.p for d in differences.values()]), strict=True))
     found = []
@@ -109,7 +123,7 @@ def rows_of(
                 len(group.failed),
                 intervals.mean(values),
                 _possible(intervals.t_interval(values, level), metric),
-                intervals.bootstrap_interval(values, level, "percentile"),
+                _possible(intervals.bootstrap_interval(values, level, "percentile"), metric),
                 intervals.mean(list(tops[group.name].values())),
                 differences.get(group.name),
                 corrected.get(group.name, math.nan),
@@ -122,6 +136,14 @@ def _possible(interval: Interval, metric: Metric) -> Interval:
     """The interval within what the metric can be: no recall below 0."""
     can_be = meaning.of(metric.name)
     return interval._replace(low=can_be.clip(interval.low), high=can_be.clip(interval.high))
+
+
+def _paired(found: Difference, metric: Metric) -> Difference:
+    """The difference, its interval within what two values of the metric can differ by."""
+    can_be = meaning.of(metric.name)
+    most = meaning.Meaning(None, can_be.low - can_be.high, can_be.high - can_be.low)
+    ends = {name: most.clip(getattr(found.interval, name)) for name in ("low", "high")}
+    return found._replace(interval=found.interval._replace(**ends))
 
 
 def read(group: Group) -> dict[int, dict[str, log.Series]]:

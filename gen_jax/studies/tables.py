@@ -18,6 +18,7 @@ from gen_jax.studies import latex
 from gen_jax.studies.results import Row
 
 MISSING = "–"
+ANOTHER_GAME = "another game"
 ARROWS: dict[Better, str] = {"highest": "↑", "lowest": "↓", None: ""}
 
 
@@ -46,7 +47,7 @@ def tabulate(
         cells += [f"{row.seeds}" + (f" ({row.failed} failed)" if row.failed else "")]
         cells += [number(row.final), interval(row.t), interval(row.bootstrap), number(row.best)]
         if other is None:
-            cells += ["baseline", "", "", ""]
+            cells += ["baseline" if row.arm == baseline else ANOTHER_GAME, "", "", ""]
         else:
             cells += [number(other.mean, True), interval(other.interval), p_value(other.p), p_value(row.p_holm)]
         body.append(cells)
@@ -62,6 +63,11 @@ def tabulate(
         "fluctuate, and final is what a run ends with.",
         *verdict,
     ]
+    if any(cells[7] == ANOTHER_GAME for cells in body):
+        notes.append(
+            "A player's loss is of its own objective: between arms that differ in more than how they learn and how "
+            "large they are, losses are not set against each other."
+        )
     return Table(caption, header, body, notes)
 
 

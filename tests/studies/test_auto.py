@@ -68,7 +68,7 @@ def test_it_stops_when_the_budget_ends(tmp_path):
 
 def test_a_study_grows_and_its_table_says_so(tmp_path):
     folder, said = tmp_path / "study", []
-    rows = ablation.run(ask(folder, decide="loss/discriminator", most_seeds=6), said.append)
+    rows = ablation.run(ask(folder, decide="logits/real", most_seeds=6), said.append)
     seeds = json.loads((folder / "study.json").read_text())["seeds"]
     assert {row.seeds for row in rows} == {seeds}
     assert seeds == 6
@@ -77,11 +77,11 @@ def test_a_study_grows_and_its_table_says_so(tmp_path):
     assert next(row for row in rows if row.difference).difference.interval.number == seeds
     # It continues where it was, and never becomes a study whose differences nobody had looked at.
     before = (folder / "table.md").read_bytes()
-    ablation.run(ask(folder, decide="loss/discriminator", most_seeds=seeds), said.append)
+    ablation.run(ask(folder, decide="logits/real", most_seeds=seeds), said.append)
     assert (folder / "table.md").read_bytes() == before
-    with pytest.raises(UserError, match="--seeds auto --decide loss/discriminator"):
+    with pytest.raises(UserError, match="--seeds auto --decide logits/real"):
         ablation.run(ask(folder, seeds=12))
-    assert study.open_study(folder).decide == "loss/discriminator"
+    assert study.open_study(folder).decide == "logits/real"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,7 @@ def test_a_study_grows_and_its_table_says_so(tmp_path):
         ({"decide": "loss/discrimnator"}, "--decide loss/discrimnator: .* did you mean loss/discriminator"),
         ({"decide": "loss/discriminator", "grid": {}}, "one arm"),
         ({"decide": "loss/discriminator", "most_seeds": 0}, "--most-seeds"),
+        ({"decide": "loss/discriminator"}, "of different objectives"),
     ],
 )
 def test_what_cannot_be_decided_is_refused_before_anything_is_written(changes, says, tmp_path):

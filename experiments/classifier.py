@@ -1,7 +1,7 @@
 """A classifier of a few labelled examples alone: the floor of every method that learns from few labels.
 
     python experiments/classifier.py                      # mnist5k, 10 labels a class, a perceptron
-    python experiments/classifier.py --network convolutional
+    python experiments/classifier.py --network convolutional --augment classical
     python -m gen_jax evaluate runs/classifier-mnist5k-seed0 --metrics accuracy
 
 --seed draws the labelled examples. Of 100 digits the perceptron learns to name some 77 % of the test digits right, and
@@ -23,6 +23,7 @@ from gen_jax.data.source import Source
 from gen_jax.models import vae
 from gen_jax.models.classifier import classifier
 from gen_jax.nets import classify
+from gen_jax.objectives.classical import classical
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Config(experiment.Config):
     width: Size = 500
     """units a layer, or channels of the widest image's layer (32 of them do)"""
     dropout: Share = 0.5
+    augment: Literal["none", "classical"] = "none"
+    """images turned, scaled, shifted, and a square cut out of half of them"""
     hyper: Hyper = Hyper()
 
 
@@ -48,7 +51,8 @@ def build(config: Config, data: Source) -> Algorithm:
         network = classify.ConvClassifier(classes, config.width, **options)
     else:
         network = classify.Classifier(classes, (config.width, config.width), **options)
-    return classifier(network, shape=data.shape, hyper=config.hyper)
+    change = {"none": None, "classical": classical}[config.augment]
+    return classifier(network, shape=data.shape, hyper=config.hyper, augment=change)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from gen_jax.data.kinds import TABLES
 from gen_jax.metrics import intervals
 from gen_jax.runs import outputs, scripts
 from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
-from gen_jax.studies import papers
+from gen_jax.studies import in_memory, papers
 
 FIRST = 1234
 MODELS = ("miwae", "vaeac", "gain")
@@ -138,20 +138,12 @@ def fitted(name: str, x: np.ndarray, config: Config, seed: int) -> tuple[Algorit
     module = scripts.load_live(papers.experiments() / f"{name}.py")
     asked = module.Config(**settings(name, config, x.shape))
     data = source.from_arrays("table", {"x": x}, {"x": x[:1]}, None, kind=TABLES)
-    algorithm, held = module.build(asked, data), feed.resident(data.train)
-    batch = min(asked.batch_size, len(x))
-
-    @jax.jit
-    def train(state: Any) -> Any:
-        def one(state: Any, _: None) -> tuple[Any, None]:
-            drawn = feed.fetch(held, seed, state.step, 1, batch)
-            return algorithm.update(state, {"train": drawn})[0], None
-
-        return jax.lax.scan(one, state, None, length=asked.steps)[0]
-
-    state = train(algorithm.init(jax.random.key(seed)))
-    if total := int(state.aux["nonfinite"]["total"]):
-        raise UserError(f"{name}: {total} of {asked.steps} steps were not finite; lower its rate")
+    algorithm = module.build(asked, data)
+    train = in_memory.trainer(algorithm, asked.steps, min(asked.batch_size, len(x)))
+    try:
+        state = train(feed.resident(data.train), seed)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     return algorithm, weights(state)
 
 

@@ -28,8 +28,7 @@ EVERYTHING = Policy()
 
 def diff_augment(images: jax.Array, key: jax.Array, policy: Policy = EVERYTHING) -> jax.Array:
     """Augment each image [B, H, W, C] by its own draw: brightness, saturation, contrast, shift, one cut-out square."""
-    if images.ndim != 4:
-        raise UserError(f"augmentation needs images [batch, height, width, channels]: got shape {images.shape}")
+    need_images(images)
     count, height, width, _ = images.shape
 
     def unit(purpose: str) -> jax.Array:
@@ -51,6 +50,12 @@ def diff_augment(images: jax.Array, key: jax.Array, policy: Policy = EVERYTHING)
         column = integer("cut_column", 0, width + 1 - size[1] % 2)
         images = cut_out(images, row, column, size)
     return images
+
+
+def need_images(images: jax.Array) -> None:
+    """Raises UserError for what is no batch of images."""
+    if images.ndim != 4:
+        raise UserError(f"augmentation needs images [batch, height, width, channels]: got shape {images.shape}")
 
 
 def brightness(images: jax.Array, amount: jax.Array) -> jax.Array:

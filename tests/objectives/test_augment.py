@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.objectives import augment
 from gen_jax.objectives.augment import Policy, diff_augment
+from gen_jax.objectives.classical import classical
+from gen_jax.objectives.jitter import jitter
 
 KEY = jax.random.key(11)
 X = np.random.default_rng(0).uniform(-1, 1, size=(8, 6, 8, 3)).astype(np.float32)
@@ -95,3 +98,24 @@ def test_gradient_reaches_the_image():
 def test_points_are_refused():
     with pytest.raises(UserError, match="height, width"):
         diff_augment(jnp.zeros((4, 2)), KEY)
+
+
+def test_classical_augmentation_moves_and_cuts_each_image_by_itself():
+    x = jnp.full((64, 16, 16, 1), -1.0).at[:, 4:12, 4:12].set(1.0)
+    found = np.asarray(classical(x, jax.random.key(3)))
+    assert found.shape == x.shape
+    assert found.min() >= -1 - 1e-5
+    assert found.max() <= 1 + 1e-5
+    assert len(np.unique(found.reshape(64, -1), axis=0)) == 64
+    np.testing.assert_array_equal(found[:5], classical(x[:5], jax.random.key(3)))  # whatever stands beside them
+    moved = np.asarray(jitter(x, keys.named(jax.random.key(3), "moved")))
+    cut = (found != moved).any(axis=(1, 2, 3))
+    assert 16 <= cut.sum() <= 40  # half of them, of which some lose black
+    lost = (moved - found)[cut]
+    assert lost.min() >= 0  # black, not grey
+    assert ((lost > 0).sum(axis=(1, 2, 3)) <= 16).all()  # a square of 4
+
+
+def test_classical_augmentation_needs_images():
+    with pytest.raises(UserError, match="needs images"):
+        classical(jnp.zeros((3, 2)), jax.random.key(0))

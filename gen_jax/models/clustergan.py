@@ -7,7 +7,7 @@ authors choose checkpoints by the labels of a validation set, which is not done 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,20 @@ from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives.penalties import gradient_penalty
 
 SPREAD = 0.1  # of the noise, the paper's: small beside the codes, so that these decide
+
+
+class _Latents(NamedTuple):
+    """z: `noise` numbers and the one-hot code of one of `clusters`."""
+
+    noise: int
+    clusters: int
+
+    def draw(self, key: Array, count: int) -> Array:
+        """[count, noise + clusters]."""
+        own = keys.named(key, "latents")
+        drawn = keys.draw(own, count, lambda k: jax.random.randint(k, (), 0, self.clusters))
+        codes = jax.nn.one_hot(drawn, self.clusters)
+        return jnp.concatenate([SPREAD * keys.normal(own, count, self.noise), codes], axis=-1)
 
 
 def clustergan(
@@ -48,7 +62,7 @@ def clustergan(
     """
     if clusters < 2 or noise < 1:
         raise UserError(f"{clusters} clusters, {noise} of noise: a ClusterGAN has 2 clusters or more, and noise beside")
-    values, size = hypers.values_of(hyper), noise + clusters
+    values, size, space = hypers.values_of(hyper), noise + clusters, _Latents(noise, clusters)
     hypers.need(values, ("gradient_penalty", "noise_cycle", "code_cycle"))
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
     code, example = (jax.ShapeDtypeStruct((2, *s), jnp.float32) for s in ((size,), shape))
@@ -59,13 +73,8 @@ def clustergan(
     }
     call = caller(players)
 
-    def draw(key: Array, count: int) -> Array:
-        own = keys.named(key, "latents")
-        drawn = keys.draw(own, count, lambda k: jax.random.randint(k, (), 0, clusters))
-        return jnp.concatenate([SPREAD * keys.normal(own, count, noise), jax.nn.one_hot(drawn, clusters)], axis=-1)
-
     def make(params: Players, context: Context) -> tuple[Array, Array, Players]:
-        z = draw(context.key, context.batch["x"].shape[0])
+        z = space.draw(context.key, context.batch["x"].shape[0])
         fake, stats = call("generator", params, context.stats, z, train=True, key=context.key)
         return z, fake, {"generator": stats}
 
@@ -99,9 +108,14 @@ def clustergan(
         Phase(("discriminator",), discriminator_objective, repeats=n_critic),
         Phase(("generator", "encoder"), generator_objective),
     )
+    return _finish(compose(players, phases, values), call, space)
+
+
+def _finish(algorithm: Algorithm, call: Callable[..., Any], space: _Latents) -> Algorithm:
+    """The algorithm with what a ClusterGAN can do."""
 
     def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
-        return draw(key, count)
+        return space.draw(key, count)
 
     def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:
         return call("generator", *weights, latents, train=False)[0]
@@ -112,10 +126,10 @@ def clustergan(
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
         """Noise and the probabilities of the code, [B, noise + clusters]."""
         z = found(weights, batch)
-        return {"mean": jnp.concatenate([z[:, :noise], jax.nn.softmax(z[:, noise:])], axis=-1)}
+        return {"mean": jnp.concatenate([z[:, : space.noise], jax.nn.softmax(z[:, space.noise :])], axis=-1)}
 
     def cluster(weights: Weights, batch: Batch) -> Array:
-        return found(weights, batch)[:, noise:]
+        return found(weights, batch)[:, space.noise :]
 
     def evaluate(weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:
         """The squared error of G(E(x)) and D's logits, an example at a time."""
@@ -130,7 +144,7 @@ def clustergan(
         """Anomaly score: the squared error of G(E(x))."""
         return evaluate(weights, batch, key)["squared_error"]
 
-    return compose(players, phases, values)._replace(
+    return algorithm._replace(
         samplers=latent_samplers(prior, decode),
         prior=prior,
         decode=decode,

@@ -6,7 +6,7 @@ released code's hint is another: it keeps nine tenths of the ones, and says noth
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,13 @@ from gen_jax.objectives.likelihoods import softplus
 
 NOISE = 0.01  # the gaps hold U(0, NOISE), in units of the range of the data
 DRAWS = 10.0
+
+
+class _Range(NamedTuple):
+    """Of the data: a number or one a column."""
+
+    low: Array
+    span: Array
 
 
 def gain(
@@ -102,9 +109,16 @@ def gain(
         told = {"loss/generator": fooling, "squared_error": error}
         return fooling + context.hyper["alpha"] * error, Aux({"generator": stats}, told)
 
+    phases = (Phase(("discriminator",), discriminator_objective), Phase(("generator",), generator_objective))
+    return _finish(compose(players, phases, values), fill, _Range(low, span), shape)
+
+
+def _finish(algorithm: Algorithm, fill: Callable[..., Any], units: _Range, shape: tuple[int, ...]) -> Algorithm:
+    """The algorithm with what a GAIN can do."""
+
     def draw(weights: Weights, seen: Seen, key: Array) -> Array:
         made, _, _ = fill(weights, seen, key, train=False)
-        return gaps.filled(seen, low + span * made)
+        return gaps.filled(seen, units.low + units.span * made)
 
     def complete(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         return draw(weights, gaps.asked(given), key)
@@ -126,8 +140,7 @@ def gain(
         guess = draw(weights, seen._replace(shown=seen.shown * (1.0 - hidden)), key)
         return {"squared_error": _of_shown((guess - seen.x) ** 2, hidden)}
 
-    phases = (Phase(("discriminator",), discriminator_objective), Phase(("generator",), generator_objective))
-    return compose(players, phases, values)._replace(
+    return algorithm._replace(
         samplers={
             "prior": Sampler(sample),
             "complete": Sampler(complete, gaps.GIVEN),

@@ -18,8 +18,6 @@ import numpy as np
 
 import gen_jax
 from gen_jax.core.domains import Count, Seeds, Size
-from gen_jax.data import load
-from gen_jax.data.source import evenly, whole
 from gen_jax.runs import outputs
 from gen_jax.runs.audit import report
 from gen_jax.runs.evaluation.subject import Options, Subject
@@ -43,25 +41,13 @@ class Config:
     """a Markdown file whose section becomes the table, such as docs/applications.md"""
 
 
-def few(config: Config, count: int) -> str:
-    """A file with so many training examples, spread evenly, and all held-out ones: what --data takes."""
-    name = "-".join(part for part in config.data.replace("/", ":").split(":") if part)
-    path = (config.study_dir / f"{name}-{count}.npz").absolute()
-    if not path.exists():
-        data = load.load(config.data)
-        train, test = data.train.read(evenly(data.train.size, count)), whole(data.test)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, train_images=train["x"], test_images=test["x"])
-    return f"npz:{path}"
-
-
 def audited(config: Config, model: str, count: int, seed: int) -> dict[str, Any]:
     """The audit of one run, which is trained where it is not there yet."""
     folder = config.study_dir / f"{model}-{count}-{seed}-{config.steps}"
     if (folder / report.FILE).exists():
         return read_json(folder / report.FILE)
-    settings = {"data": few(config, count), "seed": seed, "steps": config.steps, "batch_size": config.batch_size,
-                "evaluate_every": 0, "sample_every": 0, "log_every": 500}  # fmt: skip
+    settings = {"data": f"few:{count}:{config.data}", "seed": seed, "steps": config.steps,
+                "batch_size": config.batch_size, "evaluate_every": 0, "sample_every": 0, "log_every": 500}  # fmt: skip
     script, own = MODELS[model]
     run = gen_jax.train(papers.experiments() / script, {**settings, **own}, run_dir=folder)
     opened = run.opened

@@ -24,7 +24,7 @@ class Hyper(vae.Hyper):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    data: str = "npz:runs/failures/mnist5k-20.npz"
+    data: str = "few:20:mnist5k"
     steps: int = 1500
     batch_size: int = 20
     log_every: int = 20
@@ -48,7 +48,4 @@ def build(config: Config, data: Source) -> Algorithm:
 
 
 if __name__ == "__main__":
-    from few import few
-
-    few(20)
     experiment.main(Config, build)

@@ -26,7 +26,7 @@ class Hyper(gan.Hyper):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    data: str = "npz:runs/failures/digits-64.npz"  # broken: 64 images
+    data: str = "few:64:digits"  # broken: 64 images
     steps: int = 2000
     log_every: int = 20
     evaluate_every: int = 200
@@ -47,7 +47,4 @@ def build(config: Config, data: Source) -> Algorithm:
 
 
 if __name__ == "__main__":
-    from few import few
-
-    few(64, "digits")
     experiment.main(Config, build)

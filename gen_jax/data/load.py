@@ -9,6 +9,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.data import (
     builtin,
     derived,
+    few,
     folder,
     images,
     npz,
@@ -34,7 +35,8 @@ PLAIN = {
 }
 WITH_ARGUMENT = {
     "stacked": "stacked:SOURCE", "tfds": "tfds:NAME", "folder": "folder:PATH", "npz": "npz:PATH", "table": "table:PATH",
-    "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE", "wav": "wav:DIR",
+    "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE",
+    "few": "few:COUNT:SOURCE", "wav": "wav:DIR",
 }  # fmt: skip
 # Settings that say which data.
 FIELDS = (
@@ -138,6 +140,9 @@ def load(
         return stacked.stacked(load(argument, data_dir, how=how._replace(channels=None)))
     if kind in ("shrunk", "edges"):
         return getattr(derived, kind)(load(argument, data_dir, how=how))
+    if kind == "few":
+        most, base = few.count_of(argument)
+        return few.few(load(base, data_dir, how=how), most)
     if kind == "pairs":
         return pairs.pairs(argument, how)
     if kind == "wav":

@@ -14,8 +14,8 @@ class Config:
     """Settings that every experiment has."""
 
     data: str = "mnist5k"
-    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, tfds:NAME, folder:PATH, npz:PATH, table:PATH (CSV,
-    Parquet), pairs:DIR (pictures given and wanted; edges:SOURCE, shrunk:SOURCE) or wav:DIR (sounds)"""
+    """mnist5k, digits, ring8, grid25, sprites, stacked:SOURCE, few:COUNT:SOURCE, tfds:NAME, folder:PATH, npz:PATH,
+    table:PATH (CSV, Parquet), pairs:DIR (pictures given and wanted; edges:SOURCE, shrunk:SOURCE) or wav:DIR (sounds)"""
     data_dir: Path | None = None
     """where TFDS data sets are; by default TFDS's own folder, ~/tensorflow_datasets"""
     image_size: Pixels | None = None

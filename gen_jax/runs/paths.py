@@ -80,8 +80,11 @@ def resolved(config: Settings) -> Settings:
 def resolved_spec(spec: str) -> str:
     """`folder:pics` as `folder:/home/me/pics`; what has no path stays as it is."""
     kind, colon, argument = spec.partition(":")
-    if kind == "stacked" and colon:
+    if kind == "few":  # few:COUNT:SOURCE
+        most, _, base = argument.partition(":")
+        return f"{kind}:{most}:{resolved_spec(base)}"
+    if kind in ("stacked", "shrunk", "edges") and colon:
         return f"{kind}:{resolved_spec(argument)}"
-    if kind in ("folder", "npz", "table") and argument:
+    if kind in ("folder", "npz", "table", "pairs", "wav") and argument:
         return f"{kind}:{Path(argument).expanduser().resolve()}"
     return spec

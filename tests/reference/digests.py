@@ -28,8 +28,8 @@ OTHERS = {  # in place of larger data, or of files that have to be made
     "mnist5k": "digits",
     "stacked:mnist5k": "stacked:digits",
     "tfds:fashion_mnist": "digits",
-    "npz:runs/failures/mnist5k-20.npz": "digits",
-    "npz:runs/failures/digits-64.npz": "digits",
+    "few:20:mnist5k": "digits",
+    "few:64:digits": "digits",
 }
 
 

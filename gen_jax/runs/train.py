@@ -237,7 +237,8 @@ def training(
 
 def _stopped_before_a_round(run_dir: Path, start: int) -> str:
     """What a signal ends while the run is compiled, and there is nothing to save."""
-    manifest.finish(run_dir, "stopped", "before a round was done")
+    if processes.leader():
+        manifest.finish(run_dir, "stopped", "before a round was done")
     return f"{run_dir} is at step {start}, no round was done since; the same command continues"
 
 

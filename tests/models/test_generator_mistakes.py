@@ -3,9 +3,10 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import pytest
 
-from experiments import flow_matching, pix2pix, stylegan2, wavegan
+from experiments import flow_matching, pix2pix, r3gan, stylegan2, wavegan
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
 
@@ -55,3 +56,21 @@ def test_one_line_says_what_would_work(script, data, settings, says):
 def test_and_what_works_does(script, data, settings):
     algorithm = script.build(script.Config(**settings), load.load(data))
     assert jax.eval_shape(algorithm.init, jax.random.key(0)).params
+
+
+@pytest.mark.parametrize(
+    ("horizon", "given", "expected"),
+    [(None, None, (0.99, 0.99)), (None, 0.95, (0.95, 0.95)), (10, None, (0.9, 0.99)),
+     (10, 0.99, (0.99, 0.99)), (10, 0.95, (0.95, 0.95))],
+)  # fmt: skip
+def test_r3gan_takes_the_beta_2_that_it_is_given(horizon, given, expected):
+    """At round 0 and after the horizon; without a value it follows its schedule where there is one."""
+    config = r3gan.Config(horizon=horizon, hyper=r3gan.Hyper(b2=given))
+    hyper = r3gan.hypers(config)
+    made = r3gan.adam("lr_generator", horizon, r3gan.schedules_b2(config))({**hyper, "lr_generator": 1.0})
+    state = made.init(jnp.zeros(2))
+    found = []
+    for _ in range(12):
+        _, state = made.update(jnp.ones(2), state, jnp.zeros(2))
+        found.append(float(state.hyperparams["b2"]))
+    assert (found[0], found[-1]) == pytest.approx(expected, abs=1e-6)

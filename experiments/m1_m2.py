@@ -20,7 +20,7 @@ from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.labelled import classes_of
 from gen_jax.data.source import Source
-from gen_jax.models import vae
+from gen_jax.models import m2
 from gen_jax.models.m1_m2 import m1_m2
 from gen_jax.models.vae_body import vae_body
 from gen_jax.nets import by_class, classify, mlp
@@ -29,13 +29,9 @@ from gen_jax.objectives.likelihoods import Binarization
 
 
 @dataclass(frozen=True)
-class Hyper(vae.Hyper):
+class Hyper(m2.Hyper):
     lr_second: NonNegative = 1e-3
     """of M2"""
-    alpha: NonNegative = 10.0
-    """weight of the classifier's cross-entropy of labelled examples"""
-    labelled: NonNegative = 1.0
-    """weight of a labelled example's bound beside an unlabelled one's"""
 
 
 @dataclass(frozen=True, kw_only=True)

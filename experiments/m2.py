@@ -15,25 +15,19 @@ from dataclasses import dataclass
 from flax import linen as nn
 
 from gen_jax import experiment
-from gen_jax.core.domains import NonNegative, Size
+from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.labelled import classes_of
 from gen_jax.data.source import Source
-from gen_jax.models import vae
-from gen_jax.models.m2 import m2
+from gen_jax.models import m2
 from gen_jax.nets import by_class, classify, mlp
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.likelihoods import Binarization
 
 
 @dataclass(frozen=True)
-class Hyper(vae.Hyper):
-    lr: float = 1e-3
+class Hyper(m2.Hyper):
     beta: None = None
-    alpha: NonNegative = 10.0
-    """weight of the classifier's cross-entropy of labelled examples"""
-    labelled: NonNegative = 1.0
-    """weight of a labelled example's bound beside an unlabelled one's"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +43,7 @@ class Config(experiment.Config):
 
 def build(config: Config, data: Source) -> Algorithm:
     classes, dtype, widths = classes_of(data, "m2"), config.dtype, (config.width,)
-    return m2(
+    return m2.m2(
         classify.Classifier(classes, widths, dtype=dtype),
         by_class.Encoder(config.latent_size, classes, widths, dtype=dtype),
         mlp.Decoder(data.shape, widths=widths, activation=nn.softplus, classes=classes, dtype=dtype),

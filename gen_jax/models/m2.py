@@ -17,11 +17,12 @@ from flax import linen as nn
 
 from gen_jax.core import keys
 from gen_jax.core.compose import compose
+from gen_jax.core.domains import NonNegative
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Player, adam, caller
 from gen_jax.core.types import LABEL, Algorithm, Array, Aux, Batch, Context, Players, Sampler, Weights
-from gen_jax.models import hypers
+from gen_jax.models import hypers, vae
 from gen_jax.models.codes import check_latent_size
 from gen_jax.models.conditions import examples_of, values_of
 from gen_jax.models.few_labels import STREAM, cross_entropy, right
@@ -30,6 +31,16 @@ from gen_jax.objectives.binarize import observed
 from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, levels_of, sum_event
 
 NAMES = "classifier", "encoder", "decoder"
+
+
+@dataclass(frozen=True)
+class Hyper(vae.Hyper):
+    """The scalars of M2, alone or on the latents of M1."""
+
+    alpha: NonNegative = 10.0
+    """weight of the classifier's cross-entropy of labelled examples"""
+    labelled: NonNegative = 1.0
+    """weight of a labelled example's bound beside an unlabelled one's"""
 
 
 class Terms(NamedTuple):

@@ -33,6 +33,12 @@ def stages_of(length: int) -> tuple[int, int]:
     return stages, base
 
 
+def _taps(layer: nn.Module, channels: int, features: int) -> jax.Array:
+    """The kernel of a layer, [28, channels, features]: its 25 weights, filled up to TAPS of STRIDE phases."""
+    kernel = layer.param("kernel", nn.initializers.lecun_normal(), (KERNEL, channels, features))
+    return jnp.pad(kernel, ((2, 1), (0, 0), (0, 0)))
+
+
 class Down(nn.Module):
     """[B, T, C] -> [B, T / 4, features]: a convolution of 25 with stride 4, "SAME"."""
 
@@ -42,8 +48,7 @@ class Down(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         count, length, channels = x.shape
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), (KERNEL, channels, self.features))
-        phases = jnp.pad(kernel, ((2, 1), (0, 0), (0, 0))).reshape(1, TAPS, STRIDE * channels, self.features)
+        phases = _taps(self, channels, self.features).reshape(1, TAPS, STRIDE * channels, self.features)
         grouped = x.reshape(count, 1, length // STRIDE, STRIDE * channels).astype(self.dtype)
         y = ops.conv(grouped, phases.astype(self.dtype))[:, 0]
         return y + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
@@ -58,8 +63,7 @@ class Up(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         count, length, channels = x.shape
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), (KERNEL, channels, self.features))
-        phases = jnp.pad(kernel, ((2, 1), (0, 0), (0, 0))).reshape(TAPS, STRIDE, channels, self.features)[::-1]
+        phases = _taps(self, channels, self.features).reshape(TAPS, STRIDE, channels, self.features)[::-1]
         phases = phases.transpose(0, 2, 1, 3).reshape(1, TAPS, channels, STRIDE * self.features)
         y = ops.conv(x[:, None].astype(self.dtype), phases.astype(self.dtype))[:, 0]
         y = y.reshape(count, STRIDE * length, self.features)

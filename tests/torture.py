@@ -237,6 +237,8 @@ def _excused(damaged: str, ended: Ended) -> bool:
     name = Path(damaged).name
     if name == "metrics.jsonl":
         return "metrics.jsonl" in ended.text or "is complete" in ended.text or "all runs are there" in ended.text
+    if f"{damaged} is " in ended.text and "failed: " in ended.text:  # a study went on without the run, and says why
+        return True
     return "samples" in damaged or name == "evaluation.json" or name.startswith(("table.", "report."))
 
 

@@ -7,6 +7,7 @@ import optax
 from contract_rows_gan import ROWS as GAN_ROWS
 from contract_rows_generators import ROWS as GENERATOR_ROWS
 from contract_rows_labels import ROWS as LABEL_ROWS
+from contract_rows_tables import ROWS as TABLE_ROWS
 from contract_rows_vae import ROWS as VAE_ROWS
 
 from gen_jax.core.types import Algorithm
@@ -85,4 +86,4 @@ ROWS = [
     Row("vae_conv", lambda o: _vae(o, encoder=dcgan.Encoder(3, width=4), decoder=dcgan.Decoder(SHAPE, width=4))),
     Row("vae_gaussian", lambda o: _vae(o, likelihood=likelihoods.gaussian(0.5), binarization=Binarization.NONE)),
 ]
-ROWS += [Row(name, build) for name, build in [*GAN_ROWS, *VAE_ROWS, *LABEL_ROWS, *GENERATOR_ROWS]]
+ROWS += [Row(name, build) for name, build in [*GAN_ROWS, *VAE_ROWS, *LABEL_ROWS, *GENERATOR_ROWS, *TABLE_ROWS]]

@@ -205,7 +205,7 @@ def test_what_a_model_offers_works(row):
     data, _ = resident({})
     batch, view, key = {name: leaf[:6] for name, leaf in data.items()}, weights(state), jax.random.key(1)
     given = given_of(batch, algorithm.given)
-    known = {**batch, "mask": (jnp.arange(64).reshape(1, *SHAPE) % 2).repeat(6, axis=0)}
+    known = {**batch, "mask": (jnp.arange(64).reshape(1, *SHAPE) % 2).repeat(6, axis=0), "condition": batch["label"]}
     draw = jax.jit(lambda draw, given: draw(view, key, 6, given), static_argnums=0)
     drawn = {name: draw(each.draw, given_of(known, each.given)) for name, each in algorithm.samplers.items()}
     assert "prior" in drawn or not drawn  # a classifier draws nothing

@@ -88,6 +88,13 @@ def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     return lambda hyper: optax.adam(hyper[learning_rate], b1=hyper[b1], b2=hyper[b2], eps=eps)
 
 
+def adam_l2(learning_rate: str, decay: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
+    """Adam of the loss with hyper[decay] / 2 times the squared parameters added: the decay is part of the gradient, and
+    so of its moments (PyTorch's `weight_decay`; AdamW's stands apart)."""
+    plain = adam(learning_rate, b1, b2, eps)
+    return lambda hyper: optax.chain(optax.add_decayed_weights(hyper[decay]), plain(hyper))
+
+
 def rmsprop(learning_rate: str, decay: float = 0.99, eps: float = 1e-8):
     """PyTorch's RMSprop and its defaults: a step of lr g / (sqrt(v) + eps), v the running mean of g².
 

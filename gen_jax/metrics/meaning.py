@@ -66,6 +66,9 @@ _known = {
     **dict.fromkeys(("AUROC", "AUPRC", "average precision"), _share),
     "FPR at 95 % TPR": Meaning("lowest", 0.0, 1.0),
     "NRMSE": _distance,
+    **dict.fromkeys(("utility", "column shapes", "pair trends"), Meaning("highest", -math.inf, 1.0)),
+    "detection AUC": Meaning(None, 0.0, 1.0),  # .5 is the aim
+    "distance to the closest record": Meaning(None, 0.0),  # that of held-out rows is the aim
     "90% intervals that hold": Meaning(None, 0.0, 1.0),  # .9 is the aim
     "deviation between completions": Meaning(None, 0.0),
     "active units": Meaning(None, 0.0),

@@ -5,4 +5,5 @@ NAMES = (
     "modes", "authpct", "ct", "nearest", "ms_ssim", "ppl", "psnr", "ssim", "nll", "bits_per_dim", "accuracy", "auroc",
     "average_precision", "fpr95", "latents", "probe", "clusters", "map", "disentanglement",
     "nrmse", "completion_psnr", "missing_nll", "interval_coverage", "completion_diversity",
+    "utility", "column_shapes", "pair_trends", "detection", "closest_record",
 )  # fmt: skip

@@ -30,6 +30,7 @@ from gen_jax.runs.evaluation import (
     pairs,
     predictions,
     probes,
+    rows,
     scores,
 )
 from gen_jax.runs.evaluation.cache import key_of
@@ -77,6 +78,11 @@ METRICS: dict[str, Metric] = {
     "missing_nll": completion.MISSING_NLL,
     "interval_coverage": completion.INTERVALS,
     "completion_diversity": completion.DIVERSITY,
+    "utility": rows.UTILITY,
+    "column_shapes": rows.COLUMN_SHAPES,
+    "pair_trends": rows.PAIR_TRENDS,
+    "detection": rows.DETECTION,
+    "closest_record": rows.CLOSEST_RECORD,
 }
 assert tuple(METRICS) == NAMES, "names.NAMES and protocol.METRICS name different metrics"
 

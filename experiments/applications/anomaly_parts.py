@@ -1,0 +1,138 @@
+"""The parts of anomaly.py: one class normal, another data set, and scikit-learn's tables."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from anomaly_models import Config, fitter, model
+from anomaly_scores import FLOORS, Found, aurocs, kept, subject_of
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import weights
+from gen_jax.data import load, source
+from gen_jax.data.one_class import REST, one_class
+from gen_jax.data.source import Source, in_memory, whole
+from gen_jax.metrics import classification
+from gen_jax.runs.config import Config as RunConfig
+from gen_jax.runs.opened import Opened
+
+
+# ---- one class normal ------------------------------------------------------------------------------------------------
+def one_class_part(config: Config, names: Sequence[str]) -> Found:
+    base = load.load(config.data, config.data_dir and str(config.data_dir))
+    split = {text: one_class(base, text) for text in config.classes.split(",")}
+    algorithm = model(config, base.shape)
+    fit = fitter(algorithm, config, max(data.train.size for data in split.values()))
+    found: Found = {}
+    short = base.name.rpartition(":")[2]
+    for seed in (-1, *range(config.seeds)):
+        for text, data in split.items():
+            measure = partial(aurocs, normal=data.test, strange=data.split(REST), most=config.examples)
+
+            def make(seed: int = seed, data: Source = data, measure: Callable = measure) -> dict[str, Any]:
+                if seed < 0:  # floors know no seed
+                    return measure(subject_of(algorithm, None, data), list(FLOORS))
+                return measure(subject_of(algorithm, weights(fit(data, seed)), data), names)
+
+            name = f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}")
+            found.setdefault(seed, {})[text] = kept(config, name, () if seed < 0 else names, make)["scores"]
+    return found
+
+
+# ---- another data set ------------------------------------------------------------------------------------------------
+def mutated(data: Source, share: float) -> Source:
+    """Each training pixel replaced, with this probability, by a level drawn uniformly: background without meaning."""
+    x = np.asarray(whole(data.train)["x"])
+    random = np.random.RandomState(0)
+    noise = random.randint(0, 256, x.shape).astype(np.uint8)
+    train = {"x": np.where(random.random_sample(x.shape) < share, noise, x)}
+    return dataclasses.replace(data, train=in_memory(train), fingerprint=source.digest(data.fingerprint, share))
+
+
+def shift_part(config: Config, names: Sequence[str]) -> Found:
+    folder = config.data_dir and str(config.data_dir)
+    data, other = load.load(config.data, folder), load.load(config.against, folder)
+    if other.shape != data.shape:
+        raise UserError(f"--against {config.against}: its shape is {other.shape}, and that of {data.name} {data.shape}")
+    algorithm = model(config, data.shape)
+    fit = fitter(algorithm, config, data.train.size)
+    background = mutated(data, config.mutation)
+    found: Found = {}
+    short = "-to-".join(each.name.rpartition(":")[2] for each in (data, other))
+    for seed in (-1, *range(config.seeds)):
+
+        def make(seed: int = seed) -> dict[str, Any]:
+            if seed < 0:
+                return aurocs(subject_of(algorithm, None, data), list(FLOORS), data.test, other.test, config.examples)
+            subject = subject_of(algorithm, weights(fit(data, seed)), data)
+            if "ratio" in names:
+                state = fit(background, seed)
+                opened = Opened(Path("background"), RunConfig(), background, algorithm, state, config.steps)
+                subject.options = subject.options._replace(background=Path("background"))
+                subject.memory["background"] = opened
+            return aurocs(subject, names, data.test, other.test, config.examples)
+
+        name = f"{short}-" + ("floors" if seed < 0 else f"seed{seed}")
+        found[seed] = {"all": kept(config, name, () if seed < 0 else names, make)["scores"]}
+    return found
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+def table_of(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(x [N, D], whether each row is strange) of scikit-learn's tables: the rarest class is strange."""
+    from sklearn import datasets
+
+    readers = {
+        "breast_cancer": datasets.load_breast_cancer,
+        "wine": datasets.load_wine,
+        "digits_table": datasets.load_digits,
+    }
+    if name not in readers:
+        raise UserError(f"--data {name}: --part table knows {', '.join(readers)}")
+    x, labels = readers[name](return_X_y=True)
+    return np.asarray(x, np.float64), labels == np.argmin(np.bincount(labels))
+
+
+def table_part(config: Config, names: Sequence[str]) -> Found:
+    from sklearn.ensemble import IsolationForest
+    from sklearn.neighbors import LocalOutlierFactor
+    from sklearn.svm import OneClassSVM
+
+    x, strange = table_of(config.data)
+    found: Found = {}
+    for seed in range(config.seeds):
+        order = np.random.default_rng(seed).permutation(len(x))
+        train, test = order[: round(0.7 * len(x))], order[round(0.7 * len(x)) :]
+        for case, rows in {"clean": train[~strange[train]], "contaminated": train}.items():
+
+            def make(rows: np.ndarray = rows, test: np.ndarray = test, seed: int = seed) -> dict[str, Any]:
+                mean, scale = x[rows].mean(axis=0), np.maximum(x[rows].std(axis=0), 1e-8)
+                scaled = ((x - mean) / scale).clip(-10, 10).astype(np.float32)
+                splits = {"x": scaled[rows]}, {"x": scaled[test[~strange[test]]]}
+                data = source.from_arrays(config.data, *splits, None)
+                odd = in_memory({"x": scaled[test[strange[test]]]})
+                algorithm = model(config, data.shape)
+                view = weights(fitter(algorithm, config, data.train.size)(data, seed))
+                scores = aurocs(subject_of(algorithm, view, data), [*names, "pca", "knn"], data.test, odd, len(x))
+                floors = {
+                    "isolation forest": IsolationForest(random_state=seed),
+                    "one-class SVM": OneClassSVM(gamma="scale"),
+                    "local outlier factor": LocalOutlierFactor(novelty=True),
+                }
+                kind = np.arange(len(test)) >= data.test.size
+                held_out = np.concatenate([splits[1]["x"], odd.arrays["x"]])  # pyright: ignore[reportOptionalSubscript]
+                for name, floor in floors.items():
+                    values = -floor.fit(splits[0]["x"]).score_samples(held_out)
+                    scores[name] = {
+                        "auroc": classification.auroc(values, kind).value,
+                        "ap": classification.auprc(values, kind),
+                        "fpr95": classification.false_alarms(values, kind, resamples=1).value,
+                    }
+                return scores
+
+            kept_ = kept(config, f"{config.data}-{case}-seed{seed}", names, make)
+            found.setdefault(seed, {})[case] = kept_["scores"]
+    return found

@@ -1,0 +1,71 @@
+"""Scores of a model and of the floors, and outcomes kept in files: what the parts of anomaly.py share."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from anomaly_models import Config
+
+from gen_jax.core.types import Algorithm
+from gen_jax.data import source
+from gen_jax.data.source import Source, evenly
+from gen_jax.metrics import classification
+from gen_jax.runs.config import Config as RunConfig
+from gen_jax.runs.evaluation.subject import Options, Subject
+from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs.scores import named
+from gen_jax.runs.scores.score import of_rows
+
+FLOORS = {"pca": "principal components", "knn": "5th neighbour", "zlib": "−zlib length"}
+ELSEWHERE = (
+    "study_dir",
+    "out",
+    "seeds",
+    "data_dir",
+    "classes",
+    "scores",
+)  # settings that an outcome does not depend on
+
+
+def subject_of(algorithm: Algorithm, view: Any, data: Source) -> Subject:
+    return Subject(algorithm, view, data, RunConfig(), Options())
+
+
+def aurocs(
+    subject: Subject, names: Sequence[str], normal: source.Split, strange: source.Split, most: int
+) -> dict[str, dict[str, float]]:
+    """{score: {"auroc", "ap", "fpr95"}} of at most `most` examples a side."""
+    found = {}
+    for name in names:
+        score = named.score(name)
+        score.check(subject)
+        rank = score.make(subject)
+        sides = [of_rows(score, rank, split, evenly(split.size, most)) for split in (normal, strange)]
+        kind = np.arange(sum(map(len, sides))) >= len(sides[0])
+        values = np.concatenate(sides)
+        found[name] = {
+            "auroc": classification.auroc(values, kind).value,
+            "ap": classification.auprc(values, kind),
+            "fpr95": classification.false_alarms(values, kind, resamples=1).value,
+        }
+    return found
+
+
+def kept(config: Config, name: str, names: Sequence[str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """An outcome from its file, or made now and kept there."""
+    settings = {k: str(v) for k, v in dataclasses.asdict(config).items() if k not in ELSEWHERE}
+    settings["scores"] = ",".join(names)
+    path = config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json"
+    if path.exists():
+        return read_json(path)
+    began = time.perf_counter()
+    found = {"scores": make(), "seconds": round(time.perf_counter() - began, 1), "settings": settings}
+    atomic_write_json(path, found)
+    shown = ", ".join(f"{score} {100 * value['auroc']:.1f}" for score, value in found["scores"].items())
+    print(f"{name}: {shown} ({found['seconds']:.0f} s)", flush=True)
+    return found
+
+
+Found = dict[int, dict[str, dict[str, dict[str, float]]]]  # seed -> case -> score -> figures; floors at seed -1

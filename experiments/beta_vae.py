@@ -11,9 +11,12 @@ Expect blurred digits, and fewer active units the larger beta is; the default ru
 
 from dataclasses import dataclass
 
+from flax.linen.initializers import constant
+
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Size, Whole
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae
 from gen_jax.models.hypers import values_of
@@ -53,7 +56,7 @@ def build(config: Config, data: Source) -> Algorithm:
         default = {"gamma": 30.0}
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bias_init=constant(mean_logit(data)), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

@@ -10,9 +10,12 @@ Expect a VAE's digits, and a total correlation that the weight brings down; the 
 
 from dataclasses import dataclass
 
+from flax.linen.initializers import constant
+
 from gen_jax import experiment
 from gen_jax.core.domains import Depth, NonNegative, Share, Size
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae
 from gen_jax.models.factor_vae import factor_vae
@@ -47,7 +50,7 @@ def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bias_init=constant(mean_logit(data)), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

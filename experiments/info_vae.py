@@ -14,9 +14,12 @@ about 1 CPU minute.
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from flax.linen.initializers import constant
+
 from gen_jax import experiment
 from gen_jax.core.domains import Interval, NonNegative, Share, Size
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae, vae_regularizers
 from gen_jax.models.hypers import values_of
@@ -54,7 +57,7 @@ def build(config: Config, data: Source) -> Algorithm:
     weights = {"beta": 1.0 - config.alpha, "mmd": config.alpha + config.strength - 1.0}
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bias_init=constant(mean_logit(data)), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

@@ -9,9 +9,12 @@ minute.
 
 from dataclasses import dataclass
 
+from flax.linen.initializers import constant
+
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae, vae_regularizers
 from gen_jax.models.vae_body import vae_body
@@ -46,7 +49,7 @@ def build(config: Config, data: Source) -> Algorithm:
     parts = vae_regularizers.total_correlation(data.train.size)
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bias_init=constant(mean_logit(data)), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

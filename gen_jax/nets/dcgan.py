@@ -21,6 +21,7 @@ from gen_jax.nets.layers import (
     ConvTranspose,
     Dense,
     Dropout,
+    Initializer,
     Norm,
     leaky_relu,
     normal_init,
@@ -103,6 +104,7 @@ class Upsample(nn.Module):
     norm: Norm | None
     output_bias: bool
     activation: Callable[[jax.Array], jax.Array] = nn.relu
+    bias_init: Initializer = nn.initializers.zeros_init()
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -119,7 +121,7 @@ class Upsample(nn.Module):
             x = self.activation(x)
             if width is not None:
                 x = ConvTranspose(width, use_bias=self.norm is None, **common)(x)
-        x = ConvTranspose(self.outputs, use_bias=self.output_bias, **common)(x)
+        x = ConvTranspose(self.outputs, use_bias=self.output_bias, bias_init=self.bias_init, **common)(x)
         edge = (x.shape[1] - self.size) // 2
         return x[:, edge : edge + self.size, edge : edge + self.size].astype(jnp.float32)
 
@@ -210,6 +212,9 @@ class Decoder(nn.Module):
     """Latents [B, d] (and label [B]) -> the likelihood's parameters [B, S, S, outputs], unbounded.
 
     outputs: numbers a pixel, by default as many as the image has channels. UserError for a shape it cannot make.
+    `bias_init` is the output layer's. From 0, images that are nearly all black are learnt by weights that pull down
+    alone: what should be white is then 0 in every unit, and only the bias can lift it. From the logit of the mean
+    brightness (`data.brightness`) weights have to pull both ways.
     """
 
     shape: tuple[int, ...]
@@ -218,6 +223,7 @@ class Decoder(nn.Module):
     depth: int | None = None
     norm: Norm | None = batch_norm
     classes: int | None = None
+    bias_init: Initializer = nn.initializers.zeros_init()
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -226,4 +232,6 @@ class Decoder(nn.Module):
         _grey_or_colour(self.shape[-1])
         x = with_label(latents, label, self.classes)
         outputs = self.outputs or self.shape[-1]
-        return Upsample(size, outputs, self.width, self.depth, self.norm, True, dtype=self.dtype)(x, train)
+        return Upsample(
+            size, outputs, self.width, self.depth, self.norm, True, bias_init=self.bias_init, dtype=self.dtype
+        )(x, train)

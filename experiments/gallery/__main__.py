@@ -63,7 +63,7 @@ ROWS = {
     "wae": Row("VAE, codes matched by MMD"),
     "flow_matching": Row("a neighbour, for comparison"),
 }
-PICTURES = {"traverse": "traversals.png", "latents": "latents.png", "complete": "completions.png"}
+PICTURES = {"traverse": "traversal.png", "latents": "latents.png", "complete": "completions.png"}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ import numpy as np
 
 from gen_jax.core.domains import Count, Interval, Size
 from gen_jax.core.errors import UserError
+from gen_jax.data import derived, load
+from gen_jax.metrics.ssim import WINDOW
+from gen_jax.runs.config import Config as RunConfig
 from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim, Values, Word
 
@@ -117,8 +120,21 @@ def segmented(pictures: Path):
     return measure
 
 
+def need_room(config: Config) -> None:
+    """Raises UserError, before anything is trained, for pictures in which SSIM's window finds no place."""
+    shape = load.of(RunConfig(data=config.data, data_dir=config.data_dir)).shape
+    least = WINDOW + (2 * derived.FACTOR if config.task == "shrunk" else 0)
+    if len(shape) == 3 and min(shape[:2]) < least:
+        raise UserError(
+            f"--data {config.data}: {shape[1]}×{shape[0]} pixels leave SSIM's window of {WINDOW} no place; "
+            f"--task {config.task} needs {least} each way, such as mnist5k's 28"
+        )
+
+
 def main(config: Config) -> None:
     membranes = config.task == "membranes"
+    if not membranes:
+        need_room(config)
     name = f"paired_{config.task}"
     root = config.study_dir or Path("studies/papers") / name
     data = cut(config, root / "squares") if membranes else f"{config.task}:{config.data}"

@@ -68,3 +68,10 @@ def test_too_few_pictures(pictures, tmp_path):
     (tmp_path / "image").mkdir()
     with pytest.raises(UserError, match="20/5/5"):
         paired.named(tmp_path)
+
+
+@pytest.mark.parametrize(("task", "least"), [("shrunk", 19), ("edges", 11)])
+def test_pictures_without_room_for_a_score_are_refused_before_training(task, least, tmp_path):
+    with pytest.raises(UserError, match=f"8×8 pixels .* needs {least} each way"):
+        paired.main(paired.Config(task=task, data="digits", study_dir=tmp_path / "study"))
+    assert not list(tmp_path.iterdir())

@@ -124,26 +124,30 @@ def section(study: Study, data: str, facts: Sequence[str]) -> str:
 
 
 def picture(study: Study, data: str) -> bytes:
-    """PNG: accuracy over n of each arm, with 95 % intervals over draws; the classical curve goes on where it was
-    measured further."""
-    figure, axes = canvas.figure(6.4, 4.0)
-    names = list(study.titles)
+    """PNG: accuracy over n of each arm that has real images, with 95 % intervals over draws; the classical curve goes
+    on where it was measured further, and floors are dotted."""
+    figure, axes = canvas.figure(7.2, 4.0)
+    names = [arm for arm in study.titles if not arm.startswith("only_")]
+    low, colours = 100.0, iter(COLOURS * len(names))
     for place, arm in enumerate(names):
         counts = sorted(n for name, n in study.found if name == arm)
         of = [intervals.t_interval(list(worth.by_draw(study.accuracies(arm, n)).values())) for n in counts]
+        low = min(low, *(each.value for each in of))
         halves = [np.nan_to_num((each.high - each.low) / 2) for each in of]
-        shift = 1 + 0.012 * (place - len(names) / 2)  # bars side by side
-        style = {"lw": 2.4, "zorder": 5} if arm == "classical" else {"lw": 1.2}
-        line = ":" if not any(each.signs for n in counts for each in study.found[arm, n].values()) else "-"
-        axes.errorbar(
-            [n * shift for n in counts], [each.value for each in of], halves, marker="o", ms=3, capsize=2,
-            ls="-" if arm == "classical" else line, color=COLOURS[place % len(COLOURS)],
-            label=study.titles[arm].strip("*"), alpha=0.9, **style,
-        )  # fmt: skip
+        beside = 1 + 0.015 * (place - len(names) / 2)  # bars side by side
+        if arm == "classical":
+            style, beside = {"lw": 2.4, "zorder": 5, "color": canvas.INK}, 1.0
+        elif study.titles[arm].startswith("*"):  # floors
+            style = {"lw": 1.0, "color": "0.55", "ls": ":" if place % 2 else "--"}
+        else:
+            style = {"lw": 1.2, "color": next(colours)}
+        label, at = study.titles[arm].strip("*"), [n * beside for n in counts]
+        axes.errorbar(at, [each.value for each in of], halves, marker="o", ms=3, capsize=2, label=label, **style)
     counts = sorted({n for _, n in study.found})
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
+    axes.set_ylim(low - 6, 101)  # wide intervals of few draws would squeeze the rest
     axes.set_xlabel("real images a class", fontsize=9, color=canvas.INK)
     axes.set_ylabel("test accuracy, %", fontsize=9, color=canvas.INK)
     axes.set_title(data, fontsize=10, color=canvas.INK)

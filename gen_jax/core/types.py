@@ -82,6 +82,17 @@ class Sampler(NamedTuple):
     options: Mapping[str, float] = {}  # what a user may set, with defaults
 
 
+class Code(NamedTuple):
+    """Entries [start, start + size) of a model's latents that mean something beside noise: one one-hot choice among
+    `size` categories, or numbers of this standard deviation."""
+
+    name: str
+    start: int
+    size: int
+    categories: bool
+    deviation: float = 1.0
+
+
 class Algorithm(NamedTuple):
     """Pure functions; what a model cannot do is None, and every tool says so. `given` holds the entries of the same
     name of a batch. Images are float32 NHWC in [-1, 1], labels int32 [B].
@@ -95,6 +106,7 @@ class Algorithm(NamedTuple):
     samplers: Mapping[str, Sampler] = {}  # "prior" where the model can sample; others by the model
     prior: Callable[..., Array] | None = None  # (weights, key, count, given) -> latents [count, ...]
     normal_prior: bool = False  # whether these are N(0, I)
+    codes: tuple[Code, ...] = ()  # what of them has a meaning of its own; () where all are alike
     decode: Callable[..., Array] | None = None  # (weights, latents, given) -> x
     # (weights, batch) -> {"mean": [B, d], "log_variance"?: [B, d]}, with the second where q(z|x) is that normal
     encode: Callable[..., dict[str, Array]] | None = None

@@ -18,7 +18,7 @@ from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import adam, caller
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Weights
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Code, Context, Players, Weights
 from gen_jax.models import hypers
 from gen_jax.models.few_labels import cross_entropy
 from gen_jax.models.samplers import latent_samplers
@@ -108,7 +108,8 @@ def clustergan(
         Phase(("discriminator",), discriminator_objective, repeats=n_critic),
         Phase(("generator", "encoder"), generator_objective),
     )
-    return _finish(compose(players, phases, values), call, space)
+    codes = (Code("cluster", noise, clusters, True),)
+    return _finish(compose(players, phases, values), call, space)._replace(codes=codes)
 
 
 def _finish(algorithm: Algorithm, call: Callable[..., Any], space: _Latents) -> Algorithm:

@@ -25,6 +25,7 @@ def of(game: Game, shape: tuple[int, ...]) -> dict[str, Any]:
         "samplers": latent_samplers(draw, make, game.given, normal),
         "prior": draw,
         "normal_prior": normal,
+        "codes": game.latents.codes,
         "decode": make,
         "evaluate": partial(evaluate, game),
         "score": partial(score, game),

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from gen_jax.core import keys
-from gen_jax.core.types import Array
+from gen_jax.core.types import Array, Code
 from gen_jax.models.gan_parts import Head, Latents, Term, View
 from gen_jax.objectives import classifier, infogan
+
+UNIFORM = 3**-0.5  # standard deviation of U(-1, 1)
 
 
 def acgan_head(weight: str = "classification") -> Term:
@@ -50,7 +52,11 @@ class Codes(NamedTuple):
     @property
     def latents(self) -> Latents:
         """What `gan` takes."""
-        return Latents(self.size, self.draw)
+        categories = [
+            Code("category", self.noise + n * self.categories, self.categories, True) for n in range(self.groups)
+        ]
+        numbers = [Code("code", self.noise + self.discrete, self.continuous, False, UNIFORM)] if self.continuous else []
+        return Latents(self.size, self.draw, codes=(*categories, *numbers))
 
     def draw(self, key: Array, count: int) -> Array:
         """Latents [count, size]."""

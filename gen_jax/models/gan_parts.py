@@ -13,7 +13,7 @@ import jax
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Array, Context, Hyper, Players, Tree
+from gen_jax.core.types import Array, Code, Context, Hyper, Players, Tree
 from gen_jax.objectives.adversarial import AdversarialLoss
 
 
@@ -23,6 +23,7 @@ class Latents(NamedTuple):
     size: int
     draw: Callable[[Array, int], Array]
     normal: bool = False  # whether they are N(0, I)
+    codes: tuple[Code, ...] = ()  # what of them means something beside noise
 
 
 def normal_latents(size: int) -> Latents:

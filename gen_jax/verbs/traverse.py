@@ -24,12 +24,13 @@ def traverse(
     """Start at the code of a held-out example and move single dimensions over [-extent, extent].
 
     Where the posterior's spread is known, the dimensions with the largest KL to the prior are shown, most first:
-    those are the ones that the model uses. A model without an encoder starts at a latent of the prior.
+    those are the ones that the model uses. A model without an encoder starts at a latent of the prior. Where a model
+    has codes beside noise (infogan, clustergan), they are what is shown: a picture a category, then the numbers.
 
     Args:
         run: the run folder
         dimensions: how many rows
-        frames: pictures a row
+        frames: pictures a row; where a model has categories, there is one for each
         extent: how far to go each way, in standard deviations of the prior
         example: which held-out example to start from
         weights: averaged (ema) or raw weights
@@ -47,7 +48,7 @@ def traverse(
     from gen_jax.core.types import given_of
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.feed import to_batch
-    from gen_jax.runs import memory
+    from gen_jax.runs import memory, traversing
     from gen_jax.runs.abilities import need
     from gen_jax.runs.watching import pictures
 
@@ -60,8 +61,7 @@ def traverse(
     start = to_batch(test.read(np.array([example])))
     given = given_of(start, algorithm.given)
     if algorithm.encode:
-        codes = jax.jit(algorithm.encode)(view, batch)
-        used = _kl(codes)
+        used = _kl(jax.jit(algorithm.encode)(view, batch))
         base = algorithm.encode(view, start)["mean"][0]
     else:
         base = need(algorithm, "prior", "traverse")(view, jax.random.key(example), 1, given)[0]
@@ -72,16 +72,15 @@ def traverse(
     points = jax.ShapeDtypeStruct((count * frames, *base.shape), base.dtype)
     shapes = {name: jax.ShapeDtypeStruct((count * frames, *v.shape[1:]), v.dtype) for name, v in given.items()}
     memory.refuse("--frames", frames, decode, view, points, shapes)
-    order = np.argsort(-used)[:count] if used is not None else np.arange(count)
-    values = jnp.linspace(-extent, extent, frames)
-    latents = jnp.tile(base, (count, frames, 1))
-    latents = latents.at[jnp.arange(count)[:, None], jnp.arange(frames)[None], jnp.asarray(order)[:, None]].set(values)
+    way, begin = traversing.Way(dimensions, frames, extent), np.asarray(base)
+    codes = algorithm.codes
+    rows = traversing.codes(begin, codes, way) if codes else traversing.entries(begin, used, way)
+    count, frames = rows.latents.shape[:2]
     along = {name: jnp.repeat(value, count * frames, axis=0) for name, value in given.items()}
-    images = np.asarray(jax.jit(decode)(view, latents.reshape(count * frames, -1), along))
-    names = [f"z{d}" if used is None else f"z{d}  {used[d]:.2f} nats" for d in order]
-    pictures.save_rows(path, images.reshape(count, frames, *images.shape[1:]), names, opened.source)
-    rows = [("dimensions", ", ".join(f"z{d}" for d in order)), ("step", opened.step), ("picture", path)]
-    show(f"{run}", rows, json)
+    images = np.asarray(jax.jit(decode)(view, rows.latents.reshape(count * frames, -1), along))
+    pictures.save_rows(path, images.reshape(count, frames, *images.shape[1:]), rows.names, opened.source)
+    shown = ", ".join(name.partition("  ")[0] for name in rows.names)
+    show(f"{run}", [("dimensions", shown), ("step", opened.step), ("picture", path)], json)
 
 
 def _kl(codes):

@@ -2,6 +2,9 @@
 
 A number becomes which mode of its distribution it belongs to and how far from that mode's centre it lies; one of few
 values, and a category, which of these it is. What is missing is one more choice. Fitted on train rows alone.
+
+Beyond the paper: a value that many rows share (no gain, 40 hours a week) is a choice of its own, and the mixture is of
+the others. A Gaussian about such a value makes its neighbours, and never the value.
 """
 
 import warnings
@@ -13,7 +16,8 @@ import numpy as np
 from gen_jax.data.columns import Column
 
 MODES, LEAST = 10, 0.005  # of a mixture; the weight below which a mode is left out
-FEW = 10  # values up to which each is a choice of its own
+FEW = 20  # values up to which each is a choice of its own
+HEAVY = 0.05  # of the rows: a value that so many share is one as well
 MOST = 10_000  # values that a mixture is fitted to: quantiles, so that the order of rows plays no part
 PRIOR = 0.001  # of the mixture's weights: few modes, unless the data speak for more
 NARROW = 1e-3  # deviation of what is no mode but a value, in units of x: categories are 1 apart
@@ -44,8 +48,19 @@ def _of(x: np.ndarray, column: Column, seed: int) -> Choices:
     if len(distinct) <= FEW:
         apart = float(np.diff(distinct).min()) if len(distinct) > 1 else 1.0
         return _single(distinct, NARROW * apart, gaps, False)
-    weight, centre, deviation = mixture(values, seed)
-    return _rounded(centre, deviation, weight, 4.0 * deviation)._replace(missing=gaps)
+    counts = np.diff(np.append(np.flatnonzero(np.append(True, np.diff(values) > 0)), len(values)))
+    points = distinct[counts >= HEAVY * len(values)]
+    rest = values[~np.isin(values, points)]
+    if len(np.unique(rest)) <= FEW:
+        return _single(distinct, NARROW * float(np.diff(distinct).min()), gaps, False)
+    weight, centre, deviation = mixture(rest, seed)
+    apart = np.array([np.abs(np.delete(distinct, np.searchsorted(distinct, at)) - at).min() for at in points])
+    share = np.array([(values == at).mean() for at in points])
+    made = _rounded(
+        np.append(centre, points), np.append(deviation, NARROW * apart), np.append(weight * (1 - share.sum()), share),
+        np.append(4.0 * deviation, 0.0 * points),
+    )  # fmt: skip
+    return made._replace(missing=gaps)
 
 
 def _single(centres: np.ndarray, deviation: float, gaps: bool, category: bool) -> Choices:

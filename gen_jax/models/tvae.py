@@ -41,8 +41,8 @@ def tvae(
     outputs [B, layout.width], deviations [numbers]), such as `rows.Decoder`. layout: `rows.layout` of the table's
     columns. hyper: lr, b1, b2, l2 (the weight of half the squared parameters, in the gradient), factor; `ema_decay`,
     `clip_norm` as for `vae`.
-    Samplers: "prior" draws z, then the row; with `choice` 1 each column's choice is drawn too, with 0, as published, it
-    is the likeliest one. `evaluate` and `score` are of encoded rows, in nats.
+    Samplers: "prior" draws z, then the row: numbers about their means and each column's choice by its
+    probability; with `choice` 0 the likeliest one. `evaluate` and `score` are of encoded rows, in nats.
     """
     check_latent_size(getattr(encoder, "latent_size", 1))
     values = hypers.values_of(hyper)
@@ -76,7 +76,7 @@ def tvae(
     def encode_rows(batch: Batch, key: Array | None = None) -> Array:
         return rows.encode(layout, batch["x"].reshape(batch["x"].shape[0], -1), key)
 
-    def draw(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}, *, choice: float = 0.0):
+    def draw(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}, *, choice: float = 1.0):
         z = keys.normal(keys.named(key, "latents"), count, latent_size)
         (raw, spread), _ = call("decoder", *weights, z, train=False)
         alphas, logits = rows.split(layout, raw)
@@ -102,7 +102,7 @@ def tvae(
 
     assert prod(shape) == layout.columns, "the layout is of other columns than x"
     return compose(players, (Phase(tuple(players), objective),), values)._replace(
-        samplers={"prior": Sampler(draw, options={"choice": 0.0})},
+        samplers={"prior": Sampler(draw, options={"choice": 1.0})},
         decode=decode,
         encode=encode,
         evaluate=evaluate,
@@ -114,13 +114,13 @@ def tvae(
 
 
 def log_prob(layout: Layout, raw: Array, spread: Array, row: Array) -> Array:
-    """log p(row | outputs) in nats [B]: normals about tanh of the numbers' outputs, where they have a value, and the
+    """log p(row | outputs) in nats [B]: normals about tanh of the numbers' outputs, where they lie in a mode, and the
     choices' log-probabilities. raw, row: [B, width]; spread: [numbers]."""
     alphas, _ = rows.split(layout, raw)
-    wanted, _ = rows.split(layout, row)
+    wanted, choices = rows.split(layout, row)
     each = -0.5 * (((wanted - jnp.tanh(alphas)) / spread) ** 2 + LOG_2PI) - jnp.log(spread)
     chosen = row.at[:, : wanted.shape[1]].set(0.0)
-    return (each * rows.known(layout, row)).sum(axis=1) + (chosen * rows.log_softmax(layout, raw)).sum(axis=1)
+    return (each * rows.moving(layout, choices)).sum(axis=1) + (chosen * rows.log_softmax(layout, raw)).sum(axis=1)
 
 
 def _within(params: Tree, hyper: Hyper) -> Tree:

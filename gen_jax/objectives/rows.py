@@ -171,7 +171,7 @@ def soften(layout: Layout, raw: jax.Array, key: jax.Array, temperature: float) -
     """A generator's outputs as a row: tanh of alphas, Gumbel-softmax of choices (Jang et al. 2017)."""
     alphas, logits = split(layout, raw)
     parts = [jax.nn.softmax(each / temperature, axis=-1) for each in drawn(layout, logits, key)]
-    return join(jnp.tanh(alphas), parts)
+    return join(jnp.tanh(alphas) * moving(layout, parts), parts)  # as real rows: 0 where it says nothing
 
 
 def log_softmax(layout: Layout, raw: jax.Array) -> jax.Array:
@@ -180,12 +180,13 @@ def log_softmax(layout: Layout, raw: jax.Array) -> jax.Array:
     return join(jnp.zeros_like(alphas), [jax.nn.log_softmax(each, axis=-1) for each in logits])
 
 
-def known(layout: Layout, rows: jax.Array) -> jax.Array:
-    """1 where a number has a value, 0 where it is missing: [B, numbers]."""
-    gaps = jnp.zeros((rows.shape[0], layout.columns))
-    for group, chosen in zip(layout.groups, split(layout, rows)[1], strict=True):
-        gaps = gaps.at[:, group.columns].set((chosen * group.missing).sum(axis=-1))
-    return 1.0 - gaps[:, layout.numbers]
+def moving(layout: Layout, parts: Sequence[jax.Array]) -> jax.Array:
+    """1 where a number's choice is a mode, in which its alpha says where it lies; 0 where it is one value, or missing:
+    [B, numbers]. Between the two for choices that are soft. parts: as `split` gives them."""
+    found = jnp.zeros((parts[0].shape[0], layout.columns))
+    for group, chosen in zip(layout.groups, parts, strict=True):
+        found = found.at[:, group.columns].set((chosen * (group.spread > 0)).sum(axis=-1))
+    return found[:, layout.numbers]
 
 
 def _keys(key: jax.Array | None, layout: Layout) -> list[jax.Array | None]:

@@ -10,7 +10,7 @@ from gen_jax.data.source import Source, whole
 from gen_jax.data.table import TableSource
 from gen_jax.runs.evaluation.cache import remembered
 
-VERSION = 1  # of how choices are fitted
+VERSION = 2  # of how choices are fitted
 
 
 class Fitted(NamedTuple):

@@ -150,3 +150,19 @@ def test_the_likelihood_of_a_row_is_scipys():
 def test_nothing_is_no_table():
     with pytest.raises(UserError, match="needs a column"):
         rows.layout([])
+
+
+def test_a_value_that_many_rows_share_comes_back_as_it_is():
+    """Zeros beside a spread: no Gaussian is laid about them, and their alpha says nothing."""
+    random = np.random.default_rng(0)
+    x = np.where(random.uniform(size=1000) < 0.6, 0.0, random.normal(1.0, 0.5, 1000)).astype(np.float32)[:, None]
+    (choices,) = modes.fit(x, [Column("gain", 0.0, 1.0, "continuous")])
+    assert list(choices.centre[choices.spread == 0]) == [0.0]
+    layout = rows.layout([choices])
+    for key in (None, jax.random.key(0)):
+        row = rows.encode(layout, jnp.asarray(x), key)
+        again = np.asarray(rows.decode(layout, *rows.split(layout, row)))
+        np.testing.assert_array_equal(again[x == 0], 0.0)
+        moves = np.asarray(rows.moving(layout, rows.split(layout, row)[1]))
+        np.testing.assert_array_equal(moves == 0, x == 0)
+        np.testing.assert_array_equal(np.asarray(row[:, 0])[x[:, 0] == 0], 0.0)

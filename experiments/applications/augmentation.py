@@ -86,8 +86,8 @@ class Config:
     """of every classifier"""
     width: Size = 16
     """channels of the classifier's and the generators' widest images"""
-    gan_steps: Count = 800
-    vae_steps: Count = 800
+    gan_steps: Count = 3000
+    vae_steps: Count = 2000
     batch_size: Size = 64
     examples: Count = 2000
     """test images, spread evenly, at most"""
@@ -202,7 +202,8 @@ def main(config: Config) -> None:
     study = Study(found, {name: ARMS[name].title for name in names}, config.per_class)
     counted = min(config.examples, data.test.size)
     protocol = (
-        f"{config.draws} draws, {config.seeds} {'seed' if config.seeds == 1 else 'seeds'} each, mean ± half of the "
+        f"{config.draws} {'draw' if config.draws == 1 else 'draws'}, "
+        f"{config.seeds} {'seed' if config.seeds == 1 else 'seeds'} each, mean ± half of the "
         f"95 % interval over draws; every classifier {config.steps:,} steps of {config.batch_size} (convolutional, "
         f"width {config.width}); cGAN (DiffAugment) {config.gan_steps:,} steps, cVAE {config.vae_steps:,}; "
         f"{config.ratio:g} synthetic for each real image; accuracy on {counted:,} test images at the last step"

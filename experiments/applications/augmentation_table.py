@@ -110,6 +110,7 @@ def section(study: Study, data: str, facts: Sequence[str]) -> str:
         of = gain(study, best, n)
         low, high = of.ends
         verdict = "use it" if low > 0 else "use classical augmentation alone"
+        verdict = "one draw decides nothing" if np.isnan(low) else verdict
         ends = "" if np.isnan(low) else f", 95 % [{signed(low)}, {signed(high)}]"
         lines.append(
             f"- {n} a class: the best with synthetic images, {study.titles[best]}, is {signed(of.mean)} points from "

@@ -32,6 +32,17 @@ def test_one_that_draws_what_it_never_saw_is_not():
     assert figures["tpr_at_1_percent_fpr"]["value"] < 0.1
 
 
+@pytest.mark.parametrize("count", [24, 40, 100])
+def test_few_examples_do_not_tell_themselves_apart(count):
+    """Of a model that never saw any: what is fitted for an attack is fitted on both sides alike. In a plane through the
+    non-members alone, of which there are no more than it has axes, they lie whole and members in part."""
+    one = subject(gan(), made(), config=CONFIG, samples=400)
+    found = report.audit(one, report.sides(one, count))["attacks"]
+    for name in ("distance", "monte_carlo"):
+        low, high = found[name]["auroc"]["interval"]
+        assert low < 0.5 < high, (name, found[name]["auroc"])
+
+
 def test_shuffled_membership_is_chance():
     """Twenty shuffles of scores that tell the two apart perfectly."""
     members, others = np.arange(500) + 1000.0, np.arange(500) * 1.0

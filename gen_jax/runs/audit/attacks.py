@@ -4,8 +4,9 @@ LOGAN's white-box attack ranks by the discriminator's logit (Hayes et al. 2019).
 distance to the nearest one (GAN-Leaks, Chen et al. 2020), the same beside the distance to samples of a reference model,
 which takes out how common an example is (its calibration), and how many samples are close (Hilprecht et al. 2019: Monte
 Carlo, with the median of distances to the nearest samples as radius). Attacks on VAEs take the reconstruction error and
-the ELBO (Hilprecht et al. 2019). Distances are in 40 principal components of the non-members, as Hilprecht et al. have
-it: the attacker needs no training example for them.
+the ELBO (Hilprecht et al. 2019). Distances are in 40 principal components of all examples that are ranked, members and
+others as many. Hilprecht et al. take those of other data: of the non-members themselves, as far as there are few, they
+would hold these whole and members in part, and tell the two apart whatever the model.
 """
 
 from collections.abc import Callable
@@ -68,10 +69,9 @@ def _nearest(subject: Subject, sides: Sides, which: str) -> tuple[np.ndarray, np
 
 
 def _plane(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
-    """(axes [n, components], centre [n]) of the non-members' principal components."""
+    """(axes [n, components], centre [n]) of the principal components of both sides, which are of one size."""
     if "plane" not in subject.memory:
-        split, rows = sides.others
-        x = flat(split.read(rows)["x"])
+        x = np.concatenate([flat(split.read(rows)["x"]) for split, rows in sides])
         centre = x.mean(axis=0)
         _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
         subject.memory["plane"] = vectors[:, -min(COMPONENTS, x.shape[1]) :].astype(np.float32), centre

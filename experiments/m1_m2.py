@@ -14,10 +14,12 @@ Expect the accuracies of docs/applications.md; a few CPU minutes.
 from dataclasses import dataclass
 
 from flax import linen as nn
+from flax.linen.initializers import constant
 
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Size
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.labelled import classes_of
 from gen_jax.data.source import Source
 from gen_jax.models import m2
@@ -54,7 +56,7 @@ def build(config: Config, data: Source) -> Algorithm:
     networks = {"widths": (config.width, config.width), "activation": nn.softplus, "dtype": dtype}
     first = vae_body(
         mlp.Encoder(d, **networks),
-        mlp.Decoder(data.shape, **networks),
+        mlp.Decoder(data.shape, bias_init=constant(mean_logit(data)), **networks),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

@@ -13,10 +13,12 @@ Expect the accuracies of docs/applications.md.
 from dataclasses import dataclass
 
 from flax import linen as nn
+from flax.linen.initializers import constant
 
 from gen_jax import experiment
 from gen_jax.core.domains import Size
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.labelled import classes_of
 from gen_jax.data.source import Source
 from gen_jax.models import m2
@@ -46,7 +48,14 @@ def build(config: Config, data: Source) -> Algorithm:
     return m2.m2(
         classify.Classifier(classes, widths, dtype=dtype),
         by_class.Encoder(config.latent_size, classes, widths, dtype=dtype),
-        mlp.Decoder(data.shape, widths=widths, activation=nn.softplus, classes=classes, dtype=dtype),
+        mlp.Decoder(
+            data.shape,
+            bias_init=constant(mean_logit(data)),
+            widths=widths,
+            activation=nn.softplus,
+            classes=classes,
+            dtype=dtype,
+        ),
         likelihood=likelihoods.bernoulli(),
         shape=data.shape,
         classes=classes,

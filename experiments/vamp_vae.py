@@ -10,9 +10,12 @@ Expect a VAE's digits, and pseudo-inputs that come to look like digits; the defa
 
 from dataclasses import dataclass
 
+from flax.linen.initializers import constant
+
 from gen_jax import experiment
 from gen_jax.core.domains import Size, Whole
 from gen_jax.core.types import Algorithm
+from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae
 from gen_jax.models.vae_body import vae_body
@@ -43,7 +46,7 @@ def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     body = vae_body(
         mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
-        mlp.Decoder(data.shape, widths=(config.width, config.width), dtype=dtype),
+        mlp.Decoder(data.shape, bias_init=constant(mean_logit(data)), widths=(config.width, config.width), dtype=dtype),
         likelihood=likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

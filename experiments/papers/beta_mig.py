@@ -44,8 +44,8 @@ PAPER = papers.Paper(
     "published (figures)",
     {f"beta={beta}": f"β = {beta}" for beta in (1, 4, 16)},
     remark=(
-        "700 steps are a small part of the published training: shapes are drawn well by then, and no beta stands out in "
-        "MIG; the size of MIG is not to be compared."
+        "700 steps are a small part of the published training: shapes are drawn well by then, and no beta stands out "
+        "in MIG; the size of MIG is not to be compared."
     ),
 )
 

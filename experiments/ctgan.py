@@ -7,8 +7,8 @@ python -m gen_jax sample RUN --count 1000 --given "income=>50K" --out rows.csv
 Mode-specific normalisation, training by sampling with a condition a row, a residual generator (256, 256), a critic
 (256, 256) of ten rows at once with dropout .5 and a penalty on its slope of 10, Adam 2e-4 (.5, .9), batches of 500: the
 paper's. Its 300 epochs are 19,500 steps of Adult's 32,561 rows, the default; of other tables, set --steps to
-300 · rows / 500. Expect boosted trees trained on its rows to reach a macro-F1 of .77 where real ones reach .81
-(`experiments/applications/tables.py`). Losses say little of the rows: look at them.
+300 · rows / 500. Expect rows of which boosted trees learn a part of what they learn of real ones; measured here:
+docs/applications.md. Losses say little of the rows: look at them.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ Mode-specific normalisation, training by sampling with a condition a row, a resi
 (256, 256) of ten rows at once with dropout .5 and a penalty on its slope of 10, Adam 2e-4 (.5, .9), batches of 500: the
 paper's. Its 300 epochs are 19,500 steps of Adult's 32,561 rows, the default; of other tables, set --steps to
 300 · rows / 500. Expect rows of which boosted trees learn a part of what they learn of real ones; measured here:
-docs/applications.md. Losses say little of the rows: look at them.
+docs/applications.md. Losses say little of the rows: look at them. The default run takes tens of CPU minutes.
 """
 
 from dataclasses import dataclass

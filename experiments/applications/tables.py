@@ -155,11 +155,18 @@ def figure(case: Case, made: Mapping[str, np.ndarray]) -> bytes:
             axes.set_xticks(np.arange(len(names)), [name[:14] for name in names], rotation=90, fontsize=5)
         else:
             ticks = np.linspace(0, len(edges) - 2, 5)
-            axes.set_xticks(ticks, [f"{np.interp(t, np.arange(len(edges)), edges):.4g}" for t in ticks], fontsize=6)
+            axes.set_xticks(ticks, [_tick(np.interp(t, np.arange(len(edges)), edges)) for t in ticks], fontsize=6)
         axes.tick_params(axis="y", labelsize=6)
+        if not place % 3:
+            axes.set_ylabel("share of rows", fontsize=6)
         if not place:
             axes.legend(fontsize=6, frameon=False)
     return canvas.render(drawing, "png")
+
+
+def _tick(value: float) -> str:
+    """A number below a bar, short."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{round(value, 3) + 0.0:.3g}"
 
 
 def cell(found: list[list[dict[str, float]]], name: str) -> str:

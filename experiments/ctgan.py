@@ -32,6 +32,7 @@ class Hyper:
     b1: Share = 0.5
     b2: Share = 0.9
     l2_generator: NonNegative = 1e-6
+    """weight of the generator's squared parameters, in the gradient (Adam's, not decoupled)"""
     gradient_penalty: NonNegative = 10.0
 
 

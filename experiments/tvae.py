@@ -33,6 +33,7 @@ class Hyper:
     b1: Share = 0.9
     b2: Share = 0.999
     l2: NonNegative = 1e-5
+    """weight of the squared parameters, in the gradient (Adam's, not decoupled)"""
     factor: NonNegative = 2.0
     """weight of the reconstruction"""
 

@@ -36,7 +36,7 @@ THREAD_FLAG = "--xla_cpu_multi_thread_eigen"
 FEW = 2  # cores up to which each operation stays on one thread
 TRIED = ((0, 10), (0, 10))  # the first and last jaxlib, (major, minor), in which the CPU's flags were tried
 TRIED_DENSE = ((0, 11), (0, 11))  # and those in which they help dense layers alone
-DENSE = {"mlp", "made"}  # of gen_jax.nets, what has no convolution
+DENSE = {"mlp", "made", "rows"}  # of gen_jax.nets, what has no convolution; and of its layers, all but those
 GPU_TRIED = ((0, 10), (0, 11))  # likewise the GPU's
 GRAPHS = {
     "--xla_gpu_enable_command_buffer": "+WHILE,+CONDITIONAL,+DYNAMIC_SLICE_FUSION",
@@ -63,7 +63,12 @@ def dense(script: Path) -> bool:
         return False
     named = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     found = {alias.name for node in named if node.module == "gen_jax.nets" for alias in node.names}
-    found |= {str(node.module).split(".")[2] for node in named if str(node.module).startswith("gen_jax.nets.")}
+    for node in named:
+        module = str(node.module)
+        if module == "gen_jax.nets.layers":
+            found |= {alias.name for alias in node.names if "Conv" in alias.name}
+        elif module.startswith("gen_jax.nets."):
+            found.add(module.split(".")[2])
     return bool(found) and found <= DENSE
 
 

@@ -18,7 +18,7 @@ INFINITY = math.inf
         ("held_out/squared_error", "lowest", 0, INFINITY),
         ("held_out/kl", None, 0, INFINITY),
         ("held_out/logits/real", None, -INFINITY, INFINITY),
-        ("held_out/accuracy/fake", None, -INFINITY, INFINITY),
+        ("held_out/accuracy/fake", None, 0.0, 1.0),
         ("loss/generator", None, -INFINITY, INFINITY),
         ("tracked/FD-LeNet", "lowest", 0, INFINITY),
         ("tracked/recall/LeNet", "highest", 0, 1),

@@ -13,7 +13,6 @@ import pytest
 import tyro
 from flax import linen as nn
 
-from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.models.factor_vae import factor_vae
 from gen_jax.models.vq_vae import vq_vae
@@ -100,13 +99,6 @@ def test_options_that_sources_differ_in_make_a_round(name, words):
     state = jax.eval_shape(algorithm.init, jax.random.key(0))
     after, _ = jax.eval_shape(algorithm.update, state, batch)
     assert jax.tree.structure(after) == jax.tree.structure(state)
-
-
-def test_r3gan_takes_no_beta_2_beside_its_schedule():
-    words = ["--widths", "8", "4", "--group", "2", "--horizon", "10"]
-    built("r3gan", *words)
-    with pytest.raises(UserError, match=r"--hyper.b2 0.9: with --horizon"):
-        built("r3gan", *words, "--hyper.b2", "0.9")
 
 
 class Corners(nn.Module):

@@ -33,8 +33,8 @@ from gen_jax.metrics.pair_trends import pair_trends
 from gen_jax.metrics.rows import Features, Kinds, features, mean_of, some
 from gen_jax.metrics.smote import smote
 from gen_jax.metrics.utility import utility
-from gen_jax.runs import drawn_rows, outputs, paths
-from gen_jax.runs.evaluation.rows import kinds_of, real_rows, target_of
+from gen_jax.runs import drawn_rows, outputs
+from gen_jax.runs.evaluation.rows import DISTANCES, JUDGED, kinds_of, real_rows, target_of
 from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
 from gen_jax.runs.opened import open_state
 from gen_jax.runs.tables import need_table
@@ -42,7 +42,7 @@ from gen_jax.studies import papers
 
 Model = Literal["tvae", "ctgan"]
 TITLES = {"real": "real rows", "held out": "held-out rows", "smote": "SMOTE", "tvae": "TVAE", "ctgan": "CTGAN"}
-DISTANCES, JUDGED, SHOWN = 2_000, 10_000, 40  # rows whose nearest are sought, that the detector sees; bars of a column
+SHOWN = 40  # bars of a column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,8 @@ def rows_of(case: Case, method: str, seed: int, sample: int) -> np.ndarray:
     if method == "smote":
         return smote(case.train, count, case.features, case.target, sample)
     folder = case.folder / f"{method}-{seed}-{case.steps}"
-    said = case.config.columns
-    if said is not None and Path(said).suffix.lower() == ".toml":
-        said = str(Path(said).expanduser().resolve())
     settings: dict[str, Any] = {
-        "data": paths.resolved_spec(case.config.data), "columns": said, "seed": seed, "steps": case.steps,
+        "data": case.config.data, "columns": case.config.columns, "seed": seed, "steps": case.steps,
         "sample_every": 0, "evaluate_every": 0, "checkpoint_every": 1000, "log": "csv",
     }  # fmt: skip
     gen_jax.train(papers.experiments() / f"{method}.py", settings, run_dir=folder)

@@ -65,12 +65,12 @@ def draw(
     name = sampler.partition(":")[0]
     if name in samplers.OWN:
         raise UserError(f"--sampler {name} needs held-out examples; rows are drawn by prior")
-    need_sampler(algorithm, "sample", name)
+    own = need_sampler(algorithm, "sample", name)
     options, told = samplers.read(sampler, algorithm).options, dict[str, Any]()
     if asked and name == "prior" and "conditional" in algorithm.samplers:
         name, options = "conditional", {}
         told = {"condition": jnp.full(BLOCK, asked[0].number, jnp.int32)}
-    elif need_sampler(algorithm, "sample", name).given:
+    elif own.given:
         raise UserError(f"--sampler {name} is given conditions: leave --sampler out, and write --given NAME=VALUE")
     return _until(algorithm, name, options, weights, told, asked, count, seed, " ".join(given))
 

@@ -93,9 +93,12 @@ def _repeated(subject: Subject, of: Callable[[np.ndarray, int], float]) -> list[
 
 
 def _prepared(subject: Subject) -> tuple[TableSource, Kinds, np.ndarray, np.ndarray, Features]:
-    table = need_table(subject.source, "rows")
-    kinds, train = kinds_of(table), real_rows(table, "train")
-    return table, kinds, train, real_rows(table, subject.options.reference), features(train, kinds)
+    """What all of these measures look at, made once."""
+    if "real rows" not in subject.memory:
+        table = need_table(subject.source, "rows")
+        kinds, train, real = kinds_of(table), real_rows(table, "train"), real_rows(table, subject.options.reference)
+        subject.memory["real rows"] = table, kinds, train, real, features(train, kinds)
+    return subject.memory["real rows"]
 
 
 def _floor(subject: Subject, target: int | None) -> np.ndarray:

@@ -63,7 +63,7 @@ def tabulate(
         "fluctuate, and final is what a run ends with.",
         *verdict,
     ]
-    if any(cells[7] == ANOTHER_GAME for cells in body):
+    if any(row.difference is None and row.arm != baseline for row in rows):
         notes.append(
             "A player's loss is of its own objective: between arms that differ in more than how they learn and how "
             "large they are, losses are not set against each other."

@@ -151,7 +151,10 @@ def _batched(primitive: Primitive, plain: Callable[..., jax.Array], arguments, a
             one, tuple(jnp.moveaxis(a, i, 0) for a, i in zip(mapped, [i for i in axes if i is not None], strict=True))
         )
 
-    together = jax.vmap(partial(plain, **parameters), in_axes=axes)
+    # A member of one image is a gradient an example (private training): a product each, where a grouped convolution
+    # would have a group an example.
+    single = primitive is _weight_grad_p and None not in axes and arguments[0].shape[1 if axes[0] == 0 else 0] == 1
+    together = jax.vmap(partial(conv_gpu.by_taps if single else plain, **parameters), in_axes=axes)
     return lax.platform_dependent(*arguments, cpu=in_turn, default=together), 0
 
 

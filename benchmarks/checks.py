@@ -3,16 +3,16 @@
     python -m benchmarks.checks [--steps 0] [--only gan vae]
 
 Each experiment is trained once by its defaults (`--steps`, where given), in this process, with a stopwatch around each
-check: domains and the rehearsal on shapes, the fingerprints of code and data, what is compared with the run before,
-digests, reading back what was saved, and checksums of metrics. The stopwatch is the thread's own, so that neighbours do
-not matter, and both sides of the ratio are of one run: it is paired by its making. The model is built during the
-rehearsal, and would be without it: that is taken out. What the later compilation saves, for parts are traced by then,
-is not; nor is what any first trace of a process costs.
+check: domains, the fingerprints of code and data, what is compared with the run before, digests, reading back what was
+saved, and checksums of metrics. The stopwatch is the thread's own, so that neighbours do not matter, and both sides of
+the ratio are of one run: it is paired by its making. The rehearsal on shapes makes a trace that the program is then
+compiled from, so it is measured by a difference: processes that start with it and without it take turns
+(`benchmarks/start.py`), and the median of what one takes more than the other is what it costs.
 """
 
 import contextlib
 import functools
-import importlib.util
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,17 +20,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any
 
+from benchmarks.start import ROOT, script_of
 from gen_jax.core.platform import configure
 from gen_jax.runs import command, identity, local_code, log, orbax_folder, rehearsal, shared, state_arrays, train
 from gen_jax.runs.exits import exit_with
 
-ROOT = Path(__file__).parents[1]
 CHECKS: tuple[tuple[ModuleType, str], ...] = (
     (rehearsal, "check"),
-    (rehearsal, "rehearse"),
     (identity, "of_other_data"),
     (identity, "of_other_code"),
     (identity, "of"),
@@ -52,6 +52,8 @@ class Settings:
     """experiments, by their defaults"""
     steps: int = 0
     """rounds of each; 0: as many as the script has"""
+    pairs: int = 5
+    """of starts, with the rehearsal and without"""
 
 
 class Stopwatch:
@@ -76,19 +78,6 @@ class Stopwatch:
 
         return timed
 
-    def without(self, call: Any) -> Any:
-        """`call`, whose time is taken off that of the rehearsal around it."""
-
-        def timed(*args: Any) -> Any:
-            began = time.thread_time()
-            try:
-                return call(*args)
-            finally:
-                name = "rehearsal.rehearse"
-                self.seconds[name] = self.seconds.get(name, 0.0) - (time.thread_time() - began)
-
-        return timed
-
 
 @contextlib.contextmanager
 def watched() -> Iterator[Stopwatch]:
@@ -103,6 +92,16 @@ def watched() -> Iterator[Stopwatch]:
             setattr(module, name, call)
 
 
+def rehearsed(name: str, pairs: int) -> float:
+    """Seconds that a start with a rehearsal takes more than one without; below 0 where it takes less."""
+
+    def start(how: str) -> float:
+        command = [sys.executable, "-m", "benchmarks.start", name, how]
+        return float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+    return median(start("with") - start("without") for _ in range(pairs))
+
+
 def main(settings: Settings) -> None:
     """Train, and print a row an experiment."""
     from rich.console import Console
@@ -113,20 +112,15 @@ def main(settings: Settings) -> None:
     for column in ("run", "rounds", "run (s)", "checks (s)", "share", "the largest"):
         table.add_column(column)
     for name in settings.only:
-        script = ROOT / "experiments" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, script)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
+        script, module = script_of(name)
         with tempfile.TemporaryDirectory() as scratch:
             given = {"steps": settings.steps} if settings.steps else {}
             config = module.Config(run_dir=Path(scratch) / "run", **given)
             began = time.process_time()
             with watched() as watch:
-                train.train(config, watch.without(module.build), script)
+                train.train(config, module.build, script)
             whole = time.process_time() - began
+        watch.seconds["rehearsal"] = rehearsed(name, settings.pairs)
         checks = sum(watch.seconds.values())
         largest = sorted(watch.seconds.items(), key=lambda one: -one[1])[:3]
         told = ", ".join(f"{check} {seconds:.2f}" for check, seconds in largest)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ PROBES = 5  # settings tried to find one that fits: each is built and traced
 class Rehearsed(NamedTuple):
     """What a rehearsal found out."""
 
-    algorithm: Algorithm
+    algorithm: Algorithm  # its update keeps the trace, which the program of many rounds then takes instead of its own
     template: State  # shapes
     traced: Any  # the first round, as jax.jit(update).trace gives it
 
@@ -59,11 +60,11 @@ def rehearse(
     """
     heard, seen = listening.listening(config)
     try:
-        traced, need = _trace(heard, build, source)
+        traced, need = _trace(heard, build, source, where)
     except MemoryError:  # a mask or a table that is made at once
-        raise _too_large(config, build, source, float("inf")) from None
+        raise _too_large(config, build, source, where, float("inf")) from None
     if need > memory.machine() * (where.size if where.shards else 1):
-        raise _too_large(config, build, source, need)
+        raise _too_large(config, build, source, where, need)
     need_values(traced.algorithm, source)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(
@@ -76,15 +77,23 @@ def rehearse(
     return traced
 
 
-def _trace(config: Config, build: Callable[..., Algorithm], source: Source) -> tuple[Rehearsed, float]:
+def _trace(
+    config: Config, build: Callable[..., Algorithm], source: Source, where: parallel.Layout
+) -> tuple[Rehearsed, float]:
     """What was built, and the bytes that its training needs, at least."""
     algorithm = build(config, source)
     template = jax.eval_shape(algorithm.init, jax.random.key(0))
     batches = feeding.shapes(source, config.batch_size, algorithm.minibatches)
-    traced = jax.jit(algorithm.update).trace(template, batches)
+    update = jax.jit(algorithm.update, inline=True)  # leaves nothing of the call in the program that it becomes part of
+    # The trace is found again for arguments of the same shapes on the same mesh.
+    traced = update.trace(*jax.tree.map(partial(_on, where), (template, batches)))
     _, metrics = traced.out_info
     need = memory.of(template) + memory.at_work(traced.jaxpr) + _of_calls(config, algorithm, source, batches, metrics)
-    return Rehearsed(algorithm, template, traced), need
+    return Rehearsed(algorithm._replace(update=update), template, traced), need
+
+
+def _on(where: parallel.Layout, leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where.replicated)
 
 
 def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any, metrics: Any) -> float:
@@ -93,7 +102,9 @@ def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any
     return config.steps_per_call * (memory.of(metrics) + (0.0 if fits else memory.of(batches)))
 
 
-def _too_large(config: Config, build: Callable[..., Algorithm], source: Source, need: float) -> UserError:
+def _too_large(
+    config: Config, build: Callable[..., Algorithm], source: Source, where: parallel.Layout, need: float
+) -> UserError:
     """What to say where `need` is more than the machine has: the setting to blame, and a value of it that fits."""
     most = memory.machine()
     much = f"at least {in_bytes(need)}" if need < float("inf") else "more than there is"
@@ -102,19 +113,21 @@ def _too_large(config: Config, build: Callable[..., Algorithm], source: Source, 
     for name in domains.of_class(type(config)):
         value, usual = getattr(config, name), defaults[name]
         if isinstance(value, int) and isinstance(usual, int) and value > usual > 0:
-            found = _largest(config, build, source, name, usual, most)
+            found = _largest(config, build, source, where, name, usual, most)
             if found is not None:
                 flag = domains.flag(name)
                 return UserError(f"--{flag} {value}: {head}; try --{flag} {found}")
     return UserError(f"{head}; ask for less: smaller networks, or a smaller --batch-size")
 
 
-def _largest(config: Config, build: Any, source: Source, name: str, low: int, most: float) -> int | None:
+def _largest(
+    config: Config, build: Any, source: Source, where: parallel.Layout, name: str, low: int, most: float
+) -> int | None:
     """A value of this setting from `low` on that fits, close to the largest that does; None where `low` does not."""
 
     def fits(value: int) -> bool:
         try:
-            return _trace(dataclasses.replace(config, **{name: value}), build, source)[1] <= most
+            return _trace(dataclasses.replace(config, **{name: value}), build, source, where)[1] <= most
         except (UserError, MemoryError):
             return False
 

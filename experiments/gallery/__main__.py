@@ -3,6 +3,7 @@
     python -m experiments.gallery                             # about two hours of CPU time
     python -m experiments.gallery --only vae cvae             # some of it; the rest of the page stays as it is
     python -m experiments.gallery --data tfds:mnist --data-dir DIR
+    python -m experiments.gallery --only colour_dcgan --colour-data folder:cifar10-jpeg     # wants a GPU
 
 Each row of the table below is trained (or continued) in its own folder, measured by `evaluate`, and drawn: the picture
 is the run's own, of its newest step. What is trained already is not trained again. Writes docs/gallery.md, and what
@@ -34,6 +35,10 @@ class Row(NamedTuple):
     flags: str = ""
     verb: str = ""
     shows: str = "64 samples"
+    script: str = ""
+    """the experiment where the row's own name is not it"""
+    colour: bool = False
+    """of --colour-data, and made where it is named only"""
 
 
 ROWS = {
@@ -62,6 +67,25 @@ ROWS = {
     "aae": Row("hybrid of codes"),
     "wae": Row("VAE, codes matched by MMD"),
     "flow_matching": Row("a neighbour, for comparison"),
+    "colour_dcgan": Row("in colour: GAN", "--width 64 --steps 20000", script="dcgan", colour=True),
+    "colour_sngan": Row(
+        "in colour: GAN, residual",
+        "--width 256 --critic-width 128 --n-critic 2 --precision bfloat16 --steps 8000 --decay-steps 8000",
+        script="sngan",
+        colour=True,
+    ),
+    "colour_r3gan": Row(
+        "in colour: GAN, relativistic with R1 and R2",
+        "--widths 128 128 128 128 --hyper.gamma 0.05 --precision bfloat16 --horizon 8000 --steps 8000",
+        script="r3gan",
+        colour=True,
+    ),
+    "colour_vae": Row("in colour: VAE", "--width 64 --steps 10000", script="conv_vae", colour=True),
+    "colour_vq_vae": Row("in colour: VAE, discrete codes", "--steps 10000", script="vq_vae", colour=True),
+    "colour_vae_gan": Row("in colour: hybrid", "--width 64 --steps 10000", script="vae_gan", colour=True),
+    "colour_flow_matching": Row(
+        "in colour: a neighbour, for comparison", "--width 64 --steps 10000", script="flow_matching", colour=True
+    ),
 }
 PICTURES = {"traverse": "traversal.png", "latents": "latents.png", "complete": "completions.png"}
 
@@ -69,9 +93,11 @@ PICTURES = {"traverse": "traversal.png", "latents": "latents.png", "complete": "
 @dataclass(frozen=True)
 class Settings:
     only: tuple[str, ...] = ()
-    """rows to make; all by default"""
+    """rows to make; all but those in colour by default"""
     data: str = "mnist5k"
-    """what all are trained on"""
+    """what all are trained on, but those in colour"""
+    colour_data: str = "tfds:cifar10"
+    """what those in colour are trained on"""
     data_dir: Path | None = None
     """where TFDS data sets are"""
     seed: int = 0
@@ -84,7 +110,7 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Train, measure, draw, and write the page."""
-    names = settings.only or tuple(ROWS)
+    names = settings.only or tuple(name for name, row in ROWS.items() if not row.colour)
     if unknown := set(names) - set(ROWS):
         raise UserError(f"the gallery has no {', '.join(sorted(unknown))}; it has {', '.join(ROWS)}")
     path = settings.docs / FILE
@@ -97,9 +123,10 @@ def main(settings: Settings) -> None:
 
 def _made(name: str, row: Row, settings: Settings) -> dict[str, Any]:
     run = settings.folder / f"{name}-seed{settings.seed}"
-    given = ["--data", settings.data, "--seed", str(settings.seed)]
+    data, script = settings.colour_data if row.colour else settings.data, row.script or name
+    given = ["--data", data, "--seed", str(settings.seed)]
     given += ["--data-dir", str(settings.data_dir)] if settings.data_dir else []
-    _call(f"experiments/{name}.py", *given, *shlex.split(row.flags), "--run-dir", str(run))
+    _call(f"experiments/{script}.py", *given, *shlex.split(row.flags), "--run-dir", str(run))
     _call("-m", "gen_jax", "evaluate", str(run), "--metrics", "fd")
     if row.verb:
         verb, *flags = row.verb.split()
@@ -114,13 +141,18 @@ def _made(name: str, row: Row, settings: Settings) -> dict[str, Any]:
     record = manifest.read(run) or {}
     sittings = record.get("sittings", [])
     return {
-        "command": " ".join(filter(None, [f"experiments/{name}.py", row.flags])),
-        "data": settings.data,
+        "command": " ".join(filter(None, [f"experiments/{script}.py", row.flags])),
+        "data": data,
         "seed": settings.seed,
         "seconds": sum(each["run_seconds"] or 0.0 for each in sittings),
-        "machine": sittings[-1]["platform"]["cpu"] if sittings else "",
+        "machine": _machine(sittings[-1]["platform"]) if sittings else "",
         "score": score and {"name": score["name"], "value": score["value"], "interval": score["interval"]},
     }
+
+
+def _machine(platform: Mapping[str, Any]) -> str:
+    """What trained a run: the accelerator where there was one, the processor otherwise."""
+    return platform["cpu"] if platform["jax_backend"] == "cpu" else platform["devices"][0]
 
 
 def _call(*words: str) -> None:

@@ -15,7 +15,8 @@ Expect the accuracies of docs/applications.md; about 20 CPU minutes.
 from dataclasses import dataclass
 
 from gen_jax import experiment
-from gen_jax.core.domains import NonNegative, Size
+from gen_jax.core.domains import NonNegative, Share, Size
+from gen_jax.core.players import adam_for
 from gen_jax.core.types import Algorithm
 from gen_jax.data.labelled import classes_of
 from gen_jax.data.source import Source
@@ -45,6 +46,8 @@ class Config(experiment.Config):
     """units of the discriminator's first layer; the others are half, a quarter, ... of it"""
     noise: NonNegative = 0.6
     """standard deviation of noise on images, which are in [-1, 1]"""
+    decay: Share = 0.0
+    """last share of the steps, in which learning rates fall to 0 (the authors' code: a third)"""
     hyper: Hyper = Hyper()
 
 
@@ -57,6 +60,9 @@ def build(config: Config, data: Source) -> Algorithm:
         shape=data.shape,
         latents=uniform_latents(config.latent_size),
         hyper=config.hyper,
+        optimizers={
+            name: adam_for(f"lr_{name}", config.steps, config.decay) for name in ("generator", "discriminator")
+        },
     )
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from flax import linen as nn
 
 from gen_jax import experiment
-from gen_jax.core.domains import Size, Whole
+from gen_jax.core.domains import Share, Size, Whole
+from gen_jax.core.players import adam_for
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -37,11 +38,15 @@ class Config(experiment.Config):
     clusters: Size = 10
     pretrain: Whole = 3000
     """rounds as an autoencoder before the mixture is fitted"""
+    memory: Size = 4000
+    """latest codes that the mixture is fitted to"""
     latent_size: Size = 10
     width: Size = 250
     """units of the encoder's first two layers; the third has four times as many"""
     jitter: bool = True
     """turn (±15°), scale (±10 %) and shift (±7 %) images"""
+    decay: Share = 0.0
+    """last share of the steps, in which the learning rate falls to 0"""
     hyper: vae.Hyper = vae.Hyper()
 
 
@@ -56,9 +61,10 @@ def build(config: Config, data: Source) -> Algorithm:
         shape=data.shape,
         components=config.clusters,
         pretrain=config.pretrain,
-        memory=min(4000, data.train.size),
+        memory=min(config.memory, data.train.size),
         augment=jitter if config.jitter else None,
         hyper=config.hyper,
+        optimizer=adam_for("lr", config.steps, config.decay),
     )
 
 

@@ -30,8 +30,8 @@ from gen_jax.runs.scores import named
 from gen_jax.studies import papers
 
 SCORES = {
-    ("one_class", "vae"): "reconstruction,reconstruction_probability,elbo,nll,latent_knn",
-    ("one_class", "bigan"): "reconstruction,logit,feature_distance,f_anogan,alad,latent_knn",
+    ("one_class", "vae"): "reconstruction,reconstruction_probability,elbo,nll,latent_knn,residual_knn",
+    ("one_class", "bigan"): "reconstruction,logit,feature_distance,f_anogan,alad,latent_knn,residual_knn",
     ("shift", "vae"): "elbo,nll,reconstruction,latent_knn,regret,ratio,complexity",
     ("table", "vae"): "reconstruction,elbo,latent_knn",
 }

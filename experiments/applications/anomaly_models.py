@@ -1,10 +1,11 @@
 """What anomaly.py trains: its settings, a VAE or a BiGAN of perceptrons, and one fit for data sets of several sizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from flax import linen as nn
 
@@ -15,10 +16,10 @@ from gen_jax.data.source import Source, in_memory
 from gen_jax.models import gan, vae
 from gen_jax.models.bigan import bigan
 from gen_jax.models.vae_body import vae_body
-from gen_jax.nets import joint, mlp
+from gen_jax.nets import dcgan, joint, mlp
 from gen_jax.objectives import discretized, likelihoods
 from gen_jax.objectives.likelihoods import Binarization
-from gen_jax.studies.in_memory import trainer
+from gen_jax.studies.in_memory import together, trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Config:
     scores: str = ""
     """with commas between; by default what suits part and model"""
     seeds: Seeds = 5
+    network: Literal["perceptron", "convolutional"] = "perceptron"
+    """of the VAE; a convolutional one has --width channels (32 of them do), and doubles them as it goes down"""
     steps: Count = 3000
     batch_size: Size = 128
     width: Size = 256
@@ -67,9 +70,18 @@ def model(config: Config, shape: tuple[int, ...]) -> Algorithm:
     else:
         likelihood = likelihoods.bernoulli()
     outputs_ = likelihood.parameters(shape[-1])
+    if config.network == "convolutional":
+        networks = (
+            dcgan.Encoder(config.latent_size, config.width),
+            dcgan.Decoder(shape, outputs_, config.width),
+        )
+    else:
+        networks = (
+            mlp.Encoder(config.latent_size, widths=widths, activation=nn.relu),
+            mlp.Decoder(shape, outputs_, widths=widths[::-1], activation=nn.relu),
+        )
     body = vae_body(
-        mlp.Encoder(config.latent_size, widths=widths, activation=nn.relu),
-        mlp.Decoder(shape, outputs_, widths=widths[::-1], activation=nn.relu),
+        *networks,
         likelihood=likelihood,
         binarization=Binarization.NONE,
         shape=shape,
@@ -84,7 +96,23 @@ def fitter(algorithm: Algorithm, config: Config, size: int) -> Callable[[Source,
     train = trainer(algorithm, config.steps, min(config.batch_size, size))
 
     def fit(data: Source, seed: int) -> Any:
-        rows = np.resize(np.arange(data.train.size), size)
-        return train(feed.resident(in_memory(data.train.read(rows))), seed)
+        return train(filled(data, size), seed)
 
     return fit
+
+
+def fitter_of_many(algorithm: Algorithm, config: Config, size: int) -> Callable[[Sequence[Source], int], list[Any]]:
+    """`fit(data sets, seed) -> states`: `fitter` of several at once, as one program where there is an accelerator."""
+    if jax.default_backend() == "cpu":
+        one = fitter(algorithm, config, size)
+        return lambda data, seed: [one(each, seed) for each in data]
+    train = together(algorithm, config.steps, min(config.batch_size, size))
+
+    def fit(data: Sequence[Source], seed: int) -> list[Any]:
+        return train([filled(each, size) for each in data], seed)
+
+    return fit
+
+
+def filled(data: Source, size: int) -> feed.Held:
+    return feed.resident(in_memory(data.train.read(np.resize(np.arange(data.train.size), size))))

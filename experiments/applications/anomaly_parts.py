@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anomaly_models import Config, fitter, model
-from anomaly_scores import FLOORS, Found, aurocs, kept, subject_of
+from anomaly_models import Config, fitter, fitter_of_many, model
+from anomaly_scores import FLOORS, Found, aurocs, kept, place, subject_of
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import weights
@@ -25,21 +25,28 @@ def one_class_part(config: Config, names: Sequence[str]) -> Found:
     base = load.load(config.data, config.data_dir and str(config.data_dir))
     split = {text: one_class(base, text) for text in config.classes.split(",")}
     algorithm = model(config, base.shape)
-    fit = fitter(algorithm, config, max(data.train.size for data in split.values()))
+    fit = fitter_of_many(algorithm, config, max(data.train.size for data in split.values()))
     found: Found = {}
     short = base.name.rpartition(":")[2]
-    for seed in (-1, *range(config.seeds)):
+    for seed in (*range(config.seeds), -1):
+        wanted = () if seed < 0 else names
+        called = {
+            text: f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}") for text in split
+        }
+        views: dict[str, Any] = {}
+        if seed >= 0 and (left := [t for t in split if not place(config, called[t], wanted)[0].exists()]):
+            states = fit([split[text] for text in left], seed)
+            views = {text: weights(state) for text, state in zip(left, states, strict=True)}
         for text, data in split.items():
             measure = partial(aurocs, normal=data.test, strange=data.split(REST), most=config.examples)
 
-            def make(seed: int = seed, data: Source = data, measure: Callable = measure) -> dict[str, Any]:
-                if seed < 0:  # floors know no seed
-                    return measure(subject_of(algorithm, None, data), list(FLOORS))
-                return measure(subject_of(algorithm, weights(fit(data, seed)), data), names)
+            view, scores = views.get(text), list(wanted or FLOORS)  # floors know no seed, and no weights
 
-            name = f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}")
-            found.setdefault(seed, {})[text] = kept(config, name, () if seed < 0 else names, make)["scores"]
-    return found
+            def make(view: Any = view, data: Source = data, scores: Any = scores, measure: Callable = measure):
+                return measure(subject_of(algorithm, view, data), scores)
+
+            found.setdefault(seed, {})[text] = kept(config, called[text], wanted, make)["scores"]
+    return dict(sorted(found.items()))
 
 
 # ---- another data set ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from gen_jax.runs.config import Config as RunConfig
 from gen_jax.runs.evaluation.subject import Options, Subject
 from gen_jax.runs.files import atomic_write_json, read_json
 from gen_jax.runs.scores import named
-from gen_jax.runs.scores.score import of_rows
+from gen_jax.runs.scores.score import Rank, of_rows
 
 FLOORS = {"pca": "principal components", "knn": "5th neighbour", "zlib": "−zlib length"}
 ELSEWHERE = (
@@ -27,6 +28,32 @@ ELSEWHERE = (
     "classes",
     "scores",
 )  # settings that an outcome does not depend on
+
+
+OF_WEIGHTS = (
+    "reconstruction", "reconstruction_probability", "elbo", "nll", "regret", "logit", "feature_distance", "f_anogan",
+    "alad",
+)  # fmt: skip
+# Scores that look at the weights and at nothing else: (algorithm, score) -> what it was made with, and the rank.
+_MADE: dict[tuple[int, str], tuple[Subject, Rank]] = {}
+
+
+def ranker(subject: Subject, name: str) -> Rank:
+    """The rank of a score. One that knows nothing but weights is compiled once for all that share the algorithm."""
+    score = named.score(name)
+    score.check(subject)
+    if name not in OF_WEIGHTS:
+        return score.make(subject)
+    key = id(subject.algorithm), name
+    if key not in _MADE:
+        _MADE[key] = subject, score.make(subject)
+    made, rank = _MADE[key]
+
+    def own(raw: Any) -> np.ndarray:
+        made.weights = subject.weights
+        return rank(raw)
+
+    return own
 
 
 def subject_of(algorithm: Algorithm, view: Any, data: Source) -> Subject:
@@ -40,8 +67,7 @@ def aurocs(
     found = {}
     for name in names:
         score = named.score(name)
-        score.check(subject)
-        rank = score.make(subject)
+        rank = ranker(subject, name)
         sides = [of_rows(score, rank, split, evenly(split.size, most)) for split in (normal, strange)]
         kind = np.arange(sum(map(len, sides))) >= len(sides[0])
         values = np.concatenate(sides)
@@ -53,11 +79,16 @@ def aurocs(
     return found
 
 
-def kept(config: Config, name: str, names: Sequence[str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """An outcome from its file, or made now and kept there."""
+def place(config: Config, name: str, names: Sequence[str]) -> tuple[Path, dict[str, str]]:
+    """The file of an outcome, and the settings that it depends on."""
     settings = {k: str(v) for k, v in dataclasses.asdict(config).items() if k not in ELSEWHERE}
     settings["scores"] = ",".join(names)
-    path = config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json"
+    return config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json", settings
+
+
+def kept(config: Config, name: str, names: Sequence[str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """An outcome from its file, or made now and kept there."""
+    path, settings = place(config, name, names)
     if path.exists():
         return read_json(path)
     began = time.perf_counter()

@@ -14,10 +14,10 @@ often 90 % intervals of 20 draws hold the truth. Outcomes are kept a file each i
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ import numpy as np
 from gen_jax.core import keys
 from gen_jax.core.domains import Count, Seeds
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm, weights
+from gen_jax.core.types import Algorithm, Array, State, Weights, weights
 from gen_jax.data import feed, source
 from gen_jax.data.kinds import TABLES
 from gen_jax.metrics import intervals
@@ -133,40 +133,52 @@ def settings(name: str, config: Config, shape: tuple[int, int]) -> dict[str, Any
     return own | ({"steps": config.steps} if config.steps else {})
 
 
-def fitted(name: str, x: np.ndarray, config: Config, seed: int) -> tuple[Algorithm, Any]:
-    """(a model of the script `name`, its weights), trained on x with gaps."""
-    module = scripts.load_live(papers.experiments() / f"{name}.py")
-    asked = module.Config(**settings(name, config, x.shape))
-    data = source.from_arrays("table", {"x": x}, {"x": x[:1]}, None, kind=TABLES)
-    algorithm = module.build(asked, data)
-    train = in_memory.trainer(algorithm, asked.steps, min(asked.batch_size, len(x)))
-    try:
-        state = train(feed.resident(data.train), seed)
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
-    return algorithm, weights(state)
+class Machine(NamedTuple):
+    """What is compiled once for all masks of a table."""
+
+    train: Callable[[feed.Held, int], State]
+    complete: Callable[[Weights, Array, Array], tuple[Array, Array]]
 
 
-def completed(
-    algorithm: Algorithm, view: Any, x: np.ndarray, seed: int, importance: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(the expected table [N, D], DRAWS completions [DRAWS, N, D]) of a table with gaps, some rows at a time."""
+_MADE: dict[tuple[Any, ...], Machine] = {}
+
+
+def machine(name: str, data: source.Source, config: Config, shape: tuple[int, int]) -> Machine:
+    """A model of the script `name`. GAIN reads the columns' ranges of the data, and is made anew for each mask."""
+    own = settings(name, config, shape)
+    key = name, shape, config.importance, *own.items()
+    if name == "gain" or key not in _MADE:
+        module = scripts.load_live(papers.experiments() / f"{name}.py")
+        asked = module.Config(**own)
+        algorithm = module.build(asked, data)
+        train = in_memory.trainer(algorithm, asked.steps, min(asked.batch_size, shape[0]))
+        _MADE[key] = Machine(train, completer(algorithm, config.importance))
+    return _MADE[key]
+
+
+def completer(algorithm: Algorithm, importance: int) -> Callable[[Weights, Array, Array], tuple[Array, Array]]:
+    """`complete(weights, x, key)` of rows with gaps: (the expected ones [N, D], DRAWS completions [DRAWS, N, D])."""
     names = {"expected": algorithm.samplers["expected"], "complete": algorithm.samplers["complete"]}
     weighed = "samples" in names["complete"].options
     many, some = ({"samples": importance}, {"samples": RESAMPLED}) if weighed else ({}, {})
 
     @jax.jit
-    def call(x: Any, key: Any) -> Any:
+    def call(view: Weights, x: Array, key: Array) -> tuple[Array, Array]:
         given = {"x": x, "mask": jnp.ones_like(x)}
         mean = names["expected"].draw(view, keys.named(key, "expected"), len(x), given, **many)
         own = jax.random.split(keys.named(key, "draws"), DRAWS)
         draws = jax.lax.map(lambda k: names["complete"].draw(view, k, len(x), given, **some), own)
         return mean, draws
 
+    return call
+
+
+def completed(made: Machine, view: Weights, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a table of any length, some rows at a time."""
     found = []
     for number, start in enumerate(range(0, len(x), ROWS)):
         rows = np.resize(np.arange(start, min(start + ROWS, len(x))), ROWS)
-        mean, draws = call(jnp.asarray(x[rows]), jax.random.fold_in(jax.random.key(seed), number))
+        mean, draws = made.complete(view, jnp.asarray(x[rows]), jax.random.fold_in(jax.random.key(seed), number))
         count = min(ROWS, len(x) - start)
         found.append((np.asarray(mean)[:count], np.asarray(draws)[:, :count]))
     return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found], axis=1)
@@ -178,8 +190,14 @@ def by_model(
     """(expected, draws) in the table's units; the scaler is of what `train` shows."""
     mean, scale = np.nanmean(train, axis=0), np.nanstd(train, axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    algorithm, view = fitted(name, ((train - mean) / scale).astype(np.float32), config, seed)
-    expected, draws = completed(algorithm, view, ((test - mean) / scale).astype(np.float32), seed, config.importance)
+    x, asked = (((rows - mean) / scale).astype(np.float32) for rows in (train, test))
+    data = source.from_arrays("table", {"x": x}, {"x": x[:1]}, None, kind=TABLES)
+    made = machine(name, data, config, x.shape)
+    try:
+        state = made.train(feed.resident(data.train), seed)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    expected, draws = completed(made, weights(state), asked, seed)
     return expected * scale + mean, draws * scale + mean
 
 

@@ -88,6 +88,22 @@ def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     return lambda hyper: optax.adam(hyper[learning_rate], b1=hyper[b1], b2=hyper[b2], eps=eps)
 
 
+def adam_falling(learning_rate: str, first: int, last: int, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
+    """Adam whose rate falls in a line from hyper[learning_rate] at its step `first` to 0 at its step `last`."""
+    fall = optax.linear_schedule(1.0, 0.0, max(last - first, 1), first)
+    return lambda hyper: optax.chain(
+        optax.scale_by_adam(b1=hyper[b1], b2=hyper[b2], eps=eps),
+        optax.scale_by_schedule(lambda step: -hyper[learning_rate] * fall(step)),
+    )
+
+
+def adam_for(learning_rate: str, steps: int, decay: float, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
+    """`adam`, or, of decay above 0, `adam_falling` over this last share of `steps`."""
+    if decay == 0:
+        return adam(learning_rate, b1, b2, eps)
+    return adam_falling(learning_rate, steps - round(decay * steps), steps, b1, b2, eps)
+
+
 def adam_l2(learning_rate: str, decay: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     """Adam of the loss with hyper[decay] / 2 times the squared parameters added: the decay is part of the gradient, and
     so of its moments (PyTorch's `weight_decay`; AdamW's stands apart)."""

@@ -19,6 +19,7 @@ from flax import linen as nn
 from gen_jax.core import axis, keys
 from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
+from gen_jax.core.lazily import once
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Call, adam, caller
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Tree, Weights
@@ -152,7 +153,7 @@ def vade(
             return found._asdict()
 
         last = context.step == pretrain - 1
-        return {"codes": {"latest": latest}, "fitted": jax.lax.cond(last, fitted, lambda: dict(prior["fitted"]))}
+        return {"codes": {"latest": latest}, "fitted": once(last, fitted, dict(prior["fitted"]))}
 
     return _finish(compose(players, (Phase(tuple(players), objective),), values), model)
 

@@ -13,6 +13,7 @@ import jax
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import SystemFault, UserError
+from gen_jax.data.labelled import STREAM
 from gen_jax.runs import feeding
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
@@ -128,19 +129,33 @@ def _compiled(program: Program, steps: Any, states: Any, data: Any, count: Any) 
     if key not in program.compiled:
 
         def together(states, data, count):
-            stacked = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *states)
-            # The data themselves are one and the same for all; what differs is the seed (or the streamed batches).
-            resident = isinstance(data[0], dict) and set(data[0]) == {"splits", "seed"}
-            if resident:
-                given = {"splits": data[0]["splits"], "seed": jax.numpy.stack([d["seed"] for d in data])}
-                axes: Any = {"splits": None, "seed": 0}
-            else:
-                given, axes = jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *data), 0
+            stacked = _stacked(states)
+            given, axes = _shared(data)
             after, metrics = jax.vmap(steps, in_axes=(0, axes, None))(stacked, given, count)
             return tuple(jax.tree.map(lambda leaf, i=i: leaf[i], (after, metrics)) for i in range(len(states)))
 
         program.compiled[key] = timed(lambda: jax.jit(together, donate_argnums=0).lower(states, data, count).compile())
     return program.compiled[key][0]
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *trees)
+
+
+def _shared(data: Sequence[Any]) -> tuple[Any, Any]:
+    """(what the calls are given, as one; its axes for `vmap`).
+
+    Data on the device are one and the same for all: what differs is the seed, and which examples have a label.
+    Streamed batches are of each run.
+    """
+    if not (isinstance(data[0], dict) and set(data[0]) == {"splits", "seed"}):
+        return _stacked(data), 0
+    splits = {
+        stream: _stacked([each["splits"][stream] for each in data]) if stream == STREAM else split
+        for stream, split in data[0]["splits"].items()
+    }
+    axes = {stream: 0 if stream == STREAM else None for stream in splits}
+    return {"splits": splits, "seed": jax.numpy.stack([each["seed"] for each in data])}, {"splits": axes, "seed": 0}
 
 
 def memory_limit(memory_gib: float | None) -> float:

@@ -34,15 +34,8 @@ class Tally(NamedTuple):
 
 def mode_for(mode: Mode, config: Config) -> str:
     """The mode that "auto" stands for on this platform. Raises UserError where batching is impossible."""
-    few_labels = config.labels_per_class is not None  # each seed has labels of its own, and one program one set of data
     if mode == "auto":
-        alone = jax.default_backend() == "cpu" or (config.devices or 1) > 1 or few_labels
-        return "sequential" if alone else "batched"
-    if mode == "batched" and few_labels:
-        raise UserError(
-            "--mode batched runs seeds on the same labels, and --labels-per-class draws them by seed; use "
-            "--mode sequential"
-        )
+        return "sequential" if jax.default_backend() == "cpu" or (config.devices or 1) > 1 else "batched"
     if mode == "batched" and parallel.layout(config.backend, config.devices).size > 1:
         raise UserError("--mode batched runs on one device; add --devices 1, or use --mode sequential")
     return mode

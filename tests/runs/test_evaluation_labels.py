@@ -16,7 +16,7 @@ from gen_jax.data.source import in_memory, whole
 from gen_jax.runs import rehearsal, scripts
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation import extractors, groups, maps, probes
-from gen_jax.studies import execute, program
+from gen_jax.studies import program
 
 
 def by_place(weights, batch):
@@ -116,9 +116,6 @@ def test_seeds_of_a_study_have_labels_of_their_own():
     assert first is again
     assert first.fingerprint != second.fingerprint
     assert len({program.source_of(Config(data="digits", seed=seed), sources).fingerprint for seed in (0, 1)}) == 1
-    assert execute.mode_for("auto", asked()) == "sequential"
-    with pytest.raises(UserError, match="draws them by seed; use --mode sequential"):
-        execute.mode_for("batched", asked(devices=1))
 
 
 def test_a_model_that_is_given_labels_is_not_given_few():

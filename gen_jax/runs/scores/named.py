@@ -23,6 +23,7 @@ SCORES: dict[str, Score] = {
     "ratio": ratio.RATIO,
     "complexity": complexity.COMPLEXITY,
     "latent_knn": neighbours.LATENT_KNN,
+    "residual_knn": neighbours.RESIDUAL_KNN,
     "pca": neighbours.PCA,
     "knn": neighbours.KNN,
     "zlib": complexity.ZLIB,

@@ -15,6 +15,7 @@ SAID = {
     "ratio": "ELBO of --background's model minus the ELBO (Ren et al. 2019)",
     "complexity": "minus log p(x) minus zlib's code length (Serrà et al. 2020)",
     "latent_knn": "distance to the 5th nearest training code",
+    "residual_knn": "log of the squared error and of the squared distance to the 5th nearest training example",
     "pca": "floor: squared error of 32 principal components",
     "knn": "floor: distance to the 5th nearest training example",
     "zlib": "floor: minus zlib's code length",

@@ -9,9 +9,10 @@ from gen_jax.data.feed import to_batch
 from gen_jax.data.source import evenly
 from gen_jax.metrics import neighbours
 from gen_jax.runs.evaluation.subject import KEPT, Subject, in_batches
+from gen_jax.runs.scores import residuals
 from gen_jax.runs.scores.score import BATCH, Rank, Score, flat
 
-NEIGHBOUR, COMPONENTS = 5, 32
+NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
 
 
 def _distance(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -49,6 +50,13 @@ def _pca(subject: Subject) -> Rank:
     return rank
 
 
+def _residual_knn(subject: Subject) -> Rank:
+    """Log of the reconstruction's squared error + that of the squared distance to the 5th neighbour: far from what the
+    model can draw, and far from what it has seen. No scale has to be chosen."""
+    residual, distance = residuals.RECONSTRUCTION.make(subject), _knn(subject)
+    return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
+
+
 def _components(dimensions: int) -> int:
     """`COMPONENTS`, and of few dimensions half: all of them would leave no residual."""
     return min(COMPONENTS, max(1, dimensions // 2))
@@ -61,8 +69,10 @@ def _train(subject: Subject) -> np.ndarray:
 
 def _enough(score: str):
     def check(subject: Subject) -> None:
-        if score == "latent_knn":
+        if score in ("latent_knn", "residual_knn"):
             subject.need("encode", score)
+        if score == "residual_knn":
+            subject.need("decode", score)
         if subject.source.train.size < NEIGHBOUR:
             raise UserError(f"{score} looks at {NEIGHBOUR} neighbours, and there are {subject.source.train.size}")
 
@@ -74,6 +84,7 @@ def _stamp(subject: Subject) -> dict[str, object]:
 
 
 LATENT_KNN = Score(_enough("latent_knn"), _latent_knn, _stamp)
+RESIDUAL_KNN = Score(_enough("residual_knn"), _residual_knn, _stamp)
 KNN = Score(_enough("knn"), _knn, _stamp, batch=1_000)
 PCA = Score(
     lambda subject: None,

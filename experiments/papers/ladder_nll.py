@@ -11,15 +11,16 @@ convolutional VAE of width 16, 800 steps of 32; the bound at k = 200 on the 1,00
 
 from dataclasses import dataclass
 
-from gen_jax.core.domains import Count, Sample
+from gen_jax.core.domains import Count, Sample, Whole
 from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(papers.Config):
-    data: str = "mnist5k"
+class Config(papers.OfData):
     steps: Count = 800
+    warm_up: Whole = 200
+    """steps over which the KL's weight rises"""
     importance_samples: Sample = 200
 
 
@@ -34,8 +35,14 @@ PAPER = papers.Paper(
 
 
 def main(config: Config) -> None:
-    settings = {"data": config.data, "steps": config.steps, "batch_size": 32, "warm_up": config.steps // 4}
-    settings |= {"evaluate_every": 0, "sample_every": 0, "checkpoint_every": 400}
+    settings = {
+        "data": config.data,
+        "data_dir": config.data_dir,
+        "steps": config.steps,
+        "batch_size": 32,
+        "warm_up": config.warm_up,
+    }
+    settings |= papers.unwatched() | {"checkpoint_every": 400}
     own = {"ladder_vae": {"width": 24, "hidden": 12}, "vae": {"width": 16}}
     studies = {name: papers.study(config, PAPER.name, name, name, settings=settings | own[name]) for name in own}
     protocol = (
@@ -44,7 +51,11 @@ def main(config: Config) -> None:
     )
     claims = [Claim("the ladder's NLL is below the VAE's", "nll", "ladder_vae", "vae")]
     outcome = papers.measured(
-        studies, lambda run: measures.log_likelihood(run, config.importance_samples), protocol, claims
+        studies,
+        lambda run: measures.log_likelihood(run, config.importance_samples),
+        protocol,
+        claims,
+        collected=config.collected,
     )
     papers.publish(config, PAPER, "ladder_nll.py", outcome, claims, protocol)
 

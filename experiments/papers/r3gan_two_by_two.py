@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen_jax import experiment
-from gen_jax.core.domains import Count, NonNegative, Sample, Size
+from gen_jax.core.domains import Count, NonNegative, Pixels, Sample, Size
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import gan, gan_terms
@@ -80,17 +80,21 @@ PAPER = papers.Paper(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(papers.Config):
+class Table(papers.OfData):
+    data: str = "stacked:mnist5k"
+    image_size: Pixels = 14
     steps: Count = 1000
     samples: Sample = 26000
 
 
 def main(config: Table) -> None:
-    settings = {"steps": config.steps, "evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0}
+    settings = {"data": config.data, "data_dir": config.data_dir, "image_size": config.image_size}
+    settings |= {"steps": config.steps, **papers.unwatched()}
     grid = {"loss": [Loss.relativistic, Loss.non_saturating], "r2": [True, False]}
     studies = {"grid": papers.study(config, PAPER.name, "grid", Path(__file__), grid=grid, settings=settings)}
     protocol = (
-        f"stacked:mnist5k at 14×14, {config.steps} rounds of 64, {config.samples} samples, last step, EMA weights"
+        f"{config.data} at {config.image_size}×{config.image_size}, {config.steps} rounds of 64, {config.samples} "
+        "samples, last step, EMA weights"
     )
     best = "loss=relativistic,r2=True"
     published = {"loss=non_saturating,r2=True": 0.927 - 0.0781}
@@ -101,7 +105,13 @@ def main(config: Table) -> None:
         for arm in PAPER.titles
         if arm != best
     ]
-    outcome = papers.measured(studies, lambda run: measures.stacked_modes_of(run, config.samples), protocol, claims)
+    outcome = papers.measured(
+        studies,
+        lambda run: measures.stacked_modes_of(run, config.samples),
+        protocol,
+        claims,
+        collected=config.collected,
+    )
     papers.publish(config, PAPER, "r3gan_two_by_two.py", outcome, claims, protocol)
 
 

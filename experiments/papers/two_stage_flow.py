@@ -22,8 +22,7 @@ from gen_jax.studies.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(papers.Config):
-    data: str = "mnist5k"
+class Config(papers.OfData):
     steps: Count = 3000
 
 
@@ -52,8 +51,8 @@ def measure(run: measures.Trained) -> dict[str, float]:
 
 
 def main(config: Config) -> None:
-    settings = {"data": config.data, "steps": config.steps, "width": 16, "batch_size": 64}
-    settings |= {"evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0}
+    settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "width": 16, "batch_size": 64}
+    settings |= papers.unwatched()
     own = {"vae": {"warm_up": 0}, "gaussian": {"warm_up": 0, **LIKE_VAE_GAN}}
     scripts = {"gaussian": "vae"}
     studies = {
@@ -67,7 +66,7 @@ def main(config: Config) -> None:
         )
         for arm, rival in (("flow_vae", "vae"), ("two_stage_vae", "vae"), ("vae_gan", "gaussian"))
     ]
-    outcome = papers.measured(studies, measure, protocol, claims)
+    outcome = papers.measured(studies, measure, protocol, claims, collected=config.collected)
     papers.publish(config, PAPER, "two_stage_flow.py", outcome, claims, protocol)
 
 

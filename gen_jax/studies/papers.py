@@ -5,6 +5,8 @@ continued: runs by their study, measurements by `paper.json` in the run folder.
 """
 
 import hashlib
+import json
+import math
 import os
 import platform
 import shlex
@@ -19,8 +21,8 @@ import jax
 
 from gen_jax.core.domains import Seeds
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import say
-from gen_jax.core.platform import configure
+from gen_jax.core.lines import one_line, say
+from gen_jax.core.platform import accelerated, configure
 from gen_jax.metrics import intervals
 from gen_jax.runs import command as command_line
 from gen_jax.runs import folder, outputs, shapes
@@ -35,6 +37,8 @@ from gen_jax.studies.study import FILE, open_study
 from gen_jax.studies.tables import number
 
 MEASURED = "paper.json"
+VALUES = "values.json"  # of a whole table, in its study folder
+LONG_CALL = 500  # rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,18 @@ class Config:
     seeds: Seeds = 3
     launcher: str = "here"
     """here, local:N or slurm, as for `ablate`"""
+    collected: tuple[Path, ...] = ()
+    """values.json files that calls on other machines left in their study folders, of this protocol: the table is made
+    of them, and nothing is trained"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfData(Config):
+    """Of a script whose data can be chosen: the scaled-down ones, or the whole of what was published."""
+
+    data: str = "mnist5k"
+    data_dir: Path | None = None
+    """where TFDS data sets are, as for every experiment"""
 
 
 class Column(NamedTuple):
@@ -73,6 +89,17 @@ class Paper(NamedTuple):
 Measure = Callable[[Trained], Mapping[str, float]]
 
 
+class Outcome(NamedTuple):
+    """What a table is made of."""
+
+    values: Values
+    seconds: float  # of training
+    failed: int  # runs
+    earlier: tuple[int, Values] = (0, {})  # steps, and what was measured then of runs that have been lengthened since
+    where: str = ""  # the machine, where it is not this one
+    command: str = ""  # what was typed there
+
+
 def run(kind: type, main: Callable[[Any], object], description: str | None) -> None:
     """The command of a paper's script: read its settings, of this dataclass, and do with them what `main` does."""
     with exit_with():
@@ -87,6 +114,18 @@ def run(kind: type, main: Callable[[Any], object], description: str | None) -> N
 def experiments() -> Path:
     """The folder of experiment scripts beside this package."""
     return Path(__file__).parents[2] / "experiments"
+
+
+def part_of(data: str) -> str:
+    """A data set's name as that of a folder."""
+    return "".join(c if c.isalnum() else "-" for c in data)
+
+
+def unwatched(log_every: int = 50) -> dict[str, Any]:
+    """Settings of runs that only their end is measured of. An accelerator gets more rounds in a compiled call: a call
+    of many small runs costs the host some milliseconds, in which the device waits."""
+    rhythm = {"evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0, "log_every": log_every}
+    return rhythm | ({"steps_per_call": LONG_CALL} if accelerated() else {})
 
 
 def study(config: Config, paper: str, part: str, experiment: str | Path, **how: Any) -> Ablation:
@@ -108,17 +147,21 @@ def measured(
     protocol: str,
     claims: Sequence[Claim] = (),
     say: Callable[[str], None] = print,
-) -> tuple[Values, float, int]:
-    """Train what is open, measure what is not measured: (values, seconds of training, runs that failed).
+    collected: Sequence[Path] = (),
+) -> Outcome:
+    """Train what is open, measure what is not measured; or read what was, from `collected` files of calls elsewhere.
 
     `studies` by name: an arm of a study without a grid is called by that name, others by their own. A measurement that
     `protocol` (a text that says how) tells apart from the one in the run folder is made anew. What is there already
     says first how many seeds each of the `claims` takes.
     """
+    if collected:
+        return read_outcomes(collected, protocol)
     before = _kept(studies, protocol)
     for claim in claims:
         say(forecast(before, claim))
     values: Values = {}
+    shorter: tuple[int, Values] = (0, {})
     seconds, failed = 0.0, 0
     for name, each in studies.items():
         ablation.run(each, say)
@@ -129,10 +172,17 @@ def measured(
             for seed, run in sorted(group.runs.items()):
                 found = _measure(run, measure, protocol)
                 say(f"{arm} seed {seed}: " + ", ".join(f"{key} {number(value)}" for key, value in found.items()))
-                for key, value in found.items():
-                    values.setdefault(arm, {}).setdefault(key, {})[seed] = value
+                _add(values, arm, seed, found)
+                if (earlier := _record(run).get("earlier")) and earlier["steps"] >= shorter[0]:
+                    shorter = (earlier["steps"], shorter[1] if earlier["steps"] == shorter[0] else {})
+                    _add(shorter[1], arm, seed, earlier["values"])
                 seconds += training_seconds(run)
-    return values, seconds, failed
+    return Outcome(values, seconds, failed, shorter)
+
+
+def _add(values: Values, arm: str, seed: int, found: Mapping[str, float]) -> None:
+    for name, value in found.items():
+        values.setdefault(arm, {}).setdefault(name, {})[seed] = value
 
 
 def _arm(study: str, group: Group) -> str:
@@ -147,8 +197,7 @@ def _kept(studies: Mapping[str, Ablation], protocol: str) -> Values:
             continue
         for group in ablation.groups(open_study(Path(each.study_dir))):
             for seed, run in group.runs.items():
-                for key, value in (_measurement(run, protocol, lambda _: None) or {}).items():
-                    values.setdefault(_arm(name, group), {}).setdefault(key, {})[seed] = value
+                _add(values, _arm(name, group), seed, _measurement(run, protocol, lambda _: None) or {})
     return values
 
 
@@ -163,19 +212,40 @@ def _measurement(run: Path, protocol: str, say: Callable[[Any], None] = say) -> 
 
 
 def _stamp(run: Path, protocol: str) -> str:
-    return hashlib.sha256(f"{protocol} {folder.read_config(run)['steps']}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{protocol} {_steps(run)}".encode()).hexdigest()[:16]
 
 
 def _measure(run: Path, measure: Measure, protocol: str) -> dict[str, float]:
     """The measurement of one run, from its folder where it is there already."""
     if (before := _measurement(run, protocol)) is not None:
         return before
+    earlier = _shorter(run)
     began = time.perf_counter()
     found = {name: float(value) for name, value in measure(open_trained(run)).items()}
     spent = round(time.perf_counter() - began, 1)
     stamp = _stamp(run, protocol)
-    atomic_write_json(run / MEASURED, {"stamp": stamp, "protocol": protocol, "values": found, "seconds": spent})
+    record = {"stamp": stamp, "protocol": protocol, "values": found, "seconds": spent, "steps": _steps(run)}
+    atomic_write_json(run / MEASURED, record | ({"earlier": earlier} if earlier else {}))
     return found
+
+
+def _steps(run: Path) -> int:
+    return folder.read_config(run)["steps"]
+
+
+def _shorter(run: Path) -> dict[str, Any] | None:
+    """{"steps", "values"} of the measurement before, of a run that has been lengthened since."""
+    before = _record(run)
+    if before.get("steps", math.inf) >= _steps(run):
+        return before.get("earlier")
+    return {"steps": before["steps"], "values": before["values"]}
+
+
+def _record(run: Path) -> dict[str, Any]:
+    try:
+        return shapes.read(run / MEASURED, shapes.PAPER) or {}
+    except UserError:  # told where it is measured again
+        return {}
 
 
 def training_seconds(run: Path) -> float:
@@ -185,14 +255,66 @@ def training_seconds(run: Path) -> float:
     return sum(sitting.get(name) or 0.0 for sitting in record.get("sittings", []) for name in names)
 
 
+# ---- outcomes of other machines ----------------------------------------------------------------------------------
+
+
+def write_outcome(path: Path, outcome: Outcome, protocol: str) -> None:
+    """Keep what a table was made of, for `--collected`."""
+    atomic_write_json(path, {"protocol": protocol, **outcome._asdict()})
+
+
+def read_outcomes(paths: Sequence[Path], protocol: str) -> Outcome:
+    """Arms and seeds of several files together. Raises UserError for what is no such file, or of another protocol."""
+    values: Values = {}
+    shorter: Values = {}
+    steps, parts = 0, []
+    for path in paths:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            part = Outcome(*(found[name] for name in Outcome._fields))
+            _join(values, part.values)
+            steps = max(steps, part.earlier[0])
+            _join(shorter, part.earlier[1])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"--collected {path}: no {VALUES} of a table ({one_line(error)})") from None
+        if found.get("protocol") != protocol:
+            raise UserError(f"--collected {path} was measured otherwise: {found.get('protocol')}; here: {protocol}")
+        parts.append(part)
+    where = ", ".join(dict.fromkeys(part.where for part in parts))
+    typed = "`, `".join(dict.fromkeys(part.command for part in parts))
+    seconds, failed = sum(part.seconds for part in parts), sum(part.failed for part in parts)
+    return Outcome(values, seconds, failed, (steps, shorter), where, typed)
+
+
+def _join(values: Values, read: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+    """Add what JSON held, whose keys are texts."""
+    for arm, found in read.items():
+        for name, seeds in found.items():
+            values.setdefault(arm, {}).setdefault(name, {}).update({int(s): float(v) for s, v in seeds.items()})
+
+
+def slope(paper: Paper, outcome: Outcome) -> str:
+    """How much the first column has changed since the length at which these runs were measured before; "" where they
+    were not."""
+    steps, before = outcome.earlier
+    column = paper.columns[0]
+    told = []
+    for arm, found in outcome.values.items():
+        now, then = found.get(column.name, {}), before.get(arm, {}).get(column.name, {})
+        if seeds := sorted(now.keys() & then.keys()):
+            change = spread([now[seed] - then[seed] for seed in seeds], column.digits, sign=True)
+            told.append(f"{paper.titles.get(arm, arm)} {change}")
+    return f"{column.title} has changed since step {steps:,} by: {'; '.join(told)}." if told else ""
+
+
 # ---- the table and the claim -------------------------------------------------------------------------------------
 
 
-def spread(values: Sequence[float], digits: int) -> str:
+def spread(values: Sequence[float], digits: int, sign: bool = False) -> str:
     """mean ± half of the 95 % t interval over seeds."""
     found = intervals.t_interval(values)
     half = f" ± {(found.high - found.low) / 2:.{digits}f}" if len(values) > 1 else ""
-    return f"{found.value:.{digits}f}{half}"
+    return f"{found.value:{'+' if sign else ''}.{digits}f}{half}".replace("-", "−")
 
 
 def markdown(paper: Paper, values: Values, claims: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> str:
@@ -235,21 +357,25 @@ def publish(
     config: Config,
     paper: Paper,
     script: str,
-    outcome: tuple[Values, float, int],
+    outcome: Outcome,
     claims: Sequence[Claim],
     protocol: str,
 ) -> str:
     """Print the section, keep it as paper.md in the study folder, and put it into `--out` where that is given."""
-    values, seconds, failed = outcome
-    facts = [
+    if not outcome.where:
+        outcome = outcome._replace(where=hardware(), command=command(script))
+    values, failed = outcome.values, outcome.failed
+    facts = [paper.remark, slope(paper, outcome)]
+    facts = [fact for fact in facts if fact] + [
         f"Protocol: {protocol}.",
-        f"`{command(script)}`: {seconds / 60:.1f} minutes of training on {hardware()}"
+        f"`{outcome.command}`: {outcome.seconds / 60:.1f} minutes of training on {outcome.where}"
         + (f"; {failed} runs failed." if failed else "."),
     ]
     judged = [(claim.text, *judge(values, claim)) for claim in claims]
-    text = markdown(paper, values, judged, [paper.remark, *facts] if paper.remark else facts)
+    text = markdown(paper, values, judged, facts)
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
+    write_outcome(root / VALUES, outcome, protocol)
     if config.out is not None:
         before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
         atomic_write_text(config.out, with_section(before, paper.name, text))

@@ -1,0 +1,52 @@
+"""Tables that come from elsewhere or from longer runs: outcomes kept and joined, and how much a curve still falls."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gen_jax.core.errors import UserError
+from gen_jax.studies import papers
+from gen_jax.studies.papers import Outcome
+
+PAPER = papers.Paper("x", "X", [papers.Column("nll", "NLL", 1)], {}, "published", {"k=5": "k = 5"})
+
+
+def outcome(arm: str, value: float, where: str = "a GPU") -> Outcome:
+    values = {arm: {"nll": {0: value, 1: value + 1.0}}}
+    earlier = {arm: {"nll": {0: value + 3.0, 1: value + 5.0}}}
+    return Outcome(values, 60.0, 0, (10, earlier), where, f"python x.py --k {arm}")
+
+
+def test_outcomes_of_several_machines_make_one_table(tmp_path):
+    for number, made in enumerate((outcome("k=1", 9.0), outcome("k=5", 8.0))):
+        papers.write_outcome(tmp_path / f"{number}.json", made, "how")
+    files = [tmp_path / "0.json", tmp_path / "1.json"]
+    found = papers.measured({}, lambda run: {}, "how", collected=files)
+    assert found.values == {"k=1": {"nll": {0: 9.0, 1: 10.0}}, "k=5": {"nll": {0: 8.0, 1: 9.0}}}
+    assert (found.seconds, found.where) == (120.0, "a GPU")
+    assert found.command == "python x.py --k k=1`, `python x.py --k k=5"
+    with pytest.raises(UserError, match="measured otherwise"):
+        papers.read_outcomes(files, "other")
+    (tmp_path / "2.json").write_text("[]")
+    with pytest.raises(UserError, match="no values.json"):
+        papers.read_outcomes([tmp_path / "2.json"], "how")
+
+
+def test_a_table_says_what_its_columns_have_changed_by_since_the_runs_were_shorter(tmp_path):
+    half = (4.0 - 3.0) / 2 * 12.706  # of the 95 % interval of −3 and −4
+    assert papers.slope(PAPER, outcome("k=5", 8.0)) == f"NLL has changed since step 10 by: k = 5 −3.5 ± {half:.1f}."
+    assert papers.slope(PAPER, outcome("k=5", 8.0)._replace(earlier=(0, {}))) == ""
+    papers.publish(papers.Config(study_dir=tmp_path), PAPER, "x.py", outcome("k=5", 8.0), [], "how")
+    text = (tmp_path / "paper.md").read_text()
+    assert "since step 10" in text
+    assert "`python x.py --k k=5`: 1.0 minutes of training on a GPU." in text
+    assert papers.read_outcomes([tmp_path / papers.VALUES], "how").values == outcome("k=5", 8.0).values
+
+
+def test_a_lengthened_run_keeps_what_was_measured_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(papers, "open_trained", lambda run: json.loads((run / "config.json").read_text())["steps"])
+    for steps in (5, 9, 9, 20):
+        (tmp_path / "config.json").write_text(json.dumps({"steps": steps}))
+        papers._measure(tmp_path, lambda steps: {"nll": np.float32(-steps)}, f"of {steps} steps")
+    assert papers._record(tmp_path)["earlier"] == {"steps": 9, "values": {"nll": -9.0}}

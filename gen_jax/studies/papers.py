@@ -304,7 +304,7 @@ def slope(paper: Paper, outcome: Outcome) -> str:
         if seeds := sorted(now.keys() & then.keys()):
             change = spread([now[seed] - then[seed] for seed in seeds], column.digits, sign=True)
             told.append(f"{paper.titles.get(arm, arm)} {change}")
-    return f"{column.title} has changed since step {steps:,} by: {'; '.join(told)}." if told else ""
+    return f"Since step {steps:,}, {column.title} has changed by: {'; '.join(told)}." if told else ""
 
 
 # ---- the table and the claim -------------------------------------------------------------------------------------

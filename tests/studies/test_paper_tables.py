@@ -35,11 +35,11 @@ def test_outcomes_of_several_machines_make_one_table(tmp_path):
 
 def test_a_table_says_what_its_columns_have_changed_by_since_the_runs_were_shorter(tmp_path):
     half = (4.0 - 3.0) / 2 * 12.706  # of the 95 % interval of −3 and −4
-    assert papers.slope(PAPER, outcome("k=5", 8.0)) == f"NLL has changed since step 10 by: k = 5 −3.5 ± {half:.1f}."
+    assert papers.slope(PAPER, outcome("k=5", 8.0)) == f"Since step 10, NLL has changed by: k = 5 −3.5 ± {half:.1f}."
     assert papers.slope(PAPER, outcome("k=5", 8.0)._replace(earlier=(0, {}))) == ""
     papers.publish(papers.Config(study_dir=tmp_path), PAPER, "x.py", outcome("k=5", 8.0), [], "how")
     text = (tmp_path / "paper.md").read_text()
-    assert "since step 10" in text
+    assert "Since step 10" in text
     assert "`python x.py --k k=5`: 1.0 minutes of training on a GPU." in text
     assert papers.read_outcomes([tmp_path / papers.VALUES], "how").values == outcome("k=5", 8.0).values
 

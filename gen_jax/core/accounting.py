@@ -90,9 +90,15 @@ def noise_for(epsilon: float, rate: float, steps: int, delta: float) -> float:
         high *= 2
         if high > 1e5:
             raise UserError(f"--epsilon {epsilon:g} cannot be kept over {steps:,} steps; ask for more, or train less")
-    low = high / 4
-    while pld(low, rate, steps, delta) <= epsilon:
+    low = high / 2
+    while rdp(low, rate, steps, delta) <= epsilon:
         low, high = low / 2, low
+    while high - low > 0.01 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if rdp(middle, rate, steps, delta) > epsilon else (low, middle)
+    low = 0.9 * high  # far below what is needed, distributions of losses are too wide to be composed in a minute
+    while pld(low, rate, steps, delta) <= epsilon:
+        low, high = 0.9 * low, low
     while high - low > 2e-5 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if pld(middle, rate, steps, delta) > epsilon else (low, middle)

@@ -65,8 +65,8 @@ def shift_part(config: Config, names: Sequence[str]) -> Found:
     if other.shape != data.shape:
         raise UserError(f"--against {config.against}: its shape is {other.shape}, and that of {data.name} {data.shape}")
     algorithm = model(config, data.shape)
-    fit = fitter(algorithm, config, data.train.size)
-    background = mutated(data, config.mutation)
+    fit = fitter_of_many(algorithm, config, data.train.size)
+    learnt = [data, mutated(data, config.mutation)] if "ratio" in names else [data]
     found: Found = {}
     short = "-to-".join(each.name.rpartition(":")[2] for each in (data, other))
     for seed in (-1, *range(config.seeds)):
@@ -74,12 +74,12 @@ def shift_part(config: Config, names: Sequence[str]) -> Found:
         def make(seed: int = seed) -> dict[str, Any]:
             if seed < 0:
                 return aurocs(subject_of(algorithm, None, data), list(FLOORS), data.test, other.test, config.examples)
-            subject = subject_of(algorithm, weights(fit(data, seed)), data)
-            if "ratio" in names:
-                state = fit(background, seed)
-                opened = Opened(Path("background"), RunConfig(), background, algorithm, state, config.steps)
+            state, *others = fit(learnt, seed)
+            subject = subject_of(algorithm, weights(state), data)
+            for each in others:
+                opened = Opened(Path("background"), RunConfig(), learnt[1], algorithm, each, config.steps)
                 subject.options = subject.options._replace(background=Path("background"))
-                subject.memory["background"] = opened
+                subject.memory["other run"] = opened
             return aurocs(subject, names, data.test, other.test, config.examples)
 
         name = f"{short}-" + ("floors" if seed < 0 else f"seed{seed}")

@@ -2,6 +2,7 @@
 
     python experiments/applications/clusters.py                                    # mnist5k, 5 seeds
     python experiments/applications/clusters.py --data tfds:fashion_mnist --methods kmeans,mixture,vade
+    python experiments/applications/clusters.py --data tfds:mnist --full           # the length of the paper's order
     python experiments/applications/clusters.py --part maps                        # two dimensions
     python experiments/applications/clusters.py --methods vade --seeds 2 --steps 300          # a glance
 
@@ -31,7 +32,6 @@ from gen_jax.runs.evaluation.maps import EXAMPLES, NEIGHBOURS, TRAIN, VOTES
 from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim, Values
 
-QUIET = {"evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0, "log_every": 250}
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "clusters": {
         "vade": {"width": 200, "pretrain": 2500, "steps": 4500},
@@ -43,6 +43,20 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
         "vade": {"width": 200, "pretrain": 2500, "steps": 4500, "latent_size": 2},
     },
 }
+FULL: dict[str, dict[str, dict[str, Any]]] = {  # for all of MNIST: hours of a CPU
+    "clusters": {
+        "vade": {"width": 500, "batch_size": 250, "pretrain": 24_000, "steps": 40_000, "memory": 20_000, "decay": 0.5},
+        "infogan": {"width": 32, "steps": 15_000},
+        "clustergan": {"width": 32, "steps": 15_000},
+    },
+    "maps": {
+        "vae2d": {"width": 500, "batch_size": 250, "steps": 30_000},
+        "vade": {
+            "width": 500, "batch_size": 250, "pretrain": 16_000, "steps": 24_000, "memory": 20_000, "decay": 0.5,
+            "latent_size": 2,
+        },
+    },
+}  # fmt: skip
 FLOORS = {"clusters": ("kmeans", "mixture"), "maps": ("pca", "umap")}
 CLUSTERS = papers.Paper(
     "clusters",
@@ -75,14 +89,13 @@ SHORT_MAPS = {f"{VOTES}-NN accuracy": "knn", "trustworthiness": "trust", "Shepar
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(papers.Config):
+class Config(papers.OfData):
     part: Literal["clusters", "maps"] = "clusters"
-    data: str = "mnist5k"
-    data_dir: Path | None = None
-    """where TFDS data sets are"""
     seeds: int = 5
     methods: str = ""
     """with commas between; by default all of the part"""
+    full: bool = False
+    """networks and steps for all of MNIST, which are slow on a CPU"""
     steps: Count | None = None
     """of every method alike; by default each its own"""
     pictures: Path | None = None
@@ -181,8 +194,17 @@ def chosen(values: Values) -> str:
     return "; ".join(lines) + "."
 
 
+def shortened(own: dict[str, Any], steps: int | None) -> dict[str, Any]:
+    """A method's settings for so many steps: as large a share of them before the mixture."""
+    if steps is None:
+        return own
+    pretrain = {"pretrain": own["pretrain"] * steps // own["steps"]} if "pretrain" in own else {}
+    return own | {"steps": steps} | pretrain
+
+
 def main(config: Config) -> None:
-    paper, settings = (CLUSTERS, SETTINGS["clusters"]) if config.part == "clusters" else (MAPS, SETTINGS["maps"])
+    paper = CLUSTERS if config.part == "clusters" else MAPS
+    settings = (FULL if config.full else SETTINGS)[config.part]
     known = (*FLOORS[config.part], *settings)
     methods = [name.strip() for name in config.methods.split(",") if name.strip()] or list(known)
     if unknown := [name for name in methods if name not in known]:
@@ -196,25 +218,26 @@ def main(config: Config) -> None:
     if data.train.size < 30:
         raise UserError(f"{config.data} has {data.train.size} train examples; ten clusters on 30 components need 30")
     values: Values = {}
-    for name in (m for m in FLOORS[config.part] if m in methods):
+    for name in (m for m in FLOORS[config.part] if m in methods and not config.collected):
         for seed in range(config.seeds):
             picture = config.pictures / f"map_{name}.png" if config.pictures and seed == 0 else None
             both = grouped(name, data, seed) if config.part == "clusters" else mapped(name, data, seed, picture)
+            print(f"{name} seed {seed}: {both}", flush=True)
             for column, value in (both or {}).items():
                 values.setdefault(name, {}).setdefault(column, {})[seed] = value
-    common = QUIET | {"data": config.data}
+    common = papers.unwatched(500) | {"data": config.data}
     common |= {"data_dir": str(config.data_dir)} if config.data_dir else {}
-    trained = {name: own | ({"steps": config.steps} if config.steps else {}) for name, own in settings.items()}
+    trained = {name: shortened(own, config.steps) for name, own in settings.items()}
     trained = {name: own for name, own in trained.items() if name in methods}
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
-    steps = ", ".join(f"{name} {own['steps']:,}" for name, own in trained.items())
+    steps = ", ".join(f"{name} {shortened(own, config.steps)['steps']:,}" for name, own in settings.items())
     protocol = f"{config.data}, test split, last step, averaged weights; steps: {steps}"
     measure = measure_clusters if config.part == "clusters" else measure_maps
-    measured, seconds, failed = papers.measured(studies, measure, protocol)
-    values |= measured
-    if config.pictures is not None and config.part == "maps":
+    outcome = papers.measured(studies, measure, protocol, collected=config.collected)
+    values |= outcome.values
+    if config.pictures is not None and config.part == "maps" and not config.collected:
         for name, study in studies.items():
             drawn(study, name, config.pictures)
     if config.part == "clusters":
@@ -224,10 +247,10 @@ def main(config: Config) -> None:
         against, column = "pca", "knn"
     said = [
         Claim(f"{paper.titles[name]} is above {paper.titles[against]}", column, against, name)
-        for name in trained
-        if against in values
+        for name in settings
+        if name in values and against in values
     ]
-    papers.publish(config, paper, "applications/clusters.py", (values, seconds, failed), said, protocol)
+    papers.publish(config, paper, "applications/clusters.py", outcome._replace(values=values), said, protocol)
 
 
 if __name__ == "__main__":

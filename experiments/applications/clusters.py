@@ -250,6 +250,9 @@ def main(config: Config) -> None:
         for name in settings
         if name in values and against in values
     ]
+    if config.data != Config.data:  # a table beside that of the scaled-down data
+        name = f"{paper.name}-{papers.part_of(config.data)}"
+        paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
     papers.publish(config, paper, "applications/clusters.py", outcome._replace(values=values), said, protocol)
 
 

@@ -133,6 +133,13 @@ def studies(config: Config, methods: list[str]) -> dict[str, Any]:
     return found
 
 
+def named(paper: papers.Paper, data: str) -> papers.Paper:
+    """The table of other data than the scaled-down ones stands beside theirs."""
+    if data == Config.data:
+        return paper
+    return paper._replace(name=f"{paper.name}-{papers.part_of(data)}", title=f"{paper.title}: {data}")
+
+
 def main(config: Config) -> None:
     methods = [name.strip() for name in config.methods.split(",") if name.strip()]
     if unknown := [name for name in methods if name not in PAPER.titles]:
@@ -161,7 +168,9 @@ def main(config: Config) -> None:
         for name in ("feature_matching", "m2", "m1_m2", "m2_published", "m1_m2_published")
         if name in values and "bar" in values
     ]
-    papers.publish(config, PAPER, "applications/few_labels.py", outcome._replace(values=values), said, protocol)
+    papers.publish(
+        config, named(PAPER, config.data), "applications/few_labels.py", outcome._replace(values=values), said, protocol
+    )
 
 
 if __name__ == "__main__":

@@ -166,6 +166,8 @@ def picture(found: dict[str, dict], losses: Sequence[str], rates: Sequence[float
     """The map as a PNG: a panel a loss, modes as colours."""
     import io
 
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm
     from matplotlib.figure import Figure
 
     def edges(values: Sequence[float]) -> np.ndarray:
@@ -177,10 +179,11 @@ def picture(found: dict[str, dict], losses: Sequence[str], rates: Sequence[float
     rows = -(-len(losses) // columns)
     figure = Figure(figsize=(5.2 * columns + 1.0, 4.3 * rows + 0.5), layout="constrained")
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns, sharex=True, sharey=True))).ravel()
+    colours, norm = colormaps["viridis"].resampled(MODES + 1), BoundaryNorm(np.arange(MODES + 2) - 0.5, MODES + 1)
     mesh = None
     for place, loss in zip(axes, losses, strict=False):
         modes = grid(found, loss, rates, weights_, "modes")
-        mesh = place.pcolormesh(edges(rates), edges(weights_), modes, vmin=0, vmax=MODES, cmap="viridis")
+        mesh = place.pcolormesh(edges(rates), edges(weights_), modes, norm=norm, cmap=colours)
         place.set(xscale="log", yscale="log", title=f"{TITLES.get(loss, loss)} loss")
         broken = grid(found, loss, rates, weights_, "nonfinite") > 0
         ys, xs = np.nonzero(broken)
@@ -223,7 +226,7 @@ def markdown(found: dict[str, dict], losses: Sequence[str], rates, weights_, con
         lines.append(f"| {TITLES.get(loss, loss)} | " + " | ".join(cells) + " |")
         verdicts.append(share[best] > share[0])
     held = sum(verdicts)
-    word = "held" if held == len(losses) else "reversed" if held == 0 else "not decided"
+    word = "held" if held == len(losses) else "not decided"
     lines += [
         "",
         f"- more learning rates find all modes under some weight of R1 than under the least ({weights_[0]:g}): ",

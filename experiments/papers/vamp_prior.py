@@ -85,9 +85,14 @@ class Table(papers.OfData):
 
 def main(config: Table) -> None:
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "batch_size": 100}
-    settings |= {"warm_up": config.warm_up, "components": config.components, **papers.unwatched()}
-    how = {"grid": {"prior": ["standard", "vamp"]}, "settings": settings}
-    studies = {"prior": papers.study(config, PAPER.name, papers.part_of(config.data), Path(__file__), **how)}
+    settings |= {"warm_up": config.warm_up, **papers.unwatched()}
+    own = {"standard": {}, "vamp": {"components": config.components}}
+    studies = {
+        f"prior={name}": papers.study(
+            config, PAPER.name, name, Path(__file__), grid={"prior": [name]}, settings=settings | more
+        )
+        for name, more in own.items()
+    }
     protocol = (
         f"{config.data}, {config.steps:,} steps of 100, {config.components} pseudo-inputs, dynamic binarisation, NLL "
         f"at k = {config.importance_samples} on the test split, last step, EMA weights"

@@ -11,6 +11,7 @@ difference log p(x) - log p(x observed), both by importance sampling, the second
 to its favour, for what is subtracted is a lower bound). Intervals are over examples, paired.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,8 @@ def log_bernoulli(mean: Any, x: Any, mask: Any) -> Any:
     return sum_event(jnp.where(x > 0, jnp.log(share), jnp.log1p(-share)), mask)
 
 
-def chains(run: Any, x: Any, mask: Any, key: Any, rounds: int) -> tuple[Any, Any, Any]:
+def chains(algorithm: Any, view: Any, x: Any, mask: Any, key: Any, rounds: int) -> tuple[Any, Any, Any]:
     """One chain an example: (log p(x missing | z) [B], log weight of p(x observed) [B], the mean image)."""
-    algorithm, view = run.opened.algorithm, run.weights
 
     def posterior(filled: Any, key: Any) -> tuple[Any, Any, Any]:
         found = algorithm.encode(view, {"x": filled})
@@ -87,15 +87,21 @@ def chains(run: Any, x: Any, mask: Any, key: Any, rounds: int) -> tuple[Any, Any
     return log_bernoulli(mean, x, 1.0 - mask), weight, mean
 
 
-def gibbs(run: Any, x: Any, mask: Any, config: Config) -> dict[str, np.ndarray]:
-    """log p(x missing | x observed) [N] by chains and by importance, and the chains' mean image."""
-    root = keys.named(jax.random.key(config.seed), "chains")
-    one = jax.jit(lambda x, mask, key: chains(run, x, mask, key, config.rounds))
-    found = [one(x, mask, jax.random.fold_in(root, number)) for number in range(config.importance)]
-    missing, weight, mean = (np.stack([np.asarray(each[place]) for each in found]) for place in range(3))
-    whole = jax.jit(run.opened.algorithm.likelihood, static_argnums=3)(run.weights, {"x": x}, root, config.importance)
-    by_weight = np.asarray(whole["value"]) - np.asarray(bounds.log_mean_exp(jnp.asarray(weight)))
-    return {"chains": np.asarray(bounds.log_mean_exp(jnp.asarray(missing))), "weights": by_weight, "mean": mean.mean(0)}
+def gibbs(run: Any, config: Config) -> Callable[[Any, Any], dict[str, np.ndarray]]:
+    """`found(x, mask)`: log p(x missing | x observed) [N] by chains and by importance, and the chains' mean image."""
+    algorithm, root = run.opened.algorithm, keys.named(jax.random.key(config.seed), "chains")
+    one = jax.jit(lambda view, x, mask, key: chains(algorithm, view, x, mask, key, config.rounds))
+    evidence = jax.jit(algorithm.likelihood, static_argnums=3)
+
+    def found(x: Any, mask: Any) -> dict[str, np.ndarray]:
+        each = [one(run.weights, x, mask, jax.random.fold_in(root, number)) for number in range(config.importance)]
+        missing, weight, mean = (np.stack([np.asarray(one_[place]) for one_ in each]) for place in range(3))
+        whole = np.asarray(evidence(run.weights, {"x": x}, root, config.importance)["value"])
+        by_weight = whole - np.asarray(bounds.log_mean_exp(jnp.asarray(weight)))
+        by_chains = np.asarray(bounds.log_mean_exp(jnp.asarray(missing)))
+        return {"chains": by_chains, "weights": by_weight, "mean": mean.mean(0)}
+
+    return found
 
 
 def main(config: Config) -> None:
@@ -115,12 +121,12 @@ def main(config: Config) -> None:
         "deviation of completions |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]  # fmt: skip
-    better = 0
+    better, by_gibbs = 0, gibbs(other, config)
     for family in FAMILIES:
         mask = completing.masks_of(family, np.asarray(x), source.kind, config.seed)
         mine = -np.asarray(likelihood(one.weights, {"x": x, "mask": mask}, jax.random.key(config.seed),
                                       config.importance)["value"], np.float64)  # fmt: skip
-        theirs = gibbs(other, x, jnp.asarray(mask), config)
+        theirs = by_gibbs(x, jnp.asarray(mask))
         gap = intervals.bootstrap_interval(mine + theirs["chains"], method="percentile", resamples=1_000)
         made = completing.complete(algorithm, one.weights, np.asarray(x), mask, config.seed, 10)
         filled = np.where(mask != 0, np.asarray(x), theirs["mean"])

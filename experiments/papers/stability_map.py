@@ -248,7 +248,9 @@ def main(config: Config) -> None:
     losses = config.losses or (NAMES if accelerated() else NAMES[:2])
     cells = [Cell(loss, rate, weight) for loss in losses for rate in rates for weight in weights_]
     saved = config.study_dir / "map.json"
-    before = json.loads(saved.read_text(encoding="utf-8")) if saved.exists() else {"steps": config.steps}
+    before: dict[str, Any] = {"steps": config.steps}
+    if saved.exists():
+        before = json.loads(saved.read_text(encoding="utf-8"))
     if before["steps"] != config.steps:
         raise UserError(f"{saved} holds runs of {before['steps']} rounds; give another --study-dir, or move it")
     found, seconds = before.get("cells", {}), before.get("seconds", 0.0)

@@ -22,7 +22,7 @@ from gen_jax.core.types import Algorithm
 from gen_jax.data.brightness import mean_logit
 from gen_jax.data.source import Source
 from gen_jax.models import vae
-from gen_jax.models.vae_body import vae_body
+from gen_jax.models.vae_body import Encode, vae_body
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods, priors
 from gen_jax.objectives.likelihoods import Binarization
@@ -51,7 +51,10 @@ class Config(experiment.Config):
 
 def build(config: Config, data: Source) -> Algorithm:
     widths, dtype = (config.width,) * 2, config.dtype
-    vamp = {"prior": lambda encode: priors.vamp(encode, data.shape, config.components)}
+
+    def mixture(encode: Encode) -> priors.Prior:
+        return priors.vamp(encode, data.shape, config.components)
+
     body = vae_body(
         mlp.Encoder(config.latent_size, widths=widths, dtype=dtype),
         mlp.Decoder(data.shape, bias_init=constant(mean_logit(data)), widths=widths, dtype=dtype),
@@ -60,7 +63,7 @@ def build(config: Config, data: Source) -> Algorithm:
         shape=data.shape,
         rate=Rate(warm_up=linear_warmup(config.warm_up)),
         hyper=config.hyper,
-        **(vamp if config.prior == "vamp" else {}),
+        prior=mixture if config.prior == "vamp" else None,
     )
     return vae.vae(body)
 

@@ -286,7 +286,7 @@ def read_outcomes(paths: Sequence[Path], protocol: str) -> Outcome:
     return Outcome(values, seconds, failed, (steps, shorter), where, typed)
 
 
-def _join(values: Values, read: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+def _join(values: Values, read: Mapping[str, Mapping[str, Mapping[Any, float]]]) -> None:
     """Add what JSON held, whose keys are texts."""
     for arm, found in read.items():
         for name, seeds in found.items():

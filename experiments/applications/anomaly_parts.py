@@ -55,7 +55,8 @@ def mutated(data: Source, share: float) -> Source:
     x = np.asarray(whole(data.train)["x"])
     random = np.random.RandomState(0)
     noise = random.randint(0, 256, x.shape).astype(np.uint8)
-    train = {"x": np.where(random.random_sample(x.shape) < share, noise, x)}
+    kept_ = {name: values for name, values in whole(data.train).items() if name != "x"}
+    train = kept_ | {"x": np.where(random.random_sample(x.shape) < share, noise, x)}
     return dataclasses.replace(data, train=in_memory(train), fingerprint=source.digest(data.fingerprint, share))
 
 

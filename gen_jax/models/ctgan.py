@@ -7,41 +7,26 @@ its slope.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import adam, adam_l2, caller
-from gen_jax.core.types import Algorithm, Array, Aux, Context, Players, Sampler, Weights
-from gen_jax.models import hypers
+from gen_jax.core.types import Algorithm, Sampler
+from gen_jax.models import ctgan_game, hypers
 from gen_jax.models.codes import check_latent_size
-from gen_jax.objectives import penalties, rows
-from gen_jax.objectives.packing import pack
+from gen_jax.models.ctgan_game import Conditions, Game
 from gen_jax.objectives.rows import Layout
 
-TEMPERATURE = 0.2  # of the Gumbel-softmax
 STREAM = "weighted"
-
-
-class Conditions(NamedTuple):
-    """Of every category that a condition can name, in the order of `Layout.conditions`: float [C]."""
-
-    counts: np.ndarray  # train rows that have it
-    chances: np.ndarray  # how likely training draws it, given its column
-
-    @property
-    def size(self) -> int:
-        return len(self.counts)
-
-
 NONE = Conditions(np.zeros(0), np.zeros(0))
 
 
@@ -79,9 +64,9 @@ def ctgan(
     check_latent_size(latent_size)
     if packing < 1:
         raise UserError(f"a pack of {packing} rows: give 1 or more")
-    places, given = layout.conditions, conditions.size > 0
-    if given and len(places) != conditions.size:
-        raise UserError(f"{conditions.size} categories to condition on, and the layout has {len(places)}")
+    places, size, given = layout.conditions, conditions.size, conditions.size > 0
+    if given and len(places) != size:
+        raise UserError(f"{size} categories to condition on, and the layout has {len(places)}")
     values = hypers.values_of(hyper)
     hypers.need(values, ("gradient_penalty",))
     chosen = {
@@ -89,84 +74,20 @@ def ctgan(
         "discriminator": adam("lr_discriminator"),
         **(optimizers or {}),
     }
-    size = conditions.size
     told = jax.ShapeDtypeStruct((2, latent_size + size), jnp.float32)
     judged = jax.ShapeDtypeStruct((2, packing * (layout.width + size)), jnp.float32)
     players = {
         "generator": hypers.player(generator, (told,), chosen["generator"], values),
         "discriminator": hypers.player(discriminator, (judged,), chosen["discriminator"], values, average=False),
     }
-    call = caller(players)
-    # Of a row that has it, how likely the condition is the one that the row came by, up to a factor a row.
-    came_by = np.log(conditions.chances / np.maximum(conditions.counts, 1)) if given else None
-    as_often = np.log(np.maximum(conditions.counts, 1e-30)) if given else None
-
-    def seen(context: Context) -> tuple[Array, Array]:
-        """(encoded rows [B, width], conditions [B, C]: one category of each row)."""
-        x = context.batch["x"]
-        row = rows.encode(layout, x.reshape(x.shape[0], -1), keys.named(context.key, "modes"))
-        if came_by is None:
-            return row, jnp.zeros((row.shape[0], 0))
-        scores = jnp.where(row[:, places] > 0, came_by, -jnp.inf)
-        scores = scores + rows.gumbel(keys.named(context.key, "condition"), row.shape[0], size)
-        return row, jax.nn.one_hot(jnp.argmax(scores, axis=1), size)
-
-    def make(weights: Weights, condition: Array, key: Array, train: bool) -> tuple[Array, Any]:
-        """(raw outputs [B, width], the generator's statistics)."""
-        z = keys.normal(keys.named(key, "latents"), condition.shape[0], latent_size)
-        return call("generator", *weights, jnp.concatenate([z, condition], axis=1), train=train, key=key)
-
-    def packed(row: Array, condition: Array) -> Array:
-        return pack(jnp.concatenate([row, condition], axis=1), packing)
-
-    def discriminator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        row, condition = seen(context)
-        raw, _ = make(Weights(params, context.stats), condition, context.key, True)
-        fake = jax.lax.stop_gradient(rows.soften(layout, raw, keys.named(context.key, "gumbel"), TEMPERATURE))
-
-        def judge(packs: Array, purpose: str) -> Array:
-            own = keys.named(context.key, purpose)
-            return call("discriminator", params, context.stats, packs, train=True, key=own)[0]
-
-        real, fake = packed(row, condition), packed(fake, condition)
-        real_logits, fake_logits = judge(real, "real"), judge(fake, "fake")
-        slope = penalties.gradient_penalty(lambda x: judge(x, "slope"), real, fake, keys.named(context.key, "between"))
-        loss = fake_logits.mean() - real_logits.mean()
-        value = loss + context.hyper["gradient_penalty"] * slope
-        return value, Aux({}, {"loss/discriminator": loss, "penalty/gradient_penalty": slope})
-
-    def generator_objective(params: Players, context: Context) -> tuple[Array, Aux]:
-        _, condition = seen(context)
-        weights = Weights(params, context.stats)
-        raw, stats = make(weights, condition, keys.named(context.key, "made"), True)
-        fake = rows.soften(layout, raw, keys.named(context.key, "gumbel"), TEMPERATURE)
-        logits, _ = call("discriminator", *weights, packed(fake, condition), train=True, key=context.key)
-        loss = -logits.mean()
-        kept = -(condition * rows.log_softmax(layout, raw)[:, places]).sum(axis=1).mean()
-        return loss + kept, Aux({"generator": stats}, {"loss/generator": loss, "loss/condition": kept})
-
-    def conditional(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
-        if "condition" not in given:
-            raise UserError("a conditional sample needs its condition: the number of a category")
-        return draw(weights, key, jax.nn.one_hot(given["condition"], size))
-
-    def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
-        if as_often is None:
-            return draw(weights, key, jnp.zeros((count, 0)))
-        scores = as_often + rows.gumbel(keys.named(key, "condition"), count, size)
-        return draw(weights, key, jax.nn.one_hot(jnp.argmax(scores, axis=1), size))
-
-    def draw(weights: Weights, key: Array, condition: Array) -> Array:
-        raw, _ = make(weights, condition, key, False)
-        alphas, logits = rows.split(layout, raw)
-        scores = rows.drawn(layout, logits, keys.named(key, "choices"))
-        return rows.decode(layout, jnp.tanh(alphas), scores).reshape(-1, *shape)
-
+    game = Game(caller(players), layout, shape, latent_size, conditions, packing)
     assert prod(shape) == layout.columns, "the layout is of other columns than x"
     stream = STREAM if given else "train"
     phases = (
-        Phase(("discriminator",), discriminator_objective, draws=stream),
-        Phase(("generator",), generator_objective, draws=stream),
+        Phase(("discriminator",), partial(ctgan_game.discriminator_objective, game), draws=stream),
+        Phase(("generator",), partial(ctgan_game.generator_objective, game), draws=stream),
     )
-    samplers = {"prior": Sampler(prior)} | ({"conditional": Sampler(conditional, ("condition",))} if given else {})
+    samplers = {"prior": Sampler(partial(ctgan_game.prior, game))}
+    if given:
+        samplers["conditional"] = Sampler(partial(ctgan_game.conditional, game), ("condition",))
     return compose(players, phases, values)._replace(samplers=samplers, adversarial=True, gaps=True, mixed=True)

@@ -129,8 +129,9 @@ def attempt(config: Config, began: float) -> dict[str, Any]:
     call, look = jax.jit(rounds, donate_argnums=0), jax.jit(samples)
     state = jax.jit(algorithm.init)(jax.random.key(config.seed))
     every, curve = config.every or (250 if accelerated() else 500), []
-    for step in range(every, config.most + 1, every):
-        state = call(state, held, jnp.int32(every))
+    for start in range(0, config.most, every):
+        step = min(start + every, config.most)
+        state = call(state, held, jnp.int32(step - start))
         images = np.asarray(look(state))
         distance = frechet.distance(frechet.moments_of(extractor.apply(images)), real)
         seconds = time.time() - began - aside

@@ -5,39 +5,34 @@ continued: runs by their study, measurements by `paper.json` in the run folder.
 """
 
 import hashlib
-import json
 import math
-import os
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jax
+from typing import Any
 
 from gen_jax.core.domains import Seeds
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import one_line, say
+from gen_jax.core.lines import say
 from gen_jax.core.platform import accelerated, configure
-from gen_jax.metrics import intervals
 from gen_jax.runs import command as command_line
 from gen_jax.runs import folder, outputs, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.studies import ablation
+from gen_jax.studies import ablation, outcomes
 from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.claims import Claim, Values, forecast, judge
 from gen_jax.studies.measures import Trained, open_trained
+from gen_jax.studies.outcomes import Outcome
+from gen_jax.studies.page import Column as Column
+from gen_jax.studies.page import Paper, command, hardware, markdown, slope, with_section
+from gen_jax.studies.page import spread as spread
 from gen_jax.studies.results import Group
 from gen_jax.studies.study import FILE, open_study
 from gen_jax.studies.tables import number
 
 MEASURED = "paper.json"
-VALUES = "values.json"  # of a whole table, in its study folder
 LONG_CALL = 500  # rounds
 
 
@@ -66,38 +61,7 @@ class OfData(Config):
     """where TFDS data sets are, as for every experiment"""
 
 
-class Column(NamedTuple):
-    """A measured quantity: its name in the measurement, its heading, and digits after the point."""
-
-    name: str
-    title: str
-    digits: int = 2
-
-
-class Paper(NamedTuple):
-    """A published table, scaled down. `published`: arm -> the cells beside our columns, as they are printed there."""
-
-    name: str
-    title: str
-    columns: Sequence[Column]
-    published: Mapping[str, str]
-    heading: str  # over the published cells
-    titles: Mapping[str, str] = {}  # arm -> what the table calls it
-    remark: str = ""  # what the numbers alone do not say of the run that the repository's page shows
-
-
 Measure = Callable[[Trained], Mapping[str, float]]
-
-
-class Outcome(NamedTuple):
-    """What a table is made of."""
-
-    values: Values
-    seconds: float  # of training
-    failed: int  # runs
-    earlier: tuple[int, Values] = (0, {})  # steps, and what was measured then of runs that have been lengthened since
-    where: str = ""  # the machine, where it is not this one
-    command: str = ""  # what was typed there
 
 
 def run(kind: type, main: Callable[[Any], object], description: str | None) -> None:
@@ -156,7 +120,7 @@ def measured(
     says first how many seeds each of the `claims` takes.
     """
     if collected:
-        return read_outcomes(collected, protocol)
+        return outcomes.read(collected, protocol)
     before = _kept(studies, protocol)
     for claim in claims:
         say(forecast(before, claim))
@@ -255,102 +219,7 @@ def training_seconds(run: Path) -> float:
     return sum(sitting.get(name) or 0.0 for sitting in record.get("sittings", []) for name in names)
 
 
-# ---- outcomes of other machines ----------------------------------------------------------------------------------
-
-
-def write_outcome(path: Path, outcome: Outcome, protocol: str) -> None:
-    """Keep what a table was made of, for `--collected`."""
-    atomic_write_json(path, {"protocol": protocol, **outcome._asdict()})
-
-
-def read_outcomes(paths: Sequence[Path], protocol: str) -> Outcome:
-    """Arms and seeds of several files together. Raises UserError for what is no such file, or of another protocol."""
-    values: Values = {}
-    shorter: Values = {}
-    steps, parts = 0, []
-    for path in paths:
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            part = Outcome(*(found[name] for name in Outcome._fields))
-            _join(values, part.values)
-            steps = max(steps, part.earlier[0])
-            _join(shorter, part.earlier[1])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"--collected {path}: no {VALUES} of a table ({one_line(error)})") from None
-        if found.get("protocol") != protocol:
-            raise UserError(f"--collected {path} was measured otherwise: {found.get('protocol')}; here: {protocol}")
-        parts.append(part)
-    where = ", ".join(dict.fromkeys(part.where for part in parts))
-    typed = "`, `".join(dict.fromkeys(part.command for part in parts))
-    seconds, failed = sum(part.seconds for part in parts), sum(part.failed for part in parts)
-    return Outcome(values, seconds, failed, (steps, shorter), where, typed)
-
-
-def _join(values: Values, read: Mapping[str, Mapping[str, Mapping[Any, float]]]) -> None:
-    """Add what JSON held, whose keys are texts."""
-    for arm, found in read.items():
-        for name, seeds in found.items():
-            values.setdefault(arm, {}).setdefault(name, {}).update({int(s): float(v) for s, v in seeds.items()})
-
-
-def slope(paper: Paper, outcome: Outcome) -> str:
-    """How much the first column has changed since the length at which these runs were measured before; "" where they
-    were not."""
-    steps, before = outcome.earlier
-    column = paper.columns[0]
-    told = []
-    for arm, found in outcome.values.items():
-        now, then = found.get(column.name, {}), before.get(arm, {}).get(column.name, {})
-        if seeds := sorted(now.keys() & then.keys()):
-            change = spread([now[seed] - then[seed] for seed in seeds], column.digits, sign=True)
-            told.append(f"{paper.titles.get(arm, arm)} {change}")
-    return f"Since step {steps:,}, {column.title} has changed by: {'; '.join(told)}." if told else ""
-
-
-# ---- the table and the claim -------------------------------------------------------------------------------------
-
-
-def spread(values: Sequence[float], digits: int, sign: bool = False) -> str:
-    """mean ± half of the 95 % t interval over seeds."""
-    found = intervals.t_interval(values)
-    half = f" ± {(found.high - found.low) / 2:.{digits}f}" if len(values) > 1 else ""
-    return f"{found.value:{'+' if sign else ''}.{digits}f}{half}".replace("-", "−")
-
-
-def markdown(paper: Paper, values: Values, claims: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> str:
-    """The section: table, claims (what is claimed, the word, the evidence) and facts (command, hardware, time)."""
-    header = ["arm", *(column.title for column in paper.columns), "seeds", paper.heading]
-    lines = [f"## {paper.title}", "", "| " + " | ".join(header) + " |"]
-    lines += ["| --- |" + " ---: |" * (len(header) - 1)]
-    for arm, found in values.items():
-        cells = [spread(list(found.get(column.name, {}).values()), column.digits) for column in paper.columns]
-        seeds = str(max(len(by_seed) for by_seed in found.values()))
-        cells = [paper.titles.get(arm, arm), *cells, seeds, paper.published.get(arm, "–")]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [""] + [f"- {claim}: **{word}** ({evidence})." for claim, word, evidence in claims]
-    return "\n".join([*lines, *(f"- {fact}" for fact in facts), ""])
-
-
-def command(script: str) -> str:
-    """What was typed, without what only says where things go."""
-    given, kept = sys.argv[1:], []
-    while given:
-        word = given.pop(0)
-        if word in ("--study-dir", "--out", "--launcher", "--data-dir"):
-            given = given[1:]
-        else:
-            kept.append(word)
-    place = script if "/" in script else f"papers/{script}"
-    return shlex.join(["python", f"experiments/{place}", *kept])
-
-
-def hardware() -> str:
-    """This machine in a few words."""
-    device = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if device.platform != "cpu":
-        return f"{len(jax.devices())} × {device.device_kind}"
-    return f"{cores} of {os.cpu_count()} CPU cores ({platform.machine()})"
+# ---- the table -----------------------------------------------------------------------------------------------------
 
 
 def publish(
@@ -375,18 +244,9 @@ def publish(
     text = markdown(paper, values, judged, facts)
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
-    write_outcome(root / VALUES, outcome, protocol)
+    outcomes.write(root / outcomes.VALUES, outcome, protocol)
     if config.out is not None:
         before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
         atomic_write_text(config.out, with_section(before, paper.name, text))
     print(f"\n{text}")
     return text
-
-
-def with_section(page: str, name: str, text: str) -> str:
-    """The page with the part between its `<!-- NAME -->` and `<!-- end of NAME -->` replaced, or appended."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-    if begin in page and end in page:
-        head, _, rest = page.partition(begin)
-        return head + begin + text + end + rest.partition(end)[2]
-    return f"{page.rstrip()}\n\n{begin}{text}{end}".lstrip()

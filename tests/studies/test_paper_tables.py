@@ -5,8 +5,8 @@ import json
 import pytest
 
 from gen_jax.core.errors import UserError
-from gen_jax.studies import papers
-from gen_jax.studies.papers import Outcome
+from gen_jax.studies import outcomes, papers
+from gen_jax.studies.outcomes import Outcome
 
 PAPER = papers.Paper("x", "X", [papers.Column("nll", "NLL", 1)], {}, "published", {"k=5": "k = 5"})
 
@@ -19,17 +19,17 @@ def outcome(arm: str, value: float, where: str = "a GPU") -> Outcome:
 
 def test_outcomes_of_several_machines_make_one_table(tmp_path):
     for number, made in enumerate((outcome("k=1", 9.0), outcome("k=5", 8.0))):
-        papers.write_outcome(tmp_path / f"{number}.json", made, "how")
+        outcomes.write(tmp_path / f"{number}.json", made, "how")
     files = [tmp_path / "0.json", tmp_path / "1.json"]
     found = papers.measured({}, lambda run: {}, "how", collected=files)
     assert found.values == {"k=1": {"nll": {0: 9.0, 1: 10.0}}, "k=5": {"nll": {0: 8.0, 1: 9.0}}}
     assert (found.seconds, found.where) == (120.0, "a GPU")
     assert found.command == "python x.py --k k=1`, `python x.py --k k=5"
     with pytest.raises(UserError, match="measured otherwise"):
-        papers.read_outcomes(files, "other")
+        outcomes.read(files, "other")
     (tmp_path / "2.json").write_text("[]")
     with pytest.raises(UserError, match="no values.json"):
-        papers.read_outcomes([tmp_path / "2.json"], "how")
+        outcomes.read([tmp_path / "2.json"], "how")
 
 
 def test_a_table_says_what_its_columns_have_changed_by_since_the_runs_were_shorter(tmp_path):
@@ -40,7 +40,7 @@ def test_a_table_says_what_its_columns_have_changed_by_since_the_runs_were_short
     text = (tmp_path / "paper.md").read_text()
     assert "Since step 10" in text
     assert "`python x.py --k k=5`: 1.0 minutes of training on a GPU." in text
-    assert papers.read_outcomes([tmp_path / papers.VALUES], "how").values == outcome("k=5", 8.0).values
+    assert outcomes.read([tmp_path / outcomes.VALUES], "how").values == outcome("k=5", 8.0).values
 
 
 def test_a_lengthened_run_keeps_what_was_measured_before(tmp_path, monkeypatch):

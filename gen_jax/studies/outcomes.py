@@ -1,0 +1,59 @@
+"""What a table is made of, as a file: so that arms measured on several machines, or days, become one table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line
+from gen_jax.runs.files import atomic_write_json
+from gen_jax.studies.claims import Values
+
+VALUES = "values.json"  # of a whole table, in its study folder
+
+
+class Outcome(NamedTuple):
+    """What a table is made of."""
+
+    values: Values
+    seconds: float  # of training
+    failed: int  # runs
+    earlier: tuple[int, Values] = (0, {})  # steps, and what was measured then of runs that have been lengthened since
+    where: str = ""  # the machine, where it is not this one
+    command: str = ""  # what was typed there
+
+
+def write(path: Path, outcome: Outcome, protocol: str) -> None:
+    """Keep what a table was made of, for `--collected`."""
+    atomic_write_json(path, {"protocol": protocol, **outcome._asdict()})
+
+
+def read(paths: Sequence[Path], protocol: str) -> Outcome:
+    """Arms and seeds of several files together. Raises UserError for what is no such file, or of another protocol."""
+    values: Values = {}
+    shorter: Values = {}
+    steps, parts = 0, []
+    for path in paths:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            part = Outcome(*(found[name] for name in Outcome._fields))
+            _join(values, part.values)
+            steps = max(steps, part.earlier[0])
+            _join(shorter, part.earlier[1])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"--collected {path}: no {VALUES} of a table ({one_line(error)})") from None
+        if found.get("protocol") != protocol:
+            raise UserError(f"--collected {path} was measured otherwise: {found.get('protocol')}; here: {protocol}")
+        parts.append(part)
+    where = ", ".join(dict.fromkeys(part.where for part in parts))
+    typed = "`, `".join(dict.fromkeys(part.command for part in parts))
+    seconds, failed = sum(part.seconds for part in parts), sum(part.failed for part in parts)
+    return Outcome(values, seconds, failed, (steps, shorter), where, typed)
+
+
+def _join(values: Values, kept: Mapping[str, Mapping[str, Mapping[Any, float]]]) -> None:
+    """Add what JSON held, whose keys are texts."""
+    for arm, found in kept.items():
+        for name, seeds in found.items():
+            values.setdefault(arm, {}).setdefault(name, {}).update({int(s): float(v) for s, v in seeds.items()})

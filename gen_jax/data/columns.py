@@ -141,9 +141,21 @@ def settled(x: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
     found = restored(x, columns)
     for place, of in enumerate(columns):
         if of.kind != "category":
-            clipped = np.clip(found[:, place], of.low, of.high)
-            found[:, place] = clipped if of.decimals is None else np.round(clipped, of.decimals)
-    return found
+            found[:, place] = np.clip(found[:, place], of.low, of.high)
+    return _rounded(found, columns)
+
+
+def real(x: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+    """Rows of the table, float [N, D], as they are written there: float64 in its units, without what standardising in
+    float32 left behind (a 40 that comes back as 39.9999999 is another value to whatever counts values)."""
+    return _rounded(restored(x, columns), columns)
+
+
+def _rounded(x: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+    for place, of in enumerate(columns):
+        if of.kind != "category" and of.decimals is not None:
+            x[:, place] = np.round(x[:, place], of.decimals) + 0.0  # no -0
+    return x
 
 
 def texts(x: np.ndarray, columns: Sequence[Column]) -> list[list[str]]:

@@ -36,8 +36,8 @@ def kinds_of(table: TableSource) -> Kinds:
 
 
 def real_rows(table: TableSource, split: str) -> np.ndarray:
-    """float64 [N, D] in the table's units."""
-    return columns_.restored(whole(table.split(split))["x"], table.columns)
+    """float64 [N, D] in the table's units, as they are written there."""
+    return columns_.real(whole(table.split(split))["x"], table.columns)
 
 
 def target_of(table: TableSource) -> int:

@@ -39,11 +39,7 @@ class Hyper:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(experiment.Config):
-    data: str = "table:PATH"
-    steps: int = 19_500
-    batch_size: int = 500
-    latent_size: Size = 128
+class Config(tables.Config):
     width: Size = 128
     """units of each of two layers"""
     hyper: Hyper = Hyper()

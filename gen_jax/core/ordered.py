@@ -7,16 +7,17 @@ others and adds them up by number, and the sums are handed round. That moves as 
 is the same to the bit on one process of four devices, two of two, or four of one. Accelerators keep their own sums.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax import lax
 from jax import numpy as jnp
-from jax._src import core as jax_core  # binds an axis while a rule is traced; jax.extend has no such thing
-from jax._src.lax import parallel as collectives  # the primitives; their names in jax.lax come and go
+from jax.extend.core import jaxpr_as_fun
 from jax.interpreters import mlir
 
 SMALL = 1024  # elements up to which every device adds up the whole: one message, not two
+_AXIS = "axis"
 
 
 def total(x: jax.Array, axis: str, devices: int) -> jax.Array:
@@ -38,45 +39,53 @@ def _added(rows: jax.Array) -> jax.Array:
 
 
 def _lower_sum(ctx: Any, x: Any, *, axes: tuple[Any, ...], axis_index_groups: Any) -> Any:
-    (aval,) = ctx.avals_in
-    mesh = getattr(ctx.module_context.axis_context, "mesh", None)
-    plain = axis_index_groups is None and len(axes) == 1
-    if not plain or mesh is None or axes[0] not in mesh.shape or not jnp.issubdtype(aval.dtype, jnp.inexact):
-        return _theirs(ctx, x, axes=axes, axis_index_groups=axis_index_groups)
-    (name,) = axes
-    size = mesh.shape[name]
-    with jax_core.extend_axis_env_nd([(name, size)]):
-        return mlir.lower_fun(lambda x: total(x, name, size), multiple_results=False)(ctx, x)
+    _refuse_groups(axis_index_groups)
+    mesh = ctx.module_context.axis_context.mesh
+
+    def summed(x: jax.Array) -> jax.Array:
+        x = jnp.sum(
+            x, [axis for axis in axes if isinstance(axis, int)]
+        )  # those of the array itself, as `psum` may have
+        for name in axes:
+            x = x if isinstance(name, int) else total(x, name, mesh.shape[name])
+        return x
+
+    return _lowered(ctx, x, summed)
 
 
-def _lower_scatter(ctx: Any, x: Any, **how: Any) -> Any:
-    (aval,) = ctx.avals_in
-    mesh = getattr(ctx.module_context.axis_context, "mesh", None)
-    name, size, where = how["axis_name"], how["axis_size"], how["scatter_dimension"]
-    name = name[0] if isinstance(name, tuple) and len(name) == 1 else name
-    plain = how["axis_index_groups"] is None and mesh is not None and name in mesh.shape
-    if not plain or not jnp.issubdtype(aval.dtype, jnp.inexact):
-        return _their_scatter(ctx, x, **how)
+def _lower_scatter(ctx: Any, x: Any, *, scatter_dimension: int, axis_name: Any, axis_index_groups: Any, axis_size: int,
+                   tiled: bool) -> Any:  # fmt: skip
+    _refuse_groups(axis_index_groups)
 
     def scattered(x: jax.Array) -> jax.Array:
-        parts = jnp.moveaxis(x, where, 0)
-        parts = parts.reshape(size, -1, *parts.shape[1:])
-        mine = _added(lax.all_to_all(parts, name, 0, 0))
-        return jnp.moveaxis(mine, 0, where) if how["tiled"] else mine[0]
+        parts = jnp.moveaxis(x, scatter_dimension, 0)
+        parts = parts.reshape(axis_size, -1, *parts.shape[1:])
+        mine = _added(lax.all_to_all(parts, axis_name, 0, 0))
+        return jnp.moveaxis(mine, 0, scatter_dimension) if tiled else mine[0]
 
-    with jax_core.extend_axis_env_nd([(name, size)]):
-        return mlir.lower_fun(scattered, multiple_results=False)(ctx, x)
-
-
-def _theirs(ctx: Any, x: Any, **how: Any) -> Any:
-    return collectives._allreduce_lowering(lax.add_p, lax.reduce_sum, ctx, x, **how)
+    return _lowered(ctx, x, scattered)
 
 
-def _their_scatter(ctx: Any, x: Any, **how: Any) -> Any:
-    return collectives._reduce_scatter_lowering(lax.add_p, ctx, x, **how)
+def _refuse_groups(groups: Any) -> None:
+    if groups is not None:
+        raise NotImplementedError("sums over groups of devices have no order here; sum over a mesh axis of their own")
+
+
+def _lowered(ctx: Any, x: Any, sums: Callable[[jax.Array], jax.Array]) -> Any:
+    """The instructions of `sums`, traced where the mesh's axes have their names."""
+    (aval,) = ctx.avals_in
+    axes = list(ctx.module_context.axis_context.mesh.shape.items())
+    traced = jax.make_jaxpr(sums, axis_env=axes)(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
+    return mlir.lower_fun(jaxpr_as_fun(traced), multiple_results=True)(ctx, x)
+
+
+def _primitive(collective: Callable[..., jax.Array]) -> Any:
+    """What `lax.psum` or `lax.psum_scatter` is to JAX: what they are traced to has no place in its interface."""
+    traced = jax.make_jaxpr(lambda x: collective(x, _AXIS), axis_env=[(_AXIS, 1)])
+    return traced(jax.ShapeDtypeStruct((1,), jnp.float32)).eqns[-1].primitive
 
 
 def install() -> None:
     """From here on sums over CPU devices (`lax.psum`, `pmean` and the transpose of `all_gather`) are taken in order."""
-    mlir.register_lowering(collectives.psum_p, _lower_sum, platform="cpu")
-    mlir.register_lowering(collectives.reduce_scatter_p, _lower_scatter, platform="cpu")
+    mlir.register_lowering(_primitive(lax.psum), _lower_sum, platform="cpu")
+    mlir.register_lowering(_primitive(lax.psum_scatter), _lower_scatter, platform="cpu")

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-from jax._src import distributed  # the client: the barriers of jax.experimental.multihost_utils have no limit
 
 from gen_jax.core import lines
 from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.core.starting import Asked
 
 WAIT = 60.0  # seconds in which all processes have to come, or GEN_JAX_WAIT
+_ASKED = ("key_value_set", "blocking_key_value_get", "key_value_dir_get", "key_value_delete", "wait_at_barrier")
 LONG = 24 * 3600.0  # of a wait that `core.vigil` ends, where somebody is gone
 ROOT = "gen_jax/"  # of our keys
 
@@ -85,8 +85,7 @@ def start(how: Asked) -> None:
         ) from None
     except Exception as error:
         raise UserError(_why(how, error, seconds)) from None
-    state = distributed.global_state
-    _group = _Group(state.client, state.process_id, state.num_processes, state.coordinator_address or "")
+    _group = _joined()
     if not leader():
         lines.mute()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # one voice on standard output, too
@@ -94,6 +93,26 @@ def start(how: Asked) -> None:
         # XLA's own lines, of which each process has pages when the coordinator goes; Python's stay.
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
         os.dup2(1, 2)
+
+
+def _joined() -> _Group:
+    """What `jax.distributed` knows of the processes that it has joined.
+
+    The only name of JAX's private modules in gen_jax: the public interface has no key-value store, and the barriers of
+    `jax.experimental.multihost_utils` have no limit. Raises UserError where a version of JAX keeps it elsewhere.
+    """
+    try:
+        from jax._src import distributed
+
+        state = distributed.global_state
+        for name in _ASKED:
+            getattr(state.client, name)
+        return _Group(state.client, state.process_id, state.num_processes, state.coordinator_address or "")
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"jax {jax.__version__} has its key-value store where several processes do not find it "
+            f"({lines.one_line(error)}); train in one process, or with jax 0.10"
+        ) from None
 
 
 def _reach(address: str, seconds: float) -> None:

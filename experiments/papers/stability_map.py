@@ -40,7 +40,7 @@ from gen_jax.studies import papers
 
 Name = Literal["non_saturating", "relativistic", "hinge", "wasserstein"]
 NAMES: tuple[Name, ...] = ("non_saturating", "relativistic", "hinge", "wasserstein")  # all grow linearly: see `played`
-TITLES = dict(zip(NAMES, ("non-saturating", "relativistic", "hinge", "Wasserstein"), strict=True))
+TITLES: dict[str, str] = dict(zip(NAMES, ("non-saturating", "relativistic", "hinge", "Wasserstein"), strict=True))
 RATES, WEIGHTS = (1e-5, 1e-1), (1e-4, 1e2)  # the ends of the axes
 MODES, SAMPLES, BATCH, WIDTHS = 8, 2500, 100, (64,) * 3
 CALL = 250  # rounds in one compiled call
@@ -186,7 +186,7 @@ def picture(found: dict[str, dict], losses: Sequence[str], rates: Sequence[float
     for place, loss in zip(axes, losses, strict=False):
         modes = grid(found, loss, rates, weights_, "modes")
         mesh = place.pcolormesh(edges(rates), edges(weights_), modes, norm=norm, cmap=colours)
-        place.set(xscale="log", yscale="log", title=f"{TITLES.get(loss, loss)} loss")
+        place.set(xscale="log", yscale="log", title=f"{TITLES[loss]} loss")
         broken = grid(found, loss, rates, weights_, "nonfinite") > 0
         ys, xs = np.nonzero(broken)
         if len(xs):
@@ -237,7 +237,7 @@ def markdown(
             f"{whole[middle].mean():.0%}",
         ]
         cells += [f"{weights_[best]:.2g} ({whole[best].mean():.0%})", span]
-        lines.append(f"| {TITLES.get(loss, loss)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {TITLES[loss]} | " + " | ".join(cells) + " |")
         held += bool(whole[middle].mean() > whole[low].mean())
     word = "held" if held == len(losses) else "reversed" if held == 0 else "not decided"
     lines += [

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from flax import linen as nn
 
 from gen_jax.core.domains import Count, Probability, Seeds, Size
+from gen_jax.core.platform import accelerated
 from gen_jax.core.types import Algorithm
 from gen_jax.data import feed
 from gen_jax.data.source import Source, in_memory
@@ -103,7 +103,7 @@ def fitter(algorithm: Algorithm, config: Config, size: int) -> Callable[[Source,
 
 def fitter_of_many(algorithm: Algorithm, config: Config, size: int) -> Callable[[Sequence[Source], int], list[Any]]:
     """`fit(data sets, seed) -> states`: `fitter` of several at once, as one program where there is an accelerator."""
-    if jax.default_backend() == "cpu":
+    if not accelerated():
         one = fitter(algorithm, config, size)
         return lambda data, seed: [one(each, seed) for each in data]
     train = together(algorithm, config.steps, min(config.batch_size, size))

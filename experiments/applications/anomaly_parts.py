@@ -1,7 +1,7 @@
 """The parts of anomaly.py: one class normal, another data set, and scikit-learn's tables."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from anomaly_models import Config, fitter, fitter_of_many, model
 from anomaly_scores import FLOORS, Found, aurocs, kept, place, subject_of
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.platform import accelerated
 from gen_jax.core.types import weights
 from gen_jax.data import load, source
 from gen_jax.data.one_class import REST, one_class
@@ -33,20 +34,25 @@ def one_class_part(config: Config, names: Sequence[str]) -> Found:
         called = {
             text: f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}") for text in split
         }
-        views: dict[str, Any] = {}
-        if seed >= 0 and (left := [t for t in split if not place(config, called[t], wanted)[0].exists()]):
-            states = fit([split[text] for text in left], seed)
-            views = {text: weights(state) for text, state in zip(left, states, strict=True)}
-        for text, data in split.items():
+
+        def outcome(text: str, view: Any, seed: int = seed, wanted: Sequence[str] = wanted, called: Any = called):
+            data = split[text]
             measure = partial(aurocs, normal=data.test, strange=data.split(REST), most=config.examples)
+            # Floors know no seed, and no weights.
+            made = kept(
+                config, called[text], wanted, lambda: measure(subject_of(algorithm, view, data), list(wanted or FLOORS))
+            )
+            found.setdefault(seed, {})[text] = made["scores"]
 
-            view, scores = views.get(text), list(wanted or FLOORS)  # floors know no seed, and no weights
-
-            def make(view: Any = view, data: Source = data, scores: Any = scores, measure: Callable = measure):
-                return measure(subject_of(algorithm, view, data), scores)
-
-            found.setdefault(seed, {})[text] = kept(config, called[text], wanted, make)["scores"]
-    return dict(sorted(found.items()))
+        left = [text for text in split if not place(config, called[text], wanted)[0].exists()] if seed >= 0 else []
+        # A CPU gains nothing by learning all classes at once, and would have nothing to show when it is stopped.
+        for texts in [left] if left and accelerated() else [[text] for text in left]:
+            states = fit([split[text] for text in texts], seed)
+            for text, state in zip(texts, states, strict=True):
+                outcome(text, weights(state))
+        for text in split:
+            outcome(text, None)
+    return {seed: {text: cases[text] for text in split} for seed, cases in sorted(found.items())}
 
 
 # ---- another data set ------------------------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ def mute(silent: bool = True) -> None:
     _muted = silent
 
 
+def muted() -> bool:
+    """Whether `say` says nothing."""
+    return _muted
+
+
 def say(text: object, stream: TextIO | None = None) -> None:
     """One line on standard error (or `stream`), at once. A stream that is closed, full or has nobody at its end costs
     the line and nothing else: what a run computes does not depend on who watches it.

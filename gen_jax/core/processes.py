@@ -5,12 +5,14 @@ configuration each has, how many rounds the next call runs, whether somebody was
 decides and alone writes. Every wait has a limit, and `core.vigil` watches that all live.
 """
 
+import contextlib
 import json
 import os
 import socket
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -76,23 +78,55 @@ def start(how: Asked) -> None:
         _reach(how.coordinator, seconds)
     given = {} if how.auto else {"coordinator_address": how.coordinator, "num_processes": how.processes,
                                  "process_id": how.process, "cluster_detection_method": "deactivate"}  # fmt: skip
+    if lines.muted():
+        _quiet()  # XLA ends a process that waits in vain with pages of its own
     try:
-        jax.distributed.initialize(**given, initialization_timeout=int(seconds), shutdown_timeout_seconds=60)
+        with _in_time(how, seconds):
+            # A limit beyond ours: at its own XLA does not raise an error, but aborts the process.
+            jax.distributed.initialize(
+                **given, initialization_timeout=int(2 * seconds) + 60, shutdown_timeout_seconds=60
+            )
     except ValueError as error:
         raise UserError(
             f"--distributed auto: neither SLURM, Open MPI nor a TPU is seen here ({lines.one_line(error)}); "
             "give --coordinator HOST:PORT, --processes N and --process I"
         ) from None
     except Exception as error:
-        raise UserError(_why(how, error, seconds)) from None
+        raise _heard(_why(how, error)) from None
     _group = _joined()
-    if not leader():
+    if not leader() and not lines.muted():
         lines.mute()
+        _quiet()
+    if not leader():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # one voice on standard output, too
-    if not leader() and not os.environ.get("GEN_JAX_TRACEBACK"):
-        # XLA's own lines, of which each process has pages when the coordinator goes; Python's stay.
+
+
+@contextlib.contextmanager
+def _in_time(how: Asked, seconds: float) -> Iterator[None]:
+    """A block that ends the process, with a line and status 2, where it takes longer: nothing is begun yet."""
+
+    def end() -> None:
+        lines.say(
+            f"error: of {how.processes or 'all'} processes not all came to {how.coordinator or 'the coordinator'} "
+            f"within {seconds:.0f} s; start them together, each with its own number (GEN_JAX_WAIT=SECONDS waits longer)"
+        )
+        os._exit(2)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _quiet() -> None:
+    """Keep XLA's own lines from standard error, of which each process has pages when the coordinator goes; Python's
+    stay."""
+    if not os.environ.get("GEN_JAX_TRACEBACK"):
         sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-        os.dup2(1, 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _joined() -> _Group:
@@ -139,17 +173,12 @@ def _heard(text: str) -> UserError:
     return UserError(text)
 
 
-def _why(how: Asked, error: Exception, seconds: float) -> str:
+def _why(how: Asked, error: Exception) -> str:
     text = lines.one_line(error)
     if "in use" in text:
         return f"--coordinator {how.coordinator}: another process listens on this port; choose another"
     if "already exists" in text.lower() or "ALREADY_EXISTS" in text:
         return f"--process {how.process}: another process has this number already; give each its own"
-    if "DEADLINE_EXCEEDED" in text or "timed out" in text.lower():
-        return (
-            f"of {how.processes or 'all'} processes not all came to {how.coordinator or 'the coordinator'} within "
-            f"{seconds:.0f} s; start them together (GEN_JAX_WAIT=SECONDS waits longer)"
-        )
     return f"the processes could not be joined ({text[:300]})"
 
 

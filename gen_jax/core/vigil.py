@@ -179,7 +179,8 @@ class _Vigil:
                 continue
             if processes.leader():
                 time.sleep(EVERY)  # what all processes find out, the leader tells by itself
-                self._leave(f"process {other}: {word['line']}", word["status"])
+                kind, colon, rest = word["line"].partition(": ")  # "error: …" and "interrupted: …" begin so here, too
+                self._leave(f"{kind}: process {other}: {rest}" if colon else f"process {other}: {kind}", word["status"])
             self._leave("", word["status"])
 
     def fail(self, broken: bool, line: str, status: int) -> None:

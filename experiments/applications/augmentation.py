@@ -82,8 +82,8 @@ class Config:
     """of what is trained on each draw"""
     ratio: Positive = 1.0
     """synthetic images for each real one"""
-    steps: Count = 500
-    """of every classifier"""
+    steps: Count = 2000
+    """of every classifier; with few, what is augmented classically is not learnt yet, and is no floor"""
     width: Size = 16
     """channels of the classifier's and the generators' widest images"""
     gan_steps: Count = 3000

@@ -135,6 +135,7 @@ def main(config: Config) -> None:
     if config.out is not None:
         outputs.file(config.out, "--out", ".md")
     found: dict[str, list[list[dict[str, Any]]]] = {model: [] for model in config.models}
+    text = ""
     for seed in range(config.seeds):
         for turn in range(1, TURNS + 1):
             for model in config.models:

@@ -1,4 +1,4 @@
-"""Equal time and equal privacy: how long models train beside each other, and which arms private steps are claimed of."""
+"""Equal time and equal privacy: how long models train beside each other; of which arms private steps are claimed."""
 
 from types import SimpleNamespace
 

@@ -14,6 +14,7 @@ from gen_jax.core.starting import COORDINATOR, PROCESS, PROCESSES
 
 AHEAD = 120  # seconds before a job's end in which it is told: time for a call and a checkpoint
 LOGS = Path("runs") / "logs"
+SITTINGS = 1000  # that a job may run to its time limit before it is given up; submitit gives it up after three
 
 
 class Task:
@@ -62,7 +63,9 @@ def run(
     """
     if processes % nodes:
         raise UserError(f"--processes {processes} cannot be divided among --nodes {nodes}; give a multiple")
-    executor = submitit().AutoExecutor(folder=LOGS / "%j", cluster="local" if local else None)
+    executor = submitit().AutoExecutor(
+        folder=LOGS / "%j", cluster="local" if local else None, slurm_max_num_timeout=SITTINGS
+    )
     if not local and executor.cluster != "slurm":
         raise UserError("--launcher slurm: there is no sbatch here; submit from a SLURM machine, or leave it out")
     executor.update_parameters(name="gen_jax", timeout_min=minutes, nodes=nodes, tasks_per_node=processes // nodes)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from gen_jax.core.errors import UserError, missing_package
 from gen_jax.runs.exits import Interrupted
 from gen_jax.runs.signals import Signals
+from gen_jax.runs.submitted import SITTINGS
 from gen_jax.studies import execute, plan
 from gen_jax.studies.program import Sources
 from gen_jax.studies.study import Study, open_study, status
@@ -170,7 +171,7 @@ def _run_submitit(jobs: Sequence[Job], launcher: Launcher, say: Callable[[str], 
     """
     submitit = _submitit()
     cluster = "local" if launcher.kind == "submitit-local" else None
-    executor = submitit.AutoExecutor(folder=Path(jobs[0].folder) / "logs", cluster=cluster)
+    executor = submitit.AutoExecutor(Path(jobs[0].folder) / "logs", cluster=cluster, slurm_max_num_timeout=SITTINGS)
     executor.update_parameters(name="gen_jax", timeout_min=int(os.environ.get("GEN_JAX_TIMEOUT_MIN", "1440")))
     if cluster == "local":
         os.environ["PYTHONPATH"] = _environment()["PYTHONPATH"]

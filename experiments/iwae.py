@@ -1,9 +1,9 @@
 """Importance-weighted autoencoder, one stochastic layer, the authors' settings (Burda et al. 2016, arXiv:1509.00519).
 
 784-200-200-50 tanh, batch 20, Adam (β₁ .99, ε 1e-4), stage i = 0..7 of 3^i epochs at 1e-3 · 10^(-i/7). On all of MNIST
-the paper reports NLL (k = 5000) of 86.76, 85.54 and 84.78 nats for k = 1, 5 and 50. Two things differ from their code:
-its Adam starts the second moment at 1, here it is 0, and its encoder gives log σ, here log σ². β₁ .99 is the code's,
-not the paper's.
+the paper reports NLL (k = 5000) of 86.76, 85.54 and 84.78 nats for k = 1, 5 and 50. Three things differ from their
+code: its Adam starts the second moment at 1, here it is 0; its encoder gives log σ, here log σ²; and it adds up the
+gradients of a batch, which are averaged here, where its ε would be 5e-6. β₁ .99 is the code's, not the paper's.
 
 python experiments/iwae.py --samples 50
 python experiments/iwae.py --samples 50 --estimator dreg

@@ -1,4 +1,4 @@
-"""Masked convolutions as products over the taps that are left: what a mask in a convolution gives, and no later place."""
+"""Masked convolutions as products over the taps that are left: as with a mask in a convolution, and no later place."""
 
 import jax
 import jax.numpy as jnp

@@ -81,6 +81,20 @@ def _name(other: int, word: Mapping[str, Any] | None) -> str:
     return f"process {other} ({word['who']})" if word else f"process {other}"
 
 
+class Clock:
+    """Seconds that count as silence of others: those in which the thread that listens had its turn. Where a machine is
+    overloaded or suspended, nobody is gone because nobody was heard."""
+
+    def __init__(self) -> None:
+        self.now, self._before = 0.0, time.monotonic()
+
+    def tick(self) -> float:
+        """The time of this look; however long the last one was ago, a few looks' worth more than it."""
+        passed, self._before = time.monotonic() - self._before, time.monotonic()
+        self.now += min(passed, 4 * EVERY)
+        return self.now
+
+
 class _Vigil:
     def __init__(self) -> None:
         self.place, self.signal = 0, None
@@ -89,7 +103,8 @@ class _Vigil:
         self.patience = float(os.environ.get("GEN_JAX_PATIENCE", PATIENCE))
         self.late = float(os.environ.get("GEN_JAX_LATE", LATE))
         self._who = f"on {platform.node()}, pid {os.getpid()}"
-        self._answered = time.monotonic()  # when the store last answered
+        self._looking, self._waiting = Clock(), Clock()
+        self._answered = 0.0  # when the store last answered
         self._ending = threading.Lock()
         self._seen: dict[int, tuple[Any, float]] = {}  # process -> (its last word, when it changed)
         self._behind: dict[int, float] = {}
@@ -135,7 +150,7 @@ class _Vigil:
                     heard = list(processes.listing("asked").values())
                     self.signal = heard[0] if heard else None
                 self._obey(processes.listing("end"))
-                self._answered = time.monotonic()
+                self._answered = self._waiting.now
             except Exception:  # the store is gone; the other thread counts how long
                 time.sleep(0.1)
             self.done.wait(EVERY)
@@ -143,7 +158,7 @@ class _Vigil:
     def _look(self) -> None:
         """The leader: whose word has not changed for longest, and who is behind. Itself it does not judge: while it
         evaluates all others wait."""
-        now, beats = time.monotonic(), processes.listing("beat")
+        now, beats = self._looking.tick(), processes.listing("beat")
         silent, ahead = dict[int, float](), max((word["place"] for word in beats.values()), default=0)
         for other in range(1, processes.count()):
             word = beats.get(str(other))
@@ -162,7 +177,7 @@ class _Vigil:
     def _watch(self) -> None:
         """Whether the store answers: it lives in process 0."""
         while not self.done.wait(EVERY):
-            silent = time.monotonic() - self._answered
+            silent = self._waiting.tick() - self._answered
             if silent > self.patience and not processes.leader():
                 what = f"has not been heard of for {silent:.0f} s: it was killed, or stands still"
                 self._leave(self._of_the_leader(what), 1, aloud=processes.index() == 1)

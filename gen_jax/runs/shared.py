@@ -16,7 +16,7 @@ from gen_jax.runs.exits import Interrupted, explained
 from gen_jax.runs.signals import Signals
 
 SHARED_SECONDS = 30.0  # until a file that the leader wrote is seen elsewhere: NFS keeps folders that long
-CALL_SECONDS = 5.0  # of one compiled call where a preemption can come: after it, and the one begun, is the checkpoint
+CALL_SECONDS = 3.0  # of one compiled call where a preemption can come: after it, and the one begun, is the checkpoint
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "KUBERNETES_SERVICE_HOST")
 VIEW = "view of the run folder"
 HINTS = {

@@ -15,7 +15,8 @@ from gen_jax.core.starting import COORDINATOR, PROCESS, PROCESSES
 
 
 class Crowd:
-    """`count` processes of `devices` CPU devices each; `words` is what they run, or a list of words for each."""
+    """`count` processes of `devices` CPU devices each; `words` is what they run, or a list of words for each. What
+    the others than process 0 make their group may write, so that it is known by its mode."""
 
     def __init__(self, words: Sequence, count: int, devices: int = 1, **variables: str) -> None:
         with socket.socket() as free:
@@ -26,6 +27,7 @@ class Crowd:
                 words if isinstance(words[0], str) else words[number],
                 devices,
                 {COORDINATOR: at, PROCESSES: str(count), PROCESS: str(number), **variables},
+                umask=0o002 if number else 0o022,
             )
             for number in range(count)
         ]
@@ -47,11 +49,16 @@ class Crowd:
         self.started[number].send_signal(sent)
 
 
-def _start(words: Sequence[str], devices: int, variables: dict[str, str]) -> subprocess.Popen[str]:
+def _start(words: Sequence[str], devices: int, variables: dict[str, str], umask: int) -> subprocess.Popen[str]:
     environment = one_device(**variables)
     environment["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     return subprocess.Popen(
-        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        umask=umask,
     )
 
 

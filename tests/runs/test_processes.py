@@ -2,6 +2,7 @@
 
 import json
 import signal
+import stat
 
 import crowd
 import jax
@@ -43,6 +44,11 @@ def names(run):
     return {name for name in found if "/d/" not in name and "events" not in name}
 
 
+def written_by_others(run):
+    """The files and folders of a run that another process than process 0 made (see `crowd`)."""
+    return [str(path.relative_to(run)) for path in run.rglob("*") if path.stat().st_mode & stat.S_IWGRP]
+
+
 def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
     """Resident and streamed: the second begins with one process of two devices, and two go on."""
     one, two = toys.make(tmp_path / "one"), toys.make(tmp_path / "two")
@@ -52,6 +58,7 @@ def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
     assert [digest(two.run, step) for step in (2, 4)] == [digest(one.run, step) for step in (2, 4)]
     assert lines(two.run) == lines(one.run)
     assert names(two.run) == names(one.run)
+    assert written_by_others(two.run) == []
     sitting = json.loads((two.run / "manifest.json").read_text())["sittings"][-1]
     assert (sitting["processes"], sitting["devices"]) == (2, 2)
     # ---- on from there, streamed, by as many processes as it was not -------------------------------------------------
@@ -59,6 +66,22 @@ def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
     assert crowd.alone(crowd.words(two, **more), 2).returncode == 0
     sane(crowd.Crowd(crowd.words(one, **more), 2).ends())
     assert digest(two.run) == digest(one.run)
+
+
+@pytest.mark.science
+def test_an_evaluation_is_that_of_one_process_with_one_device(tmp_path):
+    """Of weights that do not move, since another number of devices trains with another rounding."""
+    one, four = toys.make(tmp_path / "one"), toys.make(tmp_path / "four")
+    asked = {"steps": 4, "evaluate_every": 2, "checkpoint_every": 2, "hyper.lr": 1e-30}
+    assert crowd.alone(crowd.words(one, **asked), 1).returncode == 0
+    sane(crowd.Crowd(crowd.words(four, **asked), 4).ends())
+    assert written_by_others(four.run) == []
+    evaluated = [
+        [line for line in lines(bench.run) if any("held_out" in name for name in line)] for bench in (one, four)
+    ]
+    assert [line["step"] for line in evaluated[1]] == [2, 4]
+    for left, right in zip(*evaluated, strict=True):
+        assert right == pytest.approx(left, rel=1e-6, abs=1e-9)
 
 
 EXPERIMENTS = {

@@ -162,9 +162,9 @@ def main(config: Config) -> None:
         f"L1 weight {config.l1:g}; averaged weights of the last step"
     )
     measure = segmented(config.pictures) if membranes and config.pictures else seen
-    values, seconds, failed = papers.measured(studies, measure, protocol)
+    outcome = papers.measured(studies, measure, protocol)
     paper = papers.Paper(name, "Pictures from pictures", columns, {}, "published", TITLES)
-    papers.publish(config, paper, "applications/paired.py", (values, seconds, failed), said(values, config), protocol)
+    papers.publish(config, paper, "applications/paired.py", outcome, said(outcome.values, config), protocol)
 
 
 def said(values: Values, config: Config) -> list[Claim]:

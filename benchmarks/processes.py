@@ -5,18 +5,20 @@
 
 `weak`: 1, 2 and 4 processes, each with as many rows as the one has alone. Wall time a round depends on how many cores
 are free; processor seconds a round and a process say what the work together costs, whoever else is at the machine. Both
-are differences between a short and a long run, so that start-up and compilation are no part of them. `stop`: SIGTERM to
+are read while the run trains, between two of its lines, half a minute apart.
+`stop`: SIGTERM to
 each of four processes in turn, the seconds until all have ended, and the step that was saved.
 """
 
+import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,17 +27,15 @@ QUIET = ("--evaluate-every", "0", "--sample-every", "0", "--checkpoint-every", "
 
 
 class Case(NamedTuple):
-    """An experiment's options, its rows a process, and the rounds of the short and of the long run."""
+    """An experiment's options, and its rows a process."""
 
     options: tuple[str, ...]
     rows: int
-    short: int
-    long: int
 
 
 CASES = {
-    "vae": Case(("--data", "digits"), 64, 500, 2500),
-    "dcgan": Case(("--data", "digits", "--image-size", "32", "--width", "16"), 32, 20, 80),
+    "vae": Case(("--data", "digits"), 64),
+    "dcgan": Case(("--data", "digits", "--image-size", "32", "--width", "16"), 32),
 }
 
 
@@ -54,27 +54,9 @@ def lines(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
 
 
-def trained(experiment: str, processes: int, rounds: int) -> tuple[float, float]:
-    """(seconds, processor seconds of all processes) of a run from its start to its end."""
-    with tempfile.TemporaryDirectory() as folder:
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        subprocess.run(command(experiment, Path(folder) / "run", processes, rounds), check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return time.monotonic() - began, used
-
-
-def weak(experiment: str, processes: int) -> dict[str, Any]:
-    """Milliseconds a round: on the clock, and of a processor for each process."""
-    case = CASES[experiment]
-    short, long = (trained(experiment, processes, rounds) for rounds in (case.short, case.long))
-    wall, used = (1000 * (more - less) / (case.long - case.short) for less, more in zip(short, long, strict=True))
-    return {"experiment": experiment, "processes": processes, "rows": case.rows * processes,
-            "ms a round": round(wall, 3), "processor ms a round and process": round(used / processes, 3)}  # fmt: skip
-
-
-def stop(experiment: str, victim: int, processes: int = 4) -> dict[str, Any]:
-    """SIGTERM to one of the processes while they train: seconds to the end of all, status, and what was saved."""
+@contextlib.contextmanager
+def training(experiment: str, processes: int) -> Iterator[tuple[Path, subprocess.Popen, list[int]]]:
+    """(run folder, `launch`, its processes in their order) of a run that would go on for hours, once it has trained."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         started = subprocess.Popen(
@@ -82,11 +64,46 @@ def stop(experiment: str, victim: int, processes: int = 4) -> dict[str, Any]:
         )
         while started.poll() is None and len(lines(run)) < 5:
             time.sleep(0.1)
+        if started.poll() is not None:
+            raise SystemExit(started.communicate()[1])
         own = [
             int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal() and _is_of(path, started.pid)
         ]
+        try:
+            yield run, started, sorted(own)
+        finally:
+            if started.poll() is None:
+                started.terminate()
+                started.communicate()
+
+
+def weak(experiment: str, processes: int, seconds: float = 30.0) -> dict[str, Any]:
+    """Milliseconds a round: on the clock, and of a processor for each process."""
+    with training(experiment, processes) as (run, _, own):
+        first = _at_a_line(run, own)
+        time.sleep(seconds)
+        rounds, wall, used = (after - before for before, after in zip(first, _at_a_line(run, own), strict=True))
+    return {"experiment": experiment, "processes": processes, "rows": CASES[experiment].rows * processes,
+            "ms a round": round(1000 * wall / rounds, 2),
+            "processor ms a round and process": round(1000 * used / rounds / processes, 2)}  # fmt: skip
+
+
+def _at_a_line(run: Path, processes: list[int]) -> tuple[float, float, float]:
+    """(step, seconds, processor seconds of all) at the moment of the next line."""
+    before = lines(run)[-1]["step"]
+    while lines(run)[-1]["step"] == before:
+        time.sleep(0.05)
+    ticks = 0
+    for process in processes:
+        ticks += sum(map(int, (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[11:13]))
+    return lines(run)[-1]["step"], time.monotonic(), ticks / os.sysconf("SC_CLK_TCK")
+
+
+def stop(experiment: str, victim: int, processes: int = 4) -> dict[str, Any]:
+    """SIGTERM to one of the processes while they train: seconds to the end of all, status, and what was saved."""
+    with training(experiment, processes) as (run, started, own):
         began = time.monotonic()
-        os.kill(sorted(own)[victim], signal.SIGTERM)  # they are started in their order
+        os.kill(own[victim], signal.SIGTERM)
         _, said = started.communicate()
         seconds = time.monotonic() - began
         saved = sorted(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdecimal())

@@ -6,8 +6,7 @@
 `weak`: 1, 2 and 4 processes, each with as many rows as the one has alone. Wall time a round depends on how many cores
 are free; processor seconds a round and a process say what the work together costs, whoever else is at the machine. Both
 are read while the run trains, between two of its lines, half a minute apart.
-`stop`: SIGTERM to
-each of four processes in turn, the seconds until all have ended, and the step that was saved.
+`stop`: SIGTERM to each of four processes in turn, the seconds until all have ended, and the step that was saved.
 """
 
 import contextlib

@@ -40,14 +40,12 @@ def _added(rows: jax.Array) -> jax.Array:
 
 def _lower_sum(ctx: Any, x: Any, *, axes: tuple[Any, ...], axis_index_groups: Any) -> Any:
     _refuse_groups(axis_index_groups)
-    mesh = ctx.module_context.axis_context.mesh
+    sizes = _axes_of(ctx)
 
     def summed(x: jax.Array) -> jax.Array:
-        x = jnp.sum(
-            x, [axis for axis in axes if isinstance(axis, int)]
-        )  # those of the array itself, as `psum` may have
+        x = jnp.sum(x, [axis for axis in axes if isinstance(axis, int)])  # of the array itself: `vmap` makes such
         for name in axes:
-            x = x if isinstance(name, int) else total(x, name, mesh.shape[name])
+            x = x if isinstance(name, int) else total(x, name, sizes[name])
         return x
 
     return _lowered(ctx, x, summed)
@@ -74,9 +72,14 @@ def _refuse_groups(groups: Any) -> None:
 def _lowered(ctx: Any, x: Any, sums: Callable[[jax.Array], jax.Array]) -> Any:
     """The instructions of `sums`, traced where the mesh's axes have their names."""
     (aval,) = ctx.avals_in
-    axes = list(ctx.module_context.axis_context.mesh.shape.items())
-    traced = jax.make_jaxpr(sums, axis_env=axes)(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
+    traced = jax.make_jaxpr(sums, axis_env=list(_axes_of(ctx).items()))(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
     return mlir.lower_fun(jaxpr_as_fun(traced), multiple_results=True)(ctx, x)
+
+
+def _axes_of(ctx: Any) -> dict[Any, int]:
+    """The mesh's axes and how long they are; none where nothing is mapped over devices."""
+    mesh = getattr(ctx.module_context.axis_context, "mesh", None)
+    return {} if mesh is None else dict(mesh.shape)
 
 
 def _primitive(collective: Callable[..., jax.Array]) -> Any:

@@ -50,7 +50,7 @@ def say(text: object, stream: TextIO | None = None) -> None:
     stream = stream or sys.stderr
     if stream is not None and not _muted:
         with contextlib.suppress(OSError, ValueError):  # ValueError: closed
-            print(one_line(text), file=stream, flush=True)
+            print(one_line(text) + "\n", end="", file=stream, flush=True)  # in one piece: threads write, too
 
 
 def in_bytes(count: float) -> str:

@@ -41,6 +41,7 @@ class Answers:
         self._signals = signals
         self._ends: tuple[int, int] | None = None
         self._over = threading.Event()
+        self._listener: threading.Thread | None = None
 
     def __enter__(self) -> "Answers":
         if threading.current_thread() is not threading.main_thread() or not self._signals.heard:
@@ -52,14 +53,16 @@ class Answers:
         reading, writing = self._ends = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        threading.Thread(target=self._listen, args=(reading,), name="signals", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(reading,), name="signals", daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        if self._ends is not None:
+        if self._ends is not None and self._listener is not None:
             signal.set_wakeup_fd(-1)
-            os.close(self._ends[1])  # the thread reads the end of it, and ends
+            os.close(self._ends[1])  # the thread reads what has arrived, then the end of it, and ends
+            self._listener.join()  # else a signal just before the end is answered or not, as threads take turns
 
     def _listen(self, reading: int) -> None:
         seen: set[int] = set()

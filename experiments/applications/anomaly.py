@@ -24,8 +24,6 @@ from anomaly_parts import one_class_part, shift_part, table_part
 from anomaly_scores import FLOORS, Found
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import outputs
-from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.scores import named
 from gen_jax.studies import papers
 
@@ -79,7 +77,7 @@ def section(config: Config, found: Found) -> str:
         f"{config.batch_size}, width {config.width}, {config.latent_size} latents; at most {config.examples} test "
         "examples a side; last step."
     )
-    said = papers.command("anomaly.py").replace("papers/", "applications/")
+    said = papers.command("applications/anomaly.py")
     return "\n".join([*lines, f"- `{said}` on {papers.hardware()}.", ""])
 
 
@@ -87,8 +85,7 @@ PARTS = {"one_class": one_class_part, "shift": shift_part, "table": table_part}
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     asked = config.scores or SCORES.get((config.part, config.model), "")
     if not asked:
         raise UserError(f"--part {config.part} takes --model vae, or say --scores")
@@ -96,12 +93,8 @@ def main(config: Config) -> None:
     for name in names:
         named.score(name)
     text = section(config, PARTS[config.part](config, names))
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        name = f"anomaly {config.part} {config.model} {config.data}" + (
-            f" {config.against}" if config.part == "shift" else ""
-        )
-        atomic_write_text(config.out, papers.with_section(before, name, text))
+    against = f" {config.against}" if config.part == "shift" else ""
+    papers.write_section(config.out, f"anomaly {config.part} {config.model} {config.data}{against}", text)
     print(f"\n{text}")
 
 

@@ -32,7 +32,7 @@ from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import feed, load, mixed
 from gen_jax.data.labelled import STREAM, few_labels
 from gen_jax.data.source import Arrays, Source, digest, evenly, in_memory, to_float
-from gen_jax.runs import outputs, scripts
+from gen_jax.runs import scripts
 from gen_jax.runs.config import Config as RunConfig
 from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
 from gen_jax.studies import in_memory as training
@@ -187,8 +187,7 @@ def checked(config: Config, data: Source) -> list[str]:
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     data = load.of(RunConfig(data=config.data, data_dir=config.data_dir))
     names = checked(config, data)
     classifiers = {classical: Classifier(config, data, classical) for classical in (False, True)}
@@ -208,15 +207,13 @@ def main(config: Config) -> None:
         f"width {config.width}); cGAN (DiffAugment) {config.gan_steps:,} steps, cVAE {config.vae_steps:,}; "
         f"{config.ratio:g} synthetic for each real image; accuracy on {counted:,} test images at the last step"
     )
-    said = papers.command("augmentation.py").replace("papers/", "applications/")
+    said = papers.command("applications/augmentation.py")
     text = section(study, config.data, [f"Protocol: {protocol}.", f"`{said}` on {papers.hardware()}."])
     short = config.data.rpartition(":")[2]
     drawn_at = (config.pictures or config.study_dir) / f"augmentation_{short}.png"
     atomic_write_bytes(drawn_at, picture(study, config.data))
     atomic_write_text(config.study_dir / f"augmentation_{short}.md", text)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(before, f"augmentation-{short}", text))
+    papers.write_section(config.out, f"augmentation-{short}", text)
     print(f"\n{text}\n{drawn_at}")
 
 

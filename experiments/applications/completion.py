@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from completion_cells import hide, parts, scores, table
 
 from gen_jax.core import keys
 from gen_jax.core.domains import Count, Seeds
@@ -30,8 +31,8 @@ from gen_jax.core.types import Algorithm, Array, State, Weights, weights
 from gen_jax.data import feed, source
 from gen_jax.data.kinds import TABLES
 from gen_jax.metrics import intervals
-from gen_jax.runs import outputs, scripts
-from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs import scripts
+from gen_jax.runs.files import atomic_write_json, read_json
 from gen_jax.studies import in_memory, papers
 
 FIRST = 1234
@@ -64,37 +65,6 @@ class Config:
     study_dir: Path = Path("studies/applications/completion")
     out: Path | None = None
     """a Markdown file whose section becomes the table, such as docs/applications.md"""
-
-
-# ---- data ------------------------------------------------------------------------------------------------------------
-def table(data: str) -> np.ndarray:
-    """float64 [N, D] without gaps."""
-    if data == "breast_cancer":
-        from sklearn.datasets import load_breast_cancer
-
-        return np.asarray(load_breast_cancer(return_X_y=True)[0], np.float64)
-    from gen_jax.data import table as tables
-
-    found = tables.read(data.removeprefix("table:"))
-    if np.isnan(found.values).any():
-        raise UserError(f"{data} has gaps, of which the truth is not known; give a table without")
-    return found.values
-
-
-def hide(values: np.ndarray, missing: float, seed: int) -> np.ndarray:
-    """bool [N, D], True where a cell is hidden: as many as the published mask has, drawn as it is."""
-    random = np.random.RandomState(seed)
-    hidden = np.zeros(values.size, bool)
-    hidden[random.choice(values.size, int(np.floor(values.size * missing)), replace=False)] = True
-    return hidden.reshape(values.shape)
-
-
-def parts(rows: int, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows to fit on, rows to complete)."""
-    if protocol == "whole":
-        return np.arange(rows), np.arange(rows)
-    shuffled = np.random.RandomState(seed).permutation(rows)
-    return np.sort(shuffled[: rows * 7 // 10]), np.sort(shuffled[rows * 7 // 10 :])
 
 
 # ---- floors ----------------------------------------------------------------------------------------------------------
@@ -201,24 +171,7 @@ def by_model(
     return expected * scale + mean, draws * scale + mean
 
 
-# ---- scores ----------------------------------------------------------------------------------------------------------
-def scores(
-    truth: np.ndarray, hidden: np.ndarray, guess: np.ndarray, draws: np.ndarray | None, values: np.ndarray
-) -> dict[str, float]:
-    """Of hidden cells; units are those of the whole table, which no method was shown."""
-    deviation, span = values.std(axis=0), np.ptp(values, axis=0)
-    error = guess - truth
-    found = {
-        "mse": float(((error / deviation)[hidden] ** 2).mean()),
-        "rmse": float(np.sqrt(((error / span)[hidden] ** 2).mean())),
-    }
-    if draws is not None:
-        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
-        found["coverage"] = float(((low <= truth) & (truth <= high))[hidden].mean())
-        found["width"] = float(((high - low) / deviation)[hidden].mean())
-    return found
-
-
+# ---- outcomes --------------------------------------------------------------------------------------------------------
 def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[str, float]:
     """The scores of one method under one mask, from its file where it is there."""
     own = (
@@ -278,15 +231,14 @@ def section(config: Config, found: Mapping[str, Mapping[int, Mapping[str, float]
             f"- {TITLES[method]} is **{verdict}** missForest: lower in {wins} of {len(mine)} masks, MSE by "
             f"{of.mean:+.4f}, 95 % [{low:+.4f}, {high:+.4f}], mask by mask."
         )
-    lines += ["", f"`{papers.command('completion.py').replace('papers/', 'applications/')}`", ""]
+    lines += ["", f"`{papers.command('applications/completion.py')}`", ""]
     return "\n".join(lines)
 
 
 def main(config: Config) -> None:
     if not 0 < config.missing < 1:
         raise UserError(f"--missing {config.missing}: give a share above 0 and below 1")
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     methods = [name.strip() for name in config.methods.split(",")]
     if unknown := [name for name in methods if name not in TITLES]:
         raise UserError(f"--methods {unknown[0]}: there are {', '.join(TITLES)}")
@@ -296,10 +248,8 @@ def main(config: Config) -> None:
         for method in methods:
             found[method][seed] = outcome(method, config, values, seed)
     text = section(config, found, values.shape)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        name = f"completion-{Path(config.data).stem}-{config.missing:g}-{config.protocol}"
-        atomic_write_text(config.out, papers.with_section(before, name, text))
+    name = f"completion-{Path(config.data).stem}-{config.missing:g}-{config.protocol}"
+    papers.write_section(config.out, name, text)
     print(f"\n{text}")
 
 

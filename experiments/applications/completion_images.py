@@ -29,9 +29,8 @@ from gen_jax.metrics import completion, intervals
 from gen_jax.objectives import bounds, divergences
 from gen_jax.objectives.binarize import binarize_dynamic
 from gen_jax.objectives.likelihoods import sum_event
-from gen_jax.runs import completing, outputs
+from gen_jax.runs import completing
 from gen_jax.runs.abilities import need
-from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies import papers
 
 FAMILIES = ("random:0.5", "random:0.9", "half", "quarter", "square")
@@ -105,8 +104,7 @@ def gibbs(run: Any, config: Config) -> Callable[[Any, Any], dict[str, np.ndarray
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     one, other = gen_jax.load(config.completing), gen_jax.load(config.unconditional)
     algorithm, source = one.opened.algorithm, one.opened.source
     completing.need(algorithm, "this table")
@@ -143,12 +141,10 @@ def main(config: Config) -> None:
     lines += [
         "", f"- Below pseudo-Gibbs in {better} of {len(FAMILIES)} families (95 % interval over examples below 0).",
         f"- {source.name}, {config.examples} held-out examples, k = chains = {config.importance}, {steps}.",
-        "", f"`{papers.command('completion_images.py').replace('papers/', 'applications/')}`", "",
+        "", f"`{papers.command('applications/completion_images.py')}`", "",
     ]  # fmt: skip
     text = "\n".join(lines)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(before, "completion-images", text))
+    papers.write_section(config.out, "completion-images", text)
     print(f"\n{text}")
 
 

@@ -18,10 +18,9 @@ import numpy as np
 
 import gen_jax
 from gen_jax.core.domains import Count, Seeds, Size
-from gen_jax.runs import outputs
 from gen_jax.runs.audit import report
 from gen_jax.runs.evaluation.subject import Options, Subject
-from gen_jax.runs.files import atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs.files import atomic_write_json, read_json
 from gen_jax.studies import papers
 
 MODELS = {"VAE": ("failures/memorisation.py", {"latent_size": 32}), "GAN": ("gan.py", {})}
@@ -84,19 +83,16 @@ def section(config: Config, found: Audits) -> str:
         f"- {config.seeds} seeds, mean ± half of the 95 % interval; {config.steps} steps of {config.batch_size} on "
         f"{config.data}; as many non-members, held out; sets of {report.SET} at most, told apart by their mean."
     )
-    said = papers.command("membership.py").replace("papers/", "applications/")
+    said = papers.command("applications/membership.py")
     return "\n".join([*lines, f"- `{said}` on {papers.hardware()}.", ""])
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     pairs = [(model, count) for model in config.models for count in config.sizes]
     found = {pair: [audited(config, *pair, seed) for seed in range(config.seeds)] for pair in pairs}
     text = section(config, found)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(before, "membership", text))
+    papers.write_section(config.out, "membership", text)
     print(f"\n{text}")
 
 

@@ -23,9 +23,8 @@ import numpy as np
 import gen_jax
 from gen_jax.core.domains import Count, Interval, Positive, Seeds, Size
 from gen_jax.core.types import weights
-from gen_jax.runs import folder, outputs
+from gen_jax.runs import folder
 from gen_jax.runs.evaluation import samplers
-from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies import measures, papers
 
 NAME = "neighbour"
@@ -132,8 +131,7 @@ def section(config: Config, found: Mapping[str, Sequence[Sequence[Mapping[str, A
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     found: dict[str, list[list[dict[str, Any]]]] = {model: [] for model in config.models}
     text = ""
     for seed in range(config.seeds):
@@ -143,9 +141,7 @@ def main(config: Config) -> None:
         for model in config.models:
             found[model].append(measured(config, model, seed))
         text = section(config, found)
-        if config.out is not None:  # after each seed, with those that there are
-            before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-            atomic_write_text(config.out, papers.with_section(before, NAME, text))
+        papers.write_section(config.out, NAME, text)  # after each seed, with those that there are
     print(f"\n{text}")
 
 

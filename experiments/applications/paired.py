@@ -162,7 +162,7 @@ def main(config: Config) -> None:
         f"L1 weight {config.l1:g}; averaged weights of the last step"
     )
     measure = segmented(config.pictures) if membranes and config.pictures else seen
-    outcome = papers.measured(studies, measure, protocol)
+    outcome = papers.measured(studies, measure, protocol, collected=config.collected)
     paper = papers.Paper(name, "Pictures from pictures", columns, {}, "published", TITLES)
     papers.publish(config, paper, "applications/paired.py", outcome, said(outcome.values, config), protocol)
 

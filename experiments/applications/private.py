@@ -85,10 +85,9 @@ def main(config: Config) -> None:
     )
     few, many = arm(min(config.n_critic)), arm(10 if 10 in config.n_critic else max(config.n_critic))
     claims = [Claim(f"{many} gives better samples than {few}", "cas", few, many)] if few != many else []
-    outcome = papers.measured(studies, measure(config), protocol, claims)
     titles = {arm(turns): f"{turns} private steps to 1" for turns in config.n_critic}
     paper = papers.Paper(NAME, "A private conditional GAN", COLUMNS, {}, "published", titles)
-    papers.publish(config, paper, "applications/private.py", outcome, claims, protocol)
+    papers.table(config, paper, "applications/private.py", studies, measure(config), protocol, claims)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ from gen_jax.metrics.pair_trends import pair_trends
 from gen_jax.metrics.rows import Features, Kinds, features, mean_of, some
 from gen_jax.metrics.smote import smote
 from gen_jax.metrics.utility import utility
-from gen_jax.runs import drawn_rows, outputs
+from gen_jax.runs import drawn_rows
 from gen_jax.runs.evaluation.rows import DISTANCES, JUDGED, kinds_of, real_rows, target_of
-from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_json
 from gen_jax.runs.opened import open_state
 from gen_jax.runs.tables import need_table
 from gen_jax.studies import papers
@@ -193,14 +193,13 @@ def section(case: Case, found: Mapping[str, list[list[dict[str, float]]]]) -> st
         "share of rows that are a train row. detection AUC: .5, not told apart from held-out rows.",
         f"- {case.config.seeds} runs × {case.config.samples} samples of each model, {case.steps:,} steps; mean ± half "
         "of the 95 % interval over runs.",
-        f"- `{papers.command('tables.py').replace('papers/', 'applications/')}` on {papers.hardware()}.",
+        f"- `{papers.command('applications/tables.py')}` on {papers.hardware()}.",
     ]
     return "\n".join(lines)
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     case = Case(config)
     found: dict[str, list[list[dict[str, float]]]] = {"real": [[measured(case, "real", 0, 0)]]}
     found["held out"] = [[of_held_out(case)]]
@@ -212,9 +211,7 @@ def main(config: Config) -> None:
     made = {method: rows_of(case, method, 0, 0) for method in config.models}
     atomic_write_bytes(case.folder / "columns.png", figure(case, made))
     text = section(case, found)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(before, f"tables {case.table.name}", text))
+    papers.write_section(config.out, f"tables {case.table.name}", text)
     print(text)
     print(f"\ncolumns side by side: {case.folder / 'columns.png'}", file=sys.stderr)
 

@@ -70,13 +70,12 @@ def main(config: Config) -> None:
         Claim(f"MIG falls from {titles[four]} to {titles[most]}", "mig", most, four),
         Claim(f"the ELBO pays for it (it is lower for {titles[four]})", "elbo", four, one),
     ]
-    outcome = papers.measured(studies, measure, protocol, claims, collected=config.collected)
     remark = (
         f"{config.steps} steps are a small part of the published training: shapes are drawn well by then, and no beta "
         "stands out in MIG; the size of MIG is not to be compared."
     )
     paper = PAPER._replace(remark=remark if config.steps < SHORT else "")
-    papers.publish(config, paper, "beta_mig.py", outcome, claims, protocol)
+    papers.table(config, paper, "beta_mig.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,7 @@ def main(config: Config) -> None:
         Claim(f"samples of the {best} are closer than those of the {PAPER.titles[arm]}", "fd", "optimal", arm)
         for arm in ("unit", "small")
     ]
-    outcome = papers.measured(studies, measure, protocol, claims, collected=config.collected)
-    papers.publish(config, PAPER, "calibrated_sigma.py", outcome, claims, protocol)
+    papers.table(config, PAPER, "calibrated_sigma.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from gen_jax.models import gan
 from gen_jax.models.gan_parts import normal_latents
 from gen_jax.nets import dcgan
 from gen_jax.objectives import adversarial
-from gen_jax.runs import manifest, outputs
+from gen_jax.runs import manifest
 from gen_jax.runs.evaluation import extractors
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import papers
@@ -201,8 +201,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def main(config: Config) -> None:
     began = process_start()
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     saved = config.study_dir / "records.json"
     records = read(saved) if saved.exists() else []
     if config.merge:
@@ -214,9 +213,7 @@ def main(config: Config) -> None:
     atomic_write_json(saved, records)
     text = markdown(records, config.target)
     atomic_write_text(config.study_dir / "paper.md", text)
-    if config.out is not None:
-        page = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(page, "fashion_record", text))
+    papers.write_section(config.out, "fashion_record", text)
     print(f"\n{text}")
 
 

@@ -23,7 +23,6 @@ from typing import NamedTuple
 
 from gen_jax.core.domains import Positive, Seeds
 from gen_jax.core.errors import UserError
-from gen_jax.runs import outputs
 from gen_jax.runs.files import atomic_write_json
 from gen_jax.studies import papers
 
@@ -108,8 +107,7 @@ def stopped(task: Task, seconds: float) -> bool:
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     saved = config.study_dir / "gpu.json"
     try:
         done: dict[str, list[str]] = json.loads(saved.read_text(encoding="utf-8")) if saved.exists() else {}

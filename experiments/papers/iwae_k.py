@@ -17,6 +17,7 @@ Measured on mnist5k (3 seeds): 120.6 ± 1.6, 115.9 ± 1.2, 113.7 ± 1.0 nats; bo
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from gen_jax.core.domains import Count, Interval, Sample, Size
@@ -109,20 +110,17 @@ def main(config: Config) -> None:
         Claim(f"NLL falls from k = {a} to k = {b}", "nll", f"samples={b}", f"samples={a}", _published(a, b))
         for a, b in zip(config.k, config.k[1:], strict=False)
     ]
-    outcome = papers.measured(
-        studies,
-        lambda run: measures.log_likelihood(run, config.importance_samples),
-        protocol,
-        claims,
-        collected=config.collected,
-    )
-    paper = PAPER._replace(remark=trust(outcome.values))
+    paper = PAPER
     if config.data != Config.data:
         told = config.data.removeprefix("tfds:")
         paper = paper._replace(name=f"{PAPER.name}_{part}", title=f"{PAPER.title} on {told}")
-    if config.data == PUBLISHED_DATA:
-        paper = paper._replace(remark=f"{paper.remark} {distances(outcome.values)}".strip())
-    papers.publish(config, paper, "iwae_k.py", outcome, claims, protocol)
+
+    def remark(values: papers.Values) -> str:
+        far = distances(values) if config.data == PUBLISHED_DATA else ""
+        return f"{trust(values)} {far}".strip()
+
+    measure = partial(measures.log_likelihood, samples=config.importance_samples)
+    papers.table(config, paper, "iwae_k.py", studies, measure, protocol, claims, remark)
 
 
 if __name__ == "__main__":

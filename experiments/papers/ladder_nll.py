@@ -10,6 +10,7 @@ convolutional VAE of width 16, 800 steps of 32; the bound at k = 200 on the 1,00
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from gen_jax.core.domains import Count, Sample, Whole
 from gen_jax.studies import measures, papers
@@ -50,14 +51,8 @@ def main(config: Config) -> None:
         "the test split, last step, EMA weights"
     )
     claims = [Claim("the ladder's NLL is below the VAE's", "nll", "ladder_vae", "vae")]
-    outcome = papers.measured(
-        studies,
-        lambda run: measures.log_likelihood(run, config.importance_samples),
-        protocol,
-        claims,
-        collected=config.collected,
-    )
-    papers.publish(config, PAPER, "ladder_nll.py", outcome, claims, protocol)
+    measure = partial(measures.log_likelihood, samples=config.importance_samples)
+    papers.table(config, PAPER, "ladder_nll.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

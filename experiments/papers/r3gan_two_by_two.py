@@ -10,6 +10,7 @@ Scaled down: stacked:mnist5k at 14×14, perceptrons of two layers of 256 without
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gen_jax import experiment
@@ -105,14 +106,8 @@ def main(config: Table) -> None:
         for arm in PAPER.titles
         if arm != best
     ]
-    outcome = papers.measured(
-        studies,
-        lambda run: measures.stacked_modes_of(run, config.samples),
-        protocol,
-        claims,
-        collected=config.collected,
-    )
-    papers.publish(config, PAPER, "r3gan_two_by_two.py", outcome, claims, protocol)
+    measure = partial(measures.stacked_modes_of, count=config.samples)
+    papers.table(config, PAPER, "r3gan_two_by_two.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,6 @@ from gen_jax.models import gan, gan_terms
 from gen_jax.models.gan_parts import Term, normal_latents
 from gen_jax.nets import mlp
 from gen_jax.objectives.adversarial import AdversarialLoss, Loss
-from gen_jax.runs import outputs
 from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text
 from gen_jax.studies import papers
 
@@ -255,8 +254,7 @@ def markdown(
 
 
 def main(config: Config) -> None:
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    papers.need_page(config.out)
     many = 16 if accelerated() else 8
     rates, weights_ = axis(RATES, config.rates or many), axis(WEIGHTS, config.weights or many)
     losses = config.losses or (NAMES if accelerated() else NAMES[:2])
@@ -294,8 +292,7 @@ def main(config: Config) -> None:
     if config.out is not None:
         atomic_write_bytes(config.out.parent / PICTURE, drawn)
         shown = text.replace("\n\n", f"\n\n![modes by learning rate, weight of R1 and loss]({PICTURE})\n\n", 1)
-        page = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, papers.with_section(page, "stability_map", shown))
+        papers.write_section(config.out, "stability_map", shown)
     print(f"\n{text}\n{config.study_dir / 'map.png'}")
 
 

@@ -192,8 +192,7 @@ def main(config: Table) -> None:
         if {lower, higher} <= there
     ]
     measure = partial(measures.stacked_modes_of, count=config.samples)
-    outcome = papers.measured(studies, measure, protocol, claims, collected=config.collected)
-    papers.publish(config, PAPER, "stacked_mnist.py", outcome, claims, protocol)
+    papers.table(config, PAPER, "stacked_mnist.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,7 @@ def main(config: Config) -> None:
         )
         for arm, rival in (("flow_vae", "vae"), ("two_stage_vae", "vae"), ("vae_gan", "gaussian"))
     ]
-    outcome = papers.measured(studies, measure, protocol, claims, collected=config.collected)
-    papers.publish(config, PAPER, "two_stage_flow.py", outcome, claims, protocol)
+    papers.table(config, PAPER, "two_stage_flow.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ with 200 pseudo-inputs and 2,000 steps (theirs: up to 2,000 epochs of 500). The 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -102,14 +103,8 @@ def main(config: Table) -> None:
     )
     gap = 88.71 - 85.57
     claims = [Claim("the VampPrior's NLL is below that of N(0, I)", "nll", "prior=vamp", "prior=standard", gap)]
-    outcome = papers.measured(
-        studies,
-        lambda run: measures.log_likelihood(run, config.importance_samples),
-        protocol,
-        claims,
-        collected=config.collected,
-    )
-    papers.publish(config, PAPER, "vamp_prior.py", outcome, claims, protocol)
+    measure = partial(measures.log_likelihood, samples=config.importance_samples)
+    papers.table(config, PAPER, "vamp_prior.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
 
 from gen_jax.metrics import intervals
+from gen_jax.runs import outputs
+from gen_jax.runs.files import atomic_write_text
 from gen_jax.studies.claims import Values
 from gen_jax.studies.outcomes import Outcome
 
@@ -89,6 +92,19 @@ def hardware() -> str:
     if device.platform != "cpu":
         return f"{len(jax.devices())} × {device.device_kind}"
     return f"{cores} of {os.cpu_count()} CPU cores ({platform.machine()})"
+
+
+def need_page(out: Path | None) -> None:
+    """Raises UserError, before any work, for an `--out` that cannot be written, is no .md or is a file of a run."""
+    if out is not None:
+        outputs.file(out, "--out", ".md")
+
+
+def write_section(out: Path | None, name: str, text: str) -> None:
+    """Put the section `name` into the page `out`, which is made where it is not there; nothing without one."""
+    if out is not None:
+        before = out.read_text(encoding="utf-8") if out.exists() else ""
+        atomic_write_text(out, with_section(before, name, text))
 
 
 def with_section(page: str, name: str, text: str) -> str:

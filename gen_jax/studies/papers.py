@@ -17,7 +17,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.platform import accelerated, configure
 from gen_jax.runs import command as command_line
-from gen_jax.runs import folder, outputs, shapes
+from gen_jax.runs import folder, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation, outcomes
@@ -26,7 +26,7 @@ from gen_jax.studies.claims import Claim, Values, forecast, judge
 from gen_jax.studies.measures import Trained, open_trained
 from gen_jax.studies.outcomes import Outcome
 from gen_jax.studies.page import Column as Column
-from gen_jax.studies.page import Paper, command, hardware, markdown, slope, with_section
+from gen_jax.studies.page import Paper, command, hardware, markdown, need_page, slope, write_section
 from gen_jax.studies.page import spread as spread
 from gen_jax.studies.results import Group
 from gen_jax.studies.study import FILE, open_study
@@ -98,8 +98,7 @@ def study(config: Config, paper: str, part: str, experiment: str | Path, **how: 
     experiment: a path, or the name of a script in experiments/. Raises UserError, before anything is trained, for an
     `--out` that cannot be written or is a file of a run.
     """
-    if config.out is not None:
-        outputs.file(config.out, "--out", ".md")
+    need_page(config.out)
     root = config.study_dir or Path("studies/papers") / paper
     script = experiment if isinstance(experiment, Path) else experiments() / f"{experiment}.py"
     return Ablation(experiment=script, study_dir=root / part, seeds=config.seeds, launcher=config.launcher, **how)
@@ -222,6 +221,26 @@ def training_seconds(run: Path) -> float:
 # ---- the table -----------------------------------------------------------------------------------------------------
 
 
+def table(
+    config: Config,
+    paper: Paper,
+    script: str,
+    studies: Mapping[str, Ablation],
+    measure: Measure,
+    protocol: str,
+    claims: Sequence[Claim] = (),
+    remark: Callable[[Values], str] | None = None,
+) -> str:
+    """All that is left once a script has said what is its own: run its `studies`, measure, judge and publish.
+
+    script: its path in experiments/, or its name in experiments/papers. remark: makes the paper's of what was measured.
+    """
+    outcome = measured(studies, measure, protocol, claims, collected=config.collected)
+    if remark is not None:
+        paper = paper._replace(remark=remark(outcome.values))
+    return publish(config, paper, script, outcome, claims, protocol)
+
+
 def publish(
     config: Config,
     paper: Paper,
@@ -245,8 +264,6 @@ def publish(
     root = config.study_dir or Path("studies/papers") / paper.name
     atomic_write_text(root / "paper.md", text)
     outcomes.write(root / outcomes.VALUES, outcome, protocol)
-    if config.out is not None:
-        before = config.out.read_text(encoding="utf-8") if config.out.exists() else ""
-        atomic_write_text(config.out, with_section(before, paper.name, text))
+    write_section(config.out, paper.name, text)
     print(f"\n{text}")
     return text

@@ -43,12 +43,10 @@ def test_a_row_a_sampler_with_its_evaluations():
 def test_all_arms_spend_as_much_and_ten_steps_are_claimed_beside_one(monkeypatch, tmp_path, turns, wanted):
     seen = SimpleNamespace()
 
-    def measured(studies, measure, protocol, claims):
+    def table(config, paper, script, studies, measure, protocol, claims):
         seen.studies, seen.claims = studies, claims
-        return {}, 0.0, 0
 
-    monkeypatch.setattr(private.papers, "measured", measured)
-    monkeypatch.setattr(private.papers, "publish", lambda *told: None)
+    monkeypatch.setattr(private.papers, "table", table)
     private.main(private.Config(study_dir=tmp_path, n_critic=turns, private_steps=3000))
     spent = {name: each.settings["steps"] * each.settings["n_critic"] for name, each in seen.studies.items()}
     assert spent == {f"{n} to 1": 3000 for n in turns}

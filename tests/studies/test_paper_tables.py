@@ -32,6 +32,17 @@ def test_outcomes_of_several_machines_make_one_table(tmp_path):
         outcomes.read([tmp_path / "2.json"], "how")
 
 
+def test_a_script_ends_in_a_table_of_what_was_collected(tmp_path):
+    outcomes.write(tmp_path / "kept.json", outcome("k=5", 8.0), "how")
+    config = papers.Config(study_dir=tmp_path, out=tmp_path / "page.md", collected=(tmp_path / "kept.json",))
+    words = papers.table(
+        config, PAPER, "x.py", {}, lambda run: {}, "how", remark=lambda found: f"Of {', '.join(found)}"
+    )
+    assert "- Of k=5\n" in words
+    assert words == (tmp_path / "paper.md").read_text(encoding="utf-8")
+    assert words in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
 def test_a_table_says_what_its_columns_have_changed_by_since_the_runs_were_shorter(tmp_path):
     half = (4.0 - 3.0) / 2 * 12.706  # of the 95 % interval of −3 and −4
     assert papers.slope(PAPER, outcome("k=5", 8.0)) == f"Since step 10, NLL has changed by: k = 5 −3.5 ± {half:.1f}."

@@ -12,6 +12,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.metrics import power
 from gen_jax.studies import papers
 from gen_jax.studies.claims import Claim, forecast, judge
+from gen_jax.studies.page import with_section
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "experiments" / "papers").glob("*.py"))
 VALUES = {
@@ -64,12 +65,21 @@ def test_the_section_has_ours_beside_theirs():
 
 
 def test_a_section_is_replaced_where_it_is_and_others_stay():
-    page = papers.with_section("# Page\n\nwords\n", "a", "one\n")
-    page = papers.with_section(page, "b", "two\n")
-    again = papers.with_section(page, "a", "three\n")
+    page = with_section("# Page\n\nwords\n", "a", "one\n")
+    page = with_section(page, "b", "two\n")
+    again = with_section(page, "a", "three\n")
     assert again == page.replace("one", "three")
     assert again.startswith("# Page\n\nwords\n")
     assert again.index("three") < again.index("two")
+
+
+def test_a_page_is_made_and_its_section_replaced(tmp_path):
+    page = tmp_path / "page.md"
+    papers.write_section(page, "a", "one\n")
+    papers.write_section(page, "a", "größer\n")
+    assert page.read_text(encoding="utf-8") == "<!-- a -->\ngrößer\n<!-- end of a -->\n"
+    papers.write_section(None, "a", "one\n")
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def test_a_measurement_is_kept_until_its_protocol_or_the_run_changes(tmp_path, monkeypatch):

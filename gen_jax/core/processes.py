@@ -204,6 +204,20 @@ def listing(folder: str) -> dict[str, Any]:
     return {key.rpartition("/")[2]: json.loads(value) for key, value in found}
 
 
+def everyone(name: str, mine: Any) -> list[Any]:
+    """What each process says under this name, in the order of processes. Returns once all have said it."""
+    if not together():
+        return [mine]
+    put(f"{name}/{index()}", mine)
+    return [get(f"{name}/{number}") for number in range(count())]
+
+
+def forget(name: str) -> None:
+    """What this process said to `everyone` under a name takes no more room. Only where all have heard it."""
+    if together():
+        store().key_value_delete(f"{ROOT}{name}/{index()}")
+
+
 def meet(name: str, seconds: float = LONG) -> None:
     """Return once all processes have come here. The name is used once a run. A process alone returns at once."""
     if together():

@@ -8,8 +8,9 @@ believed once it has been read back: its index after every save, all of it after
 """
 
 import contextlib
+import itertools
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from gen_jax.core import processes
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.types import State
-from gen_jax.runs import orbax_folder, orbax_noise, state_arrays
+from gen_jax.runs import by_shard, orbax_folder, orbax_noise, state_arrays
 from gen_jax.runs.files import out_of_space
 from gen_jax.runs.paths import refuse_patterns
 from gen_jax.runs.retention import LastAndBest, finite
@@ -39,13 +41,15 @@ def open_checkpoints(
     *,
     lower_is_better: bool = True,
     writable: bool = True,
+    split: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator["Checkpoints"]:
     """The checkpoints in `run_dir/checkpoints`. Leaving the block waits for a save that is under way.
 
     The newest `keep` are kept, and the one whose `best_metric` is best, if a metric is named. `writable=False` is for
     tools that look at a run, which may be training at this moment: nothing is created, cleaned up or deleted.
-    `warn` takes one line for the person (standard error by default).
+    `split`: the state is split over devices (`Layout.shards`), and each process writes what it has of it: all
+    processes save together. `warn` takes one line for the person (standard error by default).
     """
     if writable:
         refuse_patterns(Path(run_dir))
@@ -56,7 +60,9 @@ def open_checkpoints(
     policy = LastAndBest(
         keep, best_metric, sign, {step: orbax_folder.metrics(folder, step) for step in orbax_folder.steps(folder)}
     )
-    checkpoints = Checkpoints(folder, policy, orbax_folder.manager(folder, policy) if writable else None, warn)
+    jointly = split and processes.together()
+    manager = orbax_folder.manager(folder, policy, jointly) if writable else None
+    checkpoints = Checkpoints(folder, policy, manager, warn, split)
     try:
         yield checkpoints
     except BaseException as reason:
@@ -78,13 +84,16 @@ class Checkpoints:
     policy: LastAndBest
     manager: Any  # orbax CheckpointManager; None when the folder is only looked at
     warn: Callable[[str], None]
+    split: bool = False
     # Orbax tells a failed save once to each thread that waits for it: so one thread does all the waiting.
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"))
     pending: list[Future] = field(default_factory=list)  # the save that is under way, if any
+    turns: Iterator[int] = field(default_factory=itertools.count)  # of what all processes do together
     verified: list[int] = field(default_factory=list)  # steps that were read back whole
 
     def save(self, state: State, step: int, metrics: Mapping[str, float] | None = None) -> None:
         """Copy the state to the host, then write it in the background; the state may be donated once this returns.
+        One that is split over devices is written before this returns: nobody has room for a copy.
 
         Waits for the save before, and raises `UserError` if that one failed (full disk, no permission). Checkpoints
         of this step and later ones belong to a future that was given up (a damaged one was fallen back from): they go.
@@ -93,12 +102,17 @@ class Checkpoints:
             raise ValueError("these checkpoints were opened with writable=False")
         self.wait()
         with self._clear():
-            for later in [other for other in self.steps() if other >= step]:
-                if later in self.manager.all_steps():
+            known = self.manager.all_steps()  # the same on all processes, whose looks at the disk may not be
+            for later in sorted(other for other in {*known, *self.steps()} if other >= step):
+                if later in known:
                     self.manager.delete(later)
-                shutil.rmtree(self.folder / str(later), ignore_errors=True)  # too damaged for Orbax to know it
+                if processes.leader():  # too damaged for Orbax to know it
+                    shutil.rmtree(self.folder / str(later), ignore_errors=True)
             self.policy.values[step] = finite(metrics)
-            self.pending.append(self.writer.submit(self._write, step, *state_arrays.take(state)))
+            if self.split:
+                self.writer.submit(self._write_by_shard, step, state).result()
+            else:
+                self.pending.append(self.writer.submit(self._write, step, *state_arrays.take(state)))
 
     def wait(self) -> None:
         """Return once nothing is being written. Raises `UserError` if the save under way failed, or wrote what cannot
@@ -158,7 +172,9 @@ class Checkpoints:
             raise UserError(f"{self.folder} holds no checkpoint yet; train first")
         for candidate in reversed(steps):
             try:
-                record, arrays = orbax_folder.read(self.folder, candidate)
+                record, arrays = self._read(candidate, template, sharding)
+            except UserError:
+                raise
             except Exception as error:
                 if candidate not in self.steps():
                     continue  # the run that is training meanwhile has removed it as too old
@@ -169,20 +185,42 @@ class Checkpoints:
                     raise UserError(f"{damaged}; {left}") from error
                 self.warn(f"{damaged}; falling back to an older one")
                 continue
-            rebuilt = state_arrays.rebuild(template, record, arrays, sharding, str(self.folder / str(candidate)))
-            return rebuilt, candidate
+            state_arrays.refuse_other(template, record, str(self.folder / str(candidate)))
+            return state_arrays.rebuild(template, arrays, sharding), candidate
         raise UserError(f"the checkpoints in {self.folder} were replaced while reading; try again")
 
-    def _write(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
+    def _read(
+        self, step: int, template: State, sharding: state_arrays.Layout
+    ) -> tuple[state_arrays.Record, Sequence[Any]]:
+        if self.split:
+            return by_shard.read(self.folder, step, template, sharding, f"read/{next(self.turns)}")
+        return orbax_folder.read(self.folder, step)
+
+    def _write(self, step: int, record: state_arrays.Record, arrays: list[np.ndarray]) -> None:
         """All of a save, in the background: the training goes on meanwhile."""
         self._hand_over(step, record, arrays)
         self._finished()
-        try:
+        with self._believed(step):
             if self.verified:
                 orbax_folder.read_index(self.folder, step, sum(array.size > 0 for array in arrays))
             else:
                 orbax_folder.read(self.folder, step)
                 self.verified.append(step)
+
+    def _write_by_shard(self, step: int, state: State) -> None:
+        meta = by_shard.write(self.manager, step, state, self.policy.values[step], f"pieces/{next(self.turns)}")
+        with self._believed(step):
+            if self.verified:
+                orbax_folder.read_index(self.folder, step, sum(0 not in leaf["shape"] for leaf in meta["leaves"]))
+            else:
+                orbax_folder.check_pieces(self.folder, step, meta)
+                self.verified.append(step)
+
+    @contextlib.contextmanager
+    def _believed(self, step: int) -> Iterator[None]:
+        """A block that reads back what was written."""
+        try:
+            yield
         except Exception as error:
             raise UserError(
                 f"the checkpoint of step {step} in {self.folder} was written and cannot be read back ({_line(error)}); "
@@ -191,7 +229,9 @@ class Checkpoints:
 
     def _hand_over(self, step: int, record: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
         """What Orbax does before it returns, and the digest: most of the time that a small model's save takes."""
-        orbax_folder.hand_over(self.manager, step, record, arrays, self.policy.values[step])
+        digest = state_arrays.digest_of(record, arrays)
+        meta = {"step": step, "digest": digest, "leaves": record, "metrics": self.policy.values[step]}
+        orbax_folder.hand_over(self.manager, step, state_arrays.nest(record, arrays), meta)
 
     def _finished(self) -> None:
         self.manager.wait_until_finished()

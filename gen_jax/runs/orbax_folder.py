@@ -1,39 +1,45 @@
 """Checkpoint folders on the disk: what is asked of Orbax, and only here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from gen_jax.core import processes
 from gen_jax.core.errors import UserError
-from gen_jax.runs import state_arrays
+from gen_jax.runs import pieces, state_arrays
 from gen_jax.runs.retention import LastAndBest
 
 
-def manager(folder: Path, policy: LastAndBest):
+def manager(folder: Path, policy: LastAndBest, jointly: bool = False):
+    """Orbax's, of this process alone, or of all processes together where they write jointly."""
     from orbax.checkpoint import CheckpointManager, CheckpointManagerOptions
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if processes.leader() or not jointly:
+            folder.mkdir(parents=True, exist_ok=True)
+        if jointly:
+            processes.meet("checkpoints")
         options = CheckpointManagerOptions(
             preservation_policy=policy,
             cleanup_tmp_directories=True,  # left by a process that was killed while saving
             lightweight_initialize=True,  # a damaged old checkpoint must not stop us from opening the folder
             create=False,  # it is there, and Orbax would have all processes make it
-            **_alone(),
+            **({} if jointly else _alone()),
         )
         return CheckpointManager(folder, options=options, item_names=("state", "meta"))
     except OSError as error:
         raise UserError(f"cannot write checkpoints in {folder}: {error.strerror or error}") from error
 
 
-def hand_over(manager: Any, step: int, record: state_arrays.Record, arrays: list[np.ndarray], metrics: Any) -> None:
-    """What Orbax does before it returns, and the digest."""
+def hand_over(manager: Any, step: int, tree: Any, meta: dict[str, Any]) -> None:
+    """What Orbax does before it returns. Of arrays that are split over devices each process hands over its own part,
+    and all processes have to come."""
     from orbax.checkpoint import args
 
-    meta = {"step": step, "digest": state_arrays.digest_of(record, arrays), "leaves": record, "metrics": metrics}
-    items = args.Composite(state=args.StandardSave(state_arrays.nest(record, arrays)), meta=args.JsonSave(meta))
+    items = args.Composite(state=args.StandardSave(tree), meta=args.JsonSave(meta))
     manager.save(step, args=items, force=True)
 
 
@@ -76,16 +82,70 @@ def metrics(folder: Path, step: int) -> dict[str, float]:
         return {}
 
 
-def read(folder: Path, step: int) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """The record and the arrays of a checkpoint. Raises anything at all if it is damaged."""
+def read(folder: Path, step: int) -> tuple[state_arrays.Record, list[np.ndarray]]:
+    """The record and the arrays of a checkpoint, whole. Raises anything at all if it is damaged."""
     from orbax.checkpoint import args
 
-    stored = _restore_item(folder, step, state=args.StandardRestore(), meta=args.JsonRestore())
-    record = stored["meta"]["leaves"]
-    arrays = state_arrays.unnest(record, stored["state"])
-    if state_arrays.digest_of(record, arrays) != stored["meta"]["digest"]:
+    found = meta(folder, step)
+    record = found["leaves"]
+    if "pieces" in found:
+        refuse_list(found)
+        part = _parts(folder, step)
+        arrays = [_empty(leaf) if 0 in leaf["shape"] else part(leaf["path"], ()) for leaf in record]
+        pieces.check(record, found["pieces"], pieces.of_arrays(record, arrays))
+        return record, arrays
+    arrays = state_arrays.unnest(record, _restore_item(folder, step, state=args.StandardRestore())["state"])
+    if state_arrays.digest_of(record, arrays) != found["digest"]:
         raise ValueError("its content does not match its digest")
     return record, arrays
+
+
+def read_split(folder: Path, step: int, meta: dict[str, Any], wanted: list[jax.ShapeDtypeStruct]) -> list[jax.Array]:
+    """The arrays of a checkpoint of which `meta` is the record, each as and where it is wanted: a process reads what
+    its devices hold. Raises anything at all if it is damaged."""
+    from orbax.checkpoint import args
+
+    tree = state_arrays.nest(meta["leaves"], wanted)
+    stored = _restore_item(folder, step, state=args.StandardRestore(tree))["state"]
+    return [
+        array if isinstance(array, jax.Array) else jax.device_put(array, like.sharding)  # of no elements: not stored
+        for array, like in zip(state_arrays.unnest(meta["leaves"], stored), wanted, strict=True)
+    ]
+
+
+def check_pieces(folder: Path, step: int, found: dict[str, Any]) -> None:
+    """Read the pieces of a checkpoint, of which this is the record, that are this process's to read. Raises anything
+    at all if they are damaged."""
+    share = slice(processes.index(), None, processes.count())
+    refuse_list(found)
+    pieces.check(found["leaves"], found["pieces"], _parts(folder, step), share)
+
+
+def refuse_list(found: dict[str, Any]) -> None:
+    """Raises ValueError unless the list of pieces is what it was."""
+    if pieces.digest_of(found["leaves"], found["pieces"]) != found["digest"]:
+        raise ValueError("its list of pieces does not match its digest")
+
+
+def _parts(folder: Path, step: int) -> pieces.Read:
+    """A reader of parts of the arrays. Orbax reads them by a layout of devices; TensorStore, below it, by places."""
+    import tensorstore
+
+    kept: dict[str, Any] = {}  # the leaf that is open
+
+    def part(path: Sequence[str], where: tuple[slice, ...]) -> np.ndarray:
+        name = ".".join(path)
+        if name not in kept:
+            kept.clear()
+            store = {"driver": "ocdbt", "base": f"file://{folder / str(step) / 'state'}/", "path": f"{name}/"}
+            kept[name] = tensorstore.open({"driver": "zarr", "kvstore": store}).result()
+        return kept[name][where].read().result()
+
+    return part
+
+
+def _empty(leaf: dict[str, Any]) -> np.ndarray:
+    return np.zeros(leaf["shape"], np.dtype(leaf["dtype"]))
 
 
 def read_index(folder: Path, step: int, count: int) -> None:

@@ -1,7 +1,7 @@
 """A state as named host arrays and back: what checkpoints store, and what the digest of a state is taken over."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -33,9 +33,9 @@ def take(state: State, copy: bool = True) -> tuple[Record, list[np.ndarray]]:
     """What the leaves are and their values on the host, in tree order. Without `copy`, CPU arrays are views."""
     found = _leaves(state)
     for _, leaf in found:
-        if not _is_key(leaf) and isinstance(leaf, jax.Array):
+        if not is_key(leaf) and isinstance(leaf, jax.Array):
             leaf.copy_to_host_async()
-    hosted = (np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf) for _, leaf in found)
+    hosted = (np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf) for _, leaf in found)
     return record_of(state), [np.array(array, order="C", copy=copy or None) for array in hosted]
 
 
@@ -44,7 +44,7 @@ def record_of(state: State) -> Record:
     return [{"path": path, "dtype": str(leaf.dtype), "shape": list(leaf.shape)} for path, leaf in _leaves(state)]
 
 
-def nest(record: Record, arrays: list[np.ndarray]) -> dict[str, Any]:
+def nest(record: Record, arrays: Sequence[Any]) -> dict[str, Any]:
     """The arrays as nested dicts by path, without those that have no elements (Orbax refuses them)."""
     tree: dict[str, Any] = {}
     for leaf, array in zip(record, arrays, strict=True):
@@ -56,7 +56,7 @@ def nest(record: Record, arrays: list[np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def unnest(record: Record, tree: Mapping[str, Any]) -> list[np.ndarray]:
+def unnest(record: Record, tree: Mapping[str, Any]) -> list[Any]:
     """The inverse of `nest`. Raises KeyError and the like where the tree is not that of the record."""
     arrays = []
     for leaf in record:
@@ -66,15 +66,13 @@ def unnest(record: Record, tree: Mapping[str, Any]) -> list[np.ndarray]:
         else:
             for name in leaf["path"]:
                 node = node[name]
-        arrays.append(np.array(node, order="C", copy=None))
+        arrays.append(node if isinstance(node, jax.Array) else np.array(node, order="C", copy=None))
     return arrays
 
 
-def rebuild(template: State, record: Record, arrays: list[np.ndarray], sharding: Layout, where: str) -> State:
-    """The state with these values, like the template, in fresh buffers laid out by `sharding`, of all or by leaf.
-
-    Raises `UserError`, naming `where` and the first leaf that differs, where the record is not that of the template.
-    """
+def refuse_other(template: State, record: Record, where: str) -> None:
+    """Raises `UserError`, naming `where` and the first leaf that differs, where the record is not that of the
+    template."""
     wanted = record_of(template)
     for mine, stored in zip(wanted, record, strict=False):
         if mine["path"] != stored["path"]:
@@ -88,22 +86,40 @@ def rebuild(template: State, record: Record, arrays: list[np.ndarray], sharding:
         longer, side = (wanted, "is missing there") if len(wanted) > len(record) else (record, "is only there")
         raise UserError(f"{where} is of another model: {_name(longer[min(len(wanted), len(record))])} {side}")
 
+
+def wanted(template: State, sharding: Callable[[Any], jax.sharding.Sharding]) -> list[jax.ShapeDtypeStruct]:
+    """The stored arrays of a state like the template, with where they go, in tree order."""
+
+    def one(leaf: Any) -> jax.ShapeDtypeStruct:
+        held = jax.eval_shape(jax.random.key_data, leaf) if is_key(leaf) else leaf
+        return jax.ShapeDtypeStruct(held.shape, held.dtype, sharding=sharding(leaf))
+
+    return [one(leaf) for leaf in jax.tree.leaves(template)]
+
+
+def rebuild(template: State, arrays: Sequence[Any], sharding: Layout) -> State:
+    """The state with these values, like the template, in fresh buffers laid out by `sharding`, of all or by leaf."""
     found = [leaf for _, leaf in _leaves(template)]
 
     def finish(arrays):  # copies, because a buffer that came from the host cannot be donated
         copies = [jnp.copy(array) for array in arrays]
         return [
-            jax.random.wrap_key_data(copy, impl=leaf.dtype) if _is_key(leaf) else copy
+            jax.random.wrap_key_data(copy, impl=leaf.dtype) if is_key(leaf) else copy
             for leaf, copy in zip(found, copies, strict=True)
         ]
 
     each = [sharding(leaf) if callable(sharding) else sharding for leaf in found]
     fresh = jax.jit(finish, out_shardings=each)(jax.device_put(arrays, each))
     fresh = [
-        jax.device_put(jnp.asarray(array.item()), place) if _is_weak_scalar(leaf) else new
+        jax.device_put(jnp.asarray(_held(array).item()), place) if _is_weak_scalar(leaf) else new
         for leaf, array, new, place in zip(found, arrays, fresh, each, strict=True)
     ]
     return jax.tree.unflatten(jax.tree.structure(template), fresh)
+
+
+def _held(array: Any) -> np.ndarray:
+    """What this process holds of an array."""
+    return np.asarray(array.addressable_data(0) if isinstance(array, jax.Array) else array)
 
 
 def _is_weak_scalar(leaf) -> bool:
@@ -112,7 +128,8 @@ def _is_weak_scalar(leaf) -> bool:
     return getattr(leaf, "weak_type", False) and leaf.shape == () and leaf.dtype == jnp.asarray(0.0).dtype
 
 
-def _is_key(leaf) -> bool:
+def is_key(leaf: Any) -> bool:
+    """Whether a leaf holds random keys, which are stored by their key data."""
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from disk import files_no_larger_than
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from small_states import leaves_equal, make
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import State
@@ -26,21 +26,6 @@ from gen_jax.runs import state_arrays
 from gen_jax.runs.checkpoint import digest, open_checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax, after a failed read
-OPTIMIZER = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-2))  # holds an empty state inside
-
-
-def make(key, width=3) -> State:
-    weights = {"Dense_0": {"kernel": jax.random.normal(key, (4, width)), "bias": jnp.zeros(width, jnp.bfloat16)}}
-    return State(
-        step=jnp.zeros((), jnp.int32),
-        key=key,
-        params={"generator": weights},
-        stats={"generator": {}},
-        opt={"generator": OPTIMIZER.init(weights)},
-        ema={},
-        hyper={"lr": jnp.asarray(0.1)},  # weakly typed
-        aux={"keys": jax.random.split(key, 2), "nothing": jnp.zeros((0, 3)), "flags": jnp.array([True, False])},
-    )
 
 
 @jax.jit
@@ -51,14 +36,6 @@ def advance(state: State) -> State:
 
 donated = jax.jit(lambda state: advance(state), donate_argnums=0)
 TEMPLATE = jax.eval_shape(make, jax.random.key(0))
-
-
-def leaves_equal(a, b) -> bool:
-    def host(leaf):
-        return np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
-
-    same = jax.tree.map(lambda x, y: x.dtype == y.dtype and host(x).tobytes() == host(y).tobytes(), a, b)
-    return jax.tree.structure(a) == jax.tree.structure(b) and all(jax.tree.leaves(same))
 
 
 def at(step: int) -> State:
@@ -176,9 +153,9 @@ def test_a_failure_before_writing_is_told_by_the_next_save(tmp_path, monkeypatch
 
 def test_restored_arrays_can_be_donated(recwarn):
     for sharding in (None, replicated(1)):
-        record, arrays = state_arrays.take(big_state(0))
+        _, arrays = state_arrays.take(big_state(0))
         arrays = [aligned(array) for array in arrays]  # such arrays the CPU backend would borrow, and never donate
-        state = state_arrays.rebuild(jax.eval_shape(lambda: big_state(0)), record, arrays, sharding, "here")
+        state = state_arrays.rebuild(jax.eval_shape(lambda: big_state(0)), arrays, sharding)
         place = where_it_lies(state)
         after = donated(state)
         assert state.params["generator"]["w"].is_deleted()

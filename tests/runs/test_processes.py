@@ -139,16 +139,39 @@ def test_each_leaf_is_split_along_its_largest_side_that_the_devices_divide():
 
 @pytest.mark.science
 def test_a_state_that_is_split_over_processes_goes_on_in_one(tmp_path):
+    """Each process writes its own shards and nothing else, and reads them again."""
     several, one = toys.make(tmp_path / "several"), toys.make(tmp_path / "one")
     asked = {"steps": 3, "backend": "sharded", "evaluate_every": 3}
     sharded = [*crowd.words(several, **asked), "--shard-state"]
     sane(crowd.Crowd(sharded, 2, 2).ends())
+    others = written_by_others(several.run)
+    assert any("/state/ocdbt.process_1/d/" in name for name in others)
+    # Beside its shards, what Orbax has a process say of them.
+    assert all("/state/ocdbt.process_1" in name or name.endswith("/array_metadatas/process_1") for name in others)
     one.train(**asked, devices=4)
     for left, right in zip(lines(several.run), lines(one.run), strict=True):
         assert left == pytest.approx(right, rel=1e-4, abs=1e-6)
     several.train(**{**asked, "steps": 4}, devices=4, shard_state=True)
     sane(crowd.Crowd([*crowd.words(several, **{**asked, "steps": 5}), "--shard-state"], 2, 2).ends())
-    assert crowd.steps(several.run)[-1] == 5
+    sane(crowd.Crowd([*crowd.words(several, **{**asked, "steps": 6}), "--shard-state"], 4).ends())
+    several.train(**{**asked, "steps": 7}, devices=1)
+    assert crowd.steps(several.run)[-1] == 7
+
+
+@pytest.mark.science
+def test_damage_that_one_process_finds_is_everyones(tmp_path):
+    """Both fall back to the same older checkpoint, though the damaged shard is one's own."""
+    bench = toys.make(tmp_path / "toy")
+    asked = {"steps": 4, "backend": "sharded", "evaluate_every": 0, "checkpoint_every": 2, "width": 4096}
+    sane(crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends())
+    kept = digest(bench.run, 4)
+    for shard in (bench.run / "checkpoints/4/state/ocdbt.process_1").rglob("*"):
+        if shard.is_file():
+            written = shard.read_bytes()
+            shard.write_bytes(written[: len(written) // 2].ljust(len(written), b"\0"))
+    ends = crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends()
+    assert "the checkpoint of step 4 is damaged" in sane(ends)[2]
+    assert digest(bench.run, 4) == kept
 
 
 # ---- what breaks down ------------------------------------------------------------------------------------------------

@@ -34,6 +34,9 @@ class Rehearsed(NamedTuple):
         return tuple(self.traced.out_info[1])
 
 
+Trace = Callable[[Config], tuple[Rehearsed, float]]  # of a run with these settings: `_trace`
+
+
 def check(config: Config) -> None:
     """What can be said of settings before data are read. Raises UserError for a number outside its domain, and for
     images of which no batch fits, and for a tracker that is not there."""
@@ -59,12 +62,13 @@ def rehearse(
     that nothing reads.
     """
     heard, seen = listening.listening(config)
+    trace = partial(_trace, build, source, where)
     try:
-        traced, need = _trace(heard, build, source, where)
+        traced, need = trace(heard)
     except MemoryError:  # a mask or a table that is made at once
-        raise _too_large(config, build, source, where, float("inf")) from None
+        raise _too_large(config, trace, float("inf")) from None
     if need > memory.machine() * (where.size if where.shards else 1):
-        raise _too_large(config, build, source, where, need)
+        raise _too_large(config, trace, need)
     need_values(traced.algorithm, source)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(
@@ -78,7 +82,7 @@ def rehearse(
 
 
 def _trace(
-    config: Config, build: Callable[..., Algorithm], source: Source, where: parallel.Layout
+    build: Callable[..., Algorithm], source: Source, where: parallel.Layout, config: Config
 ) -> tuple[Rehearsed, float]:
     """What was built, and the bytes that its training needs, at least."""
     algorithm = build(config, source)
@@ -102,9 +106,7 @@ def _of_calls(config: Config, algorithm: Algorithm, source: Source, batches: Any
     return config.steps_per_call * (memory.of(metrics) + (0.0 if fits else memory.of(batches)))
 
 
-def _too_large(
-    config: Config, build: Callable[..., Algorithm], source: Source, where: parallel.Layout, need: float
-) -> UserError:
+def _too_large(config: Config, trace: Trace, need: float) -> UserError:
     """What to say where `need` is more than the machine has: the setting to blame, and a value of it that fits."""
     most = memory.machine()
     much = f"at least {in_bytes(need)}" if need < float("inf") else "more than there is"
@@ -113,21 +115,19 @@ def _too_large(
     for name in domains.of_class(type(config)):
         value, usual = getattr(config, name), defaults[name]
         if isinstance(value, int) and isinstance(usual, int) and value > usual > 0:
-            found = _largest(config, build, source, where, name, usual, most)
+            found = _largest(config, trace, name, usual, most)
             if found is not None:
                 flag = domains.flag(name)
                 return UserError(f"--{flag} {value}: {head}; try --{flag} {found}")
     return UserError(f"{head}; ask for less: smaller networks, or a smaller --batch-size")
 
 
-def _largest(
-    config: Config, build: Any, source: Source, where: parallel.Layout, name: str, low: int, most: float
-) -> int | None:
+def _largest(config: Config, trace: Trace, name: str, low: int, most: float) -> int | None:
     """A value of this setting from `low` on that fits, close to the largest that does; None where `low` does not."""
 
     def fits(value: int) -> bool:
         try:
-            return _trace(dataclasses.replace(config, **{name: value}), build, source, where)[1] <= most
+            return trace(dataclasses.replace(config, **{name: value}))[1] <= most
         except (UserError, MemoryError):
             return False
 

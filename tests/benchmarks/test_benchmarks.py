@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import flops, gpu, gpu_cases, gpu_report, races, report
+from benchmarks import flops, gpu_cases, gpu_races, gpu_report, races, report
 from benchmarks.__main__ import find_torch
 from benchmarks.cases import MEASURES, RACES
 from benchmarks.protocol import ROOT
@@ -115,8 +115,8 @@ def test_a_turn_lasts_as_long_as_was_asked_whatever_a_round_takes(name, took, ro
     worker = SimpleNamespace(ready=lambda: None, run=lambda count: count * took)
     case = gpu_cases.cases(1.0)[1]
     assert case.per_call == 500
-    side: Any = gpu.Side(case, name, worker)  # pyright: ignore[reportArgumentType]
-    assert gpu.rounds_a_turn(side, 0.3) == rounds
+    side: Any = gpu_races.Side(case, name, worker)  # pyright: ignore[reportArgumentType]
+    assert gpu_races.rounds_a_turn(side, 0.3) == rounds
 
 
 @pytest.mark.science

@@ -99,7 +99,7 @@ class Run:
         rank = self._compiled.setdefault(("score", score, seed), None) or found.make(subject)
         self._compiled["score", score, seed] = rank
         batch = self._batch(x, given)
-        return of_rows(found, rank, in_memory(batch), np.arange(len(batch["x"])))
+        return of_rows(found, rank, in_memory(batch), np.arange(len(batch["x"])), subject.devices)
 
     def classify(self, x: Any) -> "np.ndarray":
         """Logits of the classes, [N, classes]."""

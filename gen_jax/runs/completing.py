@@ -3,7 +3,7 @@
 What is made of an example depends on the seed, its number and itself, never on its neighbours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Weights
 from gen_jax.data import masks
@@ -50,10 +50,10 @@ def masks_of(text: str, x: np.ndarray, kind: Kind, seed: int) -> np.ndarray:
         return _from_file(text, x, kind)
     family, key = masks.named(text), keys.named(jax.random.key(seed), "masks")
 
-    def one(rows: Any, number: int) -> Any:
+    def one(_: Any, rows: Any, number: int) -> Any:
         return masks.for_scores(family, jax.random.fold_in(key, number), rows)
 
-    return _in_batches(jax.jit(one), x)
+    return _in_batches(one, jnp.zeros(()), x)
 
 
 def refuse_nothing(mask: np.ndarray, what: str) -> None:
@@ -72,31 +72,32 @@ def complete(algorithm: Algorithm, weights: Weights, x: np.ndarray, mask: np.nda
     expected, one = algorithm.samplers["expected"], algorithm.samplers["complete"]
     root = keys.named(jax.random.key(seed), "completions")
 
-    @jax.jit
-    def mean(rows: Any, shown: Any, number: Any, view: Weights) -> Any:
+    def mean(view: Weights, rows: Any, shown: Any, number: Any) -> Any:
         own = keys.named(jax.random.fold_in(root, number), "expected")
         return expected.draw(view, own, BATCH, {"x": rows, "mask": shown})
 
-    @jax.jit
-    def several(rows: Any, shown: Any, number: Any, view: Weights) -> Any:
+    def several(view: Weights, rows: Any, shown: Any, number: Any) -> Any:
         own = jax.random.split(keys.named(jax.random.fold_in(root, number), "draws"), max(draws, 1))
         found = jax.lax.map(lambda key: one.draw(view, key, BATCH, {"x": rows, "mask": shown}), own)
         return jnp.swapaxes(found, 0, 1)
 
-    guess = _in_batches(lambda rows, shown, number: mean(rows, shown, number, weights), x, mask)
+    guess = _in_batches(mean, weights, x, mask)
     if not draws:
         return Completed(x, mask, guess, np.empty((0, *x.shape), np.float32))
-    found = _in_batches(lambda rows, shown, number: several(rows, shown, number, weights), x, mask)
+    found = _in_batches(several, weights, x, mask)
     return Completed(x, mask, guess, np.swapaxes(found, 0, 1))
 
 
-def _in_batches(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
-    parts = []
-    for number, start in enumerate(range(0, len(arrays[0]), BATCH)):
-        rows = np.arange(start, min(start + BATCH, len(arrays[0])))
-        found = function(*(jnp.asarray(array[np.resize(rows, BATCH)]) for array in arrays), number)
-        parts.append(np.asarray(found)[: len(rows)])
-    return np.concatenate(parts)
+def _in_batches(function: Callable[..., Any], weights: Any, *arrays: np.ndarray) -> np.ndarray:
+    """`function(weights, *rows, number of the batch)` of the arrays' rows."""
+    count = len(arrays[0])
+
+    def batches() -> Iterator[tuple]:
+        for number, start in enumerate(range(0, count, BATCH)):
+            rows = np.resize(np.arange(start, min(start + BATCH, count)), BATCH)
+            yield (*(jnp.asarray(array[rows]) for array in arrays), number)
+
+    return np.concatenate(list(dealing.by_device(function)(weights, batches())))[:count]
 
 
 def _from_file(text: str, x: np.ndarray, kind: Kind) -> np.ndarray:

@@ -125,8 +125,10 @@ def training(
     patience = STUDY_PATIENCE if quiet else 0.0
     with (
         shared.begun(run_dir, lambda: folder.begin(run_dir, config, script, code, continues, patience)),
-        checkpoint.open_checkpoints(run_dir, best_metric=best, lower_is_better=lower, writable=leader) as checkpoints,
-        aside(platform.accelerated()) as beside,
+        checkpoint.open_checkpoints(
+            run_dir, best_metric=best, lower_is_better=lower, writable=leader or where.shards, split=where.shards
+        ) as checkpoints,
+        aside(platform.accelerated() and not processes.together()) as beside,  # what all do, all do in one order
     ):
         kept, counts = checkpoints.steps() if continues else [], count_parameters(template.params)
         if max(kept, default=0) < config.steps:
@@ -137,7 +139,10 @@ def training(
             with opened.compiling():
                 state = parallel.initial(algorithm.init, key, where)
             state, start = state.replace(hyper=parallel.place(hyper_values(algorithm), where)), 0
-        shared.same_state(start, lambda: checkpoint.digest(parallel.local(state)))
+        if where.shards:  # of which no process has the whole
+            shared.same_state(start, lambda: checkpoints.digest(start) if kept else "")
+        else:
+            shared.same_state(start, lambda: checkpoint.digest(parallel.local(state)))
         if start >= config.steps:
             print(one_line(f"{run_dir} is complete at step {start}; raise --steps to train on"))
             return run_dir
@@ -183,9 +188,7 @@ def training(
                 most = pace.rounds
                 if start == 0:
                     first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
-                    view = parallel.local(state)
-                    if leader:
-                        beside.look(view, partial(happen, first, step=0))
+                    beside.look(parallel.local(state), partial(happen, first, step=0))
                 while step < config.steps:
                     count = min(most, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
@@ -202,9 +205,9 @@ def training(
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
                         beside.do(recording.record, pending, config, lines)
-                        view = parallel.local(state)
-                        if leader:
-                            beside.look(view, partial(happen, events, step=step))
+                        apart = where.shards and processes.together()  # no process has the whole: all save together
+                        view = parallel.local(state.replace(opt={}) if apart else state)
+                        beside.look(view, partial(happen, events, step=step, state=state if apart else None))
                         del view  # the next call overwrites what it may share
                         pending = None
                         pace.begin()
@@ -253,6 +256,7 @@ def _events(
             lambda state, step: watch.evaluate(state, step, lines),
             at_the_end=config.evaluate_every > 0,
             looks="the evaluation",
+            everywhere=True,
         ),
         Event((config.sample_every,), lambda state, step: watch.show(state, step, lines), looks="the picture"),
         Event(seen, lambda state, step: diagnosis and diagnosis.check(), when_stopped=True, looks="the diagnosis"),
@@ -260,6 +264,8 @@ def _events(
             (config.checkpoint_every,),
             lambda state, step: checkpoints.save(state, step, watch.measured(step)),
             when_stopped=True,
+            everywhere=checkpoints.split,
+            keeps=True,
         ),
     )
 

@@ -48,7 +48,7 @@ def _by(score: str) -> Attack:
     def scores(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
         found = named.score(score)
         rank = found.make(subject)
-        return -of_rows(found, rank, *sides.members), -of_rows(found, rank, *sides.others)
+        return tuple(-of_rows(found, rank, *side, subject.devices) for side in sides)
 
     return Attack(named.score(score).check, scores)
 

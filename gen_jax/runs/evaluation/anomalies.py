@@ -102,7 +102,7 @@ def ranked(subject: Subject, metric: str) -> tuple[np.ndarray, np.ndarray]:
         rank, found = score.make(subject), {}
         for side, (split, rows) in sides(subject, metric).items():
             try:
-                found[side] = of_rows(score, rank, split, rows)
+                found[side] = of_rows(score, rank, split, rows, subject.devices)
             except UserError as error:
                 raise UserError(f"{metric}: {error}") from error
         scores = np.concatenate([found["normal"], found["strange"]])

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.platform import user_cache
@@ -38,14 +39,16 @@ def key_of(value: Any) -> str:
 
 
 def remembered(
-    kind: str, identity: Mapping[str, Any], make: Callable[[], dict[str, np.ndarray]]
+    kind: str, identity: Mapping[str, Any], make: Callable[[], dict[str, np.ndarray]], dealt: bool = False
 ) -> dict[str, np.ndarray]:
     """`make()`, once for each identity; later calls read the arrays back. A damaged file is made again; a cache that
-    cannot be written costs a line."""
+    cannot be written costs a line. `dealt`: `make` is something that all processes do together (`core.dealing`), and do
+    where one of them does not have the arrays."""
     path = cache_dir() / kind / f"{key_of(identity)}.npz"
-    if os.path.isfile(path):
-        with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as file:  # anything: make it again
-            return {name: file[name] for name in file.files}
+    found = _kept(path)
+    missing = dealing.anyone(found is None) if dealt else found is None
+    if found is not None and not missing:
+        return found
     arrays = make()
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]
@@ -54,3 +57,10 @@ def remembered(
     except UserError as error:
         say(f"the cache costs time and nothing else: {error}")
     return arrays
+
+
+def _kept(path: Path) -> dict[str, np.ndarray] | None:
+    if os.path.isfile(path):
+        with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as file:  # anything: make it again
+            return {name: file[name] for name in file.files}
+    return None

@@ -6,15 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.data import sprites
 from gen_jax.data.source import Split
 from gen_jax.metrics import disentanglement, latents
+from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.classifiers import is_stacked
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
-from gen_jax.runs.evaluation.subject import Subject, in_batches
+from gen_jax.runs.evaluation.subject import Subject
 
 BATCH = 250
 LATENT_EXAMPLES, FACTOR_EXAMPLES = 5_000, 10_000
@@ -23,8 +24,8 @@ ACTIVE = 0.01  # Burda et al. 2016
 
 def encoded(subject: Subject, rows: np.ndarray, split: Split) -> dict[str, np.ndarray]:
     """Posterior means (and log-variances) of examples, [N, d]."""
-    encode = jax.jit(subject.need("encode", "latents"))
-    found = in_batches(lambda batch, number: encode(subject.weights, batch), split, rows, BATCH)
+    encode = dealing.by_device(subject.need("encode", "latents"))
+    found = in_batches(encode, subject.weights, split, rows, BATCH)
     return {name: values.reshape(len(rows), -1) for name, values in found.items()}
 
 

@@ -1,11 +1,12 @@
 """How well a model completes held-out examples of which a mask hides a part: error, likelihood, intervals, spread."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
 from gen_jax.data import source as sources
 from gen_jax.data.kinds import need_images
@@ -98,16 +99,17 @@ def _check_nll(subject: Subject) -> None:
 
 def _nll(subject: Subject) -> list[Value]:
     x, mask = _masked(subject)
-    compiled = jax.jit(subject.need("likelihood", "missing_nll"), static_argnums=3)
-    key = keys.named(jax.random.key(subject.options.seed), "missing")
-    values = []
-    for number, start in enumerate(range(0, len(x), completing.BATCH)):
-        rows = np.arange(start, min(start + completing.BATCH, len(x)))
-        filled = np.resize(rows, completing.BATCH)
-        batch, own = {"x": x[filled], "mask": mask[filled]}, jax.random.fold_in(key, number)
-        found = compiled(subject.weights, batch, own, subject.options.nll_samples)
-        values.append(-np.asarray(found["value"])[: len(rows)])
-    return [over_examples("NLL of what is missing, given what is observed", np.concatenate(values), "nats")]
+    compiled = dealing.by_device(subject.need("likelihood", "missing_nll"), static=(3,))
+    key, size = keys.named(jax.random.key(subject.options.seed), "missing"), completing.BATCH
+
+    def batches() -> Iterator[tuple]:
+        for number, start in enumerate(range(0, len(x), size)):
+            filled = np.resize(np.arange(start, min(start + size, len(x))), size)
+            own = jax.random.fold_in(key, number)
+            yield {"x": x[filled], "mask": mask[filled]}, own, subject.options.nll_samples
+
+    found = np.concatenate([part["value"] for part in compiled(subject.weights, batches())])
+    return [over_examples("NLL of what is missing, given what is observed", -found[: len(x)], "nats")]
 
 
 def _nll_stamp(subject: Subject) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.data.feed import to_batch
 from gen_jax.metrics import clusters
+from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion
-from gen_jax.runs.evaluation.subject import Subject, in_batches
+from gen_jax.runs.evaluation.subject import Subject
 
 BATCH = 250
 
@@ -48,9 +50,9 @@ def stamp(subject: Subject) -> dict[str, Any]:
 
 
 def compute(subject: Subject) -> list[Value]:
-    cluster, labels = jax.jit(subject.need("cluster", "clusters")), _labels(subject)
+    cluster, labels = dealing.by_device(subject.need("cluster", "clusters")), _labels(subject)
     rows = np.flatnonzero(labels >= 0)
-    logits = in_batches(lambda batch, number: cluster(subject.weights, batch), subject.split, rows, BATCH)
+    logits = in_batches(cluster, subject.weights, subject.split, rows, BATCH)
     groups, known = logits.argmax(axis=1), labels[rows]
     used = len(np.unique(groups))
     return [

@@ -6,14 +6,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Array, Batch
 from gen_jax.data import source as sources
 from gen_jax.data.kinds import need_images
 from gen_jax.metrics import latents
+from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.metric import Metric, Value, over_examples
-from gen_jax.runs.evaluation.subject import Subject, in_batches
+from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.watching import heldout
 
 BATCH = 50  # examples of one compiled call of the likelihood
@@ -65,13 +65,10 @@ def _nll_stamp(subject: Subject) -> dict[str, Any]:
 def _bounds(subject: Subject) -> dict[str, np.ndarray]:
     """log p(x) of every example at k importance samples, with its standard error and effective sample size."""
     if "nll" not in subject.memory:
-        compiled = jax.jit(subject.need("likelihood", "nll"), static_argnums=3)
-        key = keys.named(jax.random.key(subject.options.seed), "likelihood")
-
-        def one(batch: Batch, number: int) -> dict[str, Array]:
-            return compiled(subject.weights, batch, jax.random.fold_in(key, number), subject.options.nll_samples)
-
-        subject.memory["nll"] = in_batches(one, subject.split, _chosen(subject), BATCH)
+        compiled = dealing.by_device(subject.need("likelihood", "nll"), static=(3,))
+        key, more = keys.named(jax.random.key(subject.options.seed), "likelihood"), (subject.options.nll_samples,)
+        found = in_batches(compiled, subject.weights, subject.split, _chosen(subject), BATCH, key=key, more=more)
+        subject.memory["nll"] = found
     return subject.memory["nll"]
 
 

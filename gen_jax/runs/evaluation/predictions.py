@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import classification
+from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion
-from gen_jax.runs.evaluation.subject import Subject, in_batches
+from gen_jax.runs.evaluation.subject import Subject
 
 BATCH = 250
 
@@ -40,9 +41,9 @@ def _accuracy_stamp(subject: Subject) -> dict[str, Any]:
 
 
 def _accuracy(subject: Subject) -> list[Value]:
-    classify, labels = jax.jit(subject.need("classify", "accuracy")), _labels(subject, "accuracy")
+    classify, labels = dealing.by_device(subject.need("classify", "accuracy")), _labels(subject, "accuracy")
     rows = np.flatnonzero(labels >= 0)
-    logits = in_batches(lambda batch, number: classify(subject.weights, batch), subject.split, rows, BATCH)
+    logits = in_batches(classify, subject.weights, subject.split, rows, BATCH)
     return [of_proportion("accuracy", classification.accuracy(logits, labels[rows]))]
 
 

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.data.labelled import UNKNOWN
 from gen_jax.data.source import Split, evenly, to_float
 from gen_jax.metrics import classification, probes
+from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion
-from gen_jax.runs.evaluation.subject import KEPT, Subject, in_batches
+from gen_jax.runs.evaluation.subject import KEPT, Subject
 
 BATCH = 250
 NEIGHBOURS = 60_000  # train examples that 1-NN looks at
@@ -62,8 +63,7 @@ def _features(subject: Subject, split: Split, rows: np.ndarray) -> np.ndarray:
             found = algorithm.features(weights, batch, batch["x"])
         return found.reshape(found.shape[0], -1)
 
-    made = jax.jit(one)
-    return in_batches(lambda batch, number: made(subject.weights, batch), split, rows, BATCH)
+    return in_batches(dealing.by_device(one), subject.weights, split, rows, BATCH)
 
 
 def compute(subject: Subject) -> list[Value]:

@@ -8,14 +8,16 @@ reconstruction   the decoded posterior means of the reference examples. A prior'
                  aggregate posterior and the prior do not match (Ghosh et al. 2020, arXiv:1903.12436)
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Array, Sampler, Weights, given_of
 from gen_jax.data.feed import to_batch
@@ -23,8 +25,8 @@ from gen_jax.data.source import Source
 
 OWN = ("posterior", "reconstruction")
 BATCH = 250  # samples of one compiled call; part of the protocol, since noise depends on the place in the batch
-# (weights, key of the whole sample set, number of the batch) -> (samples [BATCH, ...], their labels or None)
-Draw: TypeAlias = Callable[[Weights, Array, int], tuple[Array, np.ndarray | None]]
+# (weights, key of the whole sample set, numbers of batches) -> (samples [BATCH, ...], their labels or None) of each
+Draw: TypeAlias = Callable[[Weights, Array, Iterable[int]], Iterator[tuple[np.ndarray, np.ndarray | None]]]
 
 
 class Asked(NamedTuple):
@@ -101,15 +103,33 @@ def _declared(asked: Asked, sampler: Sampler, source: Source, weights: Weights, 
         _refuse_missing(names, raw, source)
         return dict(to_batch({name: jnp.asarray(raw[name]) for name in names}))
 
-    compiled = jax.jit(sampler.draw, static_argnums=2, static_argnames=tuple(options))
+    compiled = dealing.by_device(partial(sampler.draw, **options) if options else sampler.draw, static=(2,))
     # Options that the sampler refuses are a mistake of the command line: it is to be heard before anything is measured.
     first, key = given_to(0), jax.random.key(0)
     jax.eval_shape(lambda w: sampler.draw(w, key, BATCH, first, **options), weights)
 
-    def draw(weights: Weights, key: Array, number: int) -> tuple[Array, np.ndarray | None]:
+    def ask(key: Array, number: int) -> tuple[tuple, np.ndarray | None]:
         given = given_to(number)
         labels = np.asarray(given["label"]) if "label" in given else None
-        return compiled(weights, jax.random.fold_in(key, number), BATCH, given, **options), labels
+        return (jax.random.fold_in(key, number), BATCH, given), labels
+
+    return _drawing(compiled, ask)
+
+
+def _drawing(compiled: dealing.ByDevice, ask: Callable[[Array, int], tuple[tuple, np.ndarray | None]]) -> Draw:
+    """`ask(key, number)`: what the sampler is asked for that batch, and the batch's labels."""
+
+    def draw(weights: Weights, key: Array, numbers: Iterable[int]) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        told: deque[np.ndarray | None] = deque()  # of batches that are being drawn
+
+        def batches() -> Iterator[tuple]:
+            for number in numbers:
+                asked, labels = ask(key, number)
+                told.append(labels)
+                yield asked
+
+        for samples in compiled(weights, batches()):
+            yield samples, told.popleft()
 
     return draw
 
@@ -127,7 +147,6 @@ def _from_examples(kind: str, algorithm: Algorithm, source: Source, weights: Wei
     examples = source.train if noisy else source.split(split)
     _refuse_missing(algorithm.given, examples.read(np.arange(1)), source)
 
-    @jax.jit
     def again(weights: Weights, raw: dict[str, Array], key: Array) -> Array:
         batch = to_batch(raw)
         found = encode(weights, batch)
@@ -142,12 +161,12 @@ def _from_examples(kind: str, algorithm: Algorithm, source: Source, weights: Wei
         if "log_variance" not in example:
             raise UserError("--sampler posterior needs an encoder with a spread; use --sampler reconstruction")
 
-    def draw(weights: Weights, key: Array, number: int) -> tuple[Array, np.ndarray | None]:
+    def ask(key: Array, number: int) -> tuple[tuple, np.ndarray | None]:
         rows = number * BATCH + np.arange(BATCH)
         if noisy:
             seed = np.asarray(jax.random.key_data(jax.random.fold_in(key, number))).tolist()
             rows = np.random.default_rng(seed).integers(examples.size, size=BATCH)
         raw = examples.read(rows % examples.size)
-        return again(weights, raw, jax.random.fold_in(key, number)), raw.get("label")
+        return (raw, jax.random.fold_in(key, number)), raw.get("label")
 
-    return draw
+    return _drawing(dealing.by_device(again), ask)

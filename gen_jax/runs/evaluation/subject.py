@@ -2,17 +2,16 @@
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from gen_jax.core import keys
-from gen_jax.core.types import Algorithm, Batch, Tree, Weights
+from gen_jax.core import dealing, keys
+from gen_jax.core.types import Algorithm, Weights
 from gen_jax.data import source as sources
-from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Source, Split
 from gen_jax.metrics import frechet
 from gen_jax.metrics.features import Extractor
@@ -77,6 +76,11 @@ class Subject:
         other.weights, other.memory, other._fakes = weights, {}, {}
         return other
 
+    @property
+    def devices(self) -> int:
+        """How many devices make its batches: those on which its weights lie."""
+        return len(dealing.devices(self.weights))
+
     # ---- the real side -----------------------------------------------------------------------------------------------
     @functools.cached_property
     def extractor(self) -> Extractor:
@@ -99,7 +103,7 @@ class Subject:
                 "data": self.source.fingerprint, "split": name, "kept": size if whole else min(size, KEPT),
                 "features": self.extractor.stamp,
             }  # fmt: skip
-            arrays = remembered("reference", identity, lambda: self._embed_split(name, identity["kept"]))
+            arrays = remembered("reference", identity, lambda: self._embed_split(name, identity["kept"]), True)
             moments = frechet.Moments(*(arrays[part] for part in frechet.Moments._fields)) if "mean" in arrays else None
             found = Embedded(arrays["features"], arrays.get("logits"), arrays.get("labels"), moments)
             self._references[place] = found
@@ -112,23 +116,26 @@ class Subject:
         with_moments = extractor.dimension <= extractors.LARGEST
         moments = frechet.empty(extractor.dimension) if with_moments else None
         parts: dict[str, list[np.ndarray]] = {"features": [], "logits": [], "labels": []}
-        for start in range(0, split.size, BLOCK):
-            rows = np.arange(start, min(start + BLOCK, split.size))
-            keep = chosen[rows]
-            if moments is None and not keep.any():
-                continue
-            raw = split.read(np.resize(rows, BLOCK))  # filled up: one compiled shape
-            vectors, logits = embed(extractor, raw["x"])
-            vectors, logits = vectors[: len(rows)], logits if logits is None else logits[: len(rows)]
+        blocks = [np.arange(start, min(start + BLOCK, split.size)) for start in range(0, split.size, BLOCK)]
+        blocks = [rows for rows in blocks if moments is not None or chosen[rows].any()]
+
+        def embedded(numbers: Sequence[int]) -> Iterator[Any]:
+            for number in numbers:
+                raw = split.read(np.resize(blocks[number], BLOCK))  # filled up: one compiled shape
+                yield (*embed(extractor, raw["x"]), raw.get("label"))
+
+        found = dealing.over_processes(len(blocks), embedded)
+        for rows, (vectors, logits, labels) in zip(blocks, found, strict=True):
+            keep, vectors = chosen[rows], vectors[: len(rows)]
             if moments is not None:
                 padded = np.zeros((BLOCK, extractor.dimension))
                 padded[: len(rows)] = vectors
                 moments = frechet.update(moments, padded, np.arange(BLOCK) < len(rows))
             parts["features"].append(vectors[keep])
             if logits is not None:
-                parts["logits"].append(logits[keep])
-            if "label" in raw:
-                parts["labels"].append(raw["label"][: len(rows)][keep])
+                parts["logits"].append(logits[: len(rows)][keep])
+            if labels is not None:
+                parts["labels"].append(labels[: len(rows)][keep])
         arrays = {name: np.concatenate(found) for name, found in parts.items() if found}
         return arrays | ({} if moments is None else {k: np.asarray(v) for k, v in moments._asdict().items()})
 
@@ -159,11 +166,21 @@ class Subject:
 
     def batches(self, count: int, repeat: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """(samples, labels) of one of the repeated sample sets, a batch at a time. Floats, as the model made them."""
+        return self._dealt(count, repeat, lambda images, labels, rows: (images, labels))
+
+    def _dealt(self, count: int, repeat: int, see: Callable[[np.ndarray, Any, int], tuple]) -> Iterator[Any]:
+        """`see(samples, labels, rows)` of every batch of a sample set, of which so many rows are wanted and kept."""
         key = jax.random.fold_in(keys.named(jax.random.key(self.options.seed), "evaluation"), repeat)
-        for number, start in enumerate(range(0, count, samplers.BATCH)):
-            images, labels = self.draw(self.weights, key, number)
-            rows = min(count - start, samplers.BATCH)
-            yield np.asarray(images)[:rows], None if labels is None else labels[:rows]
+
+        def wanted(number: int) -> int:
+            return min(count - number * samplers.BATCH, samplers.BATCH)
+
+        def seen(numbers: Sequence[int]) -> Iterator[tuple]:
+            for number, drawn in zip(numbers, self.draw(self.weights, key, numbers), strict=True):
+                yield see(*drawn, wanted(number))
+
+        for number, parts in enumerate(dealing.over_processes(-(-count // samplers.BATCH), seen)):
+            yield tuple(None if part is None else part[: wanted(number)] for part in parts)
 
     def images(self, count: int, repeat: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
         """A whole sample set and its labels."""
@@ -174,14 +191,11 @@ class Subject:
         """A sample set under the extractor, drawn and embedded once."""
         count = count or self.count()
         if (repeat, count) not in self._fakes:
-            features, logits, labels = [], [], []
-            for images, given in self.batches(count, repeat):
-                rows = len(images)
-                filled = images[np.resize(np.arange(rows), samplers.BATCH)]
-                vectors, scores = embed(self.extractor, filled)
-                features.append(vectors[:rows])
-                logits.append(scores if scores is None else scores[:rows])
-                labels.append(given)
+
+            def see(images: np.ndarray, labels: np.ndarray | None, rows: int) -> tuple:
+                return (*embed(self.extractor, images[np.resize(np.arange(rows), samplers.BATCH)]), labels)
+
+            features, logits, labels = zip(*self._dealt(count, repeat, see), strict=True)
             self._fakes[repeat, count] = Embedded(
                 np.concatenate(features),
                 None if logits[0] is None else np.concatenate(logits),
@@ -205,13 +219,3 @@ def embed(extractor: Extractor, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     if extractor.both is not None:
         return extractor.both(images)
     return extractor.apply(images), extractor.logits(images) if extractor.logits else None
-
-
-def in_batches(function: Callable[[Batch, int], Tree], split: Split, rows: np.ndarray, size: int) -> Tree:
-    """`function(batch, number)` of these examples, on the host: batches of one shape, the last filled up and cut."""
-    parts = []
-    for number, start in enumerate(range(0, len(rows), size)):
-        wanted = rows[start : start + size]
-        found = function(to_batch(split.read(np.resize(wanted, size))), number)
-        parts.append(jax.tree.map(lambda values, count=len(wanted): np.asarray(values)[:count], found))
-    return jax.tree.map(lambda *values: np.concatenate(values), *parts)

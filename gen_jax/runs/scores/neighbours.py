@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
-from gen_jax.data.feed import to_batch
 from gen_jax.data.source import evenly
 from gen_jax.metrics import neighbours
-from gen_jax.runs.evaluation.subject import KEPT, Subject, in_batches
+from gen_jax.runs.batches import in_batches
+from gen_jax.runs.evaluation.subject import KEPT, Subject
 from gen_jax.runs.scores import residuals
-from gen_jax.runs.scores.score import BATCH, Rank, Score, flat
+from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, parts
 
 NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
 
@@ -20,15 +21,15 @@ def _distance(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _latent_knn(subject: Subject) -> Rank:
-    import jax
+    compiled, train = dealing.by_device(subject.need("encode", "latent_knn")), subject.source.train
+    found = in_batches(compiled, subject.weights, train, evenly(train.size, KEPT), BATCH)["mean"]
+    points = found.reshape(len(found), -1)
 
-    compiled, train = jax.jit(subject.need("encode", "latent_knn")), subject.source.train
+    def rank(raw: Raw) -> np.ndarray:
+        codes = compiled(subject.weights, ((part,) for part in parts(subject, raw)))
+        return _distance(np.concatenate([code["mean"] for code in codes]).reshape(-1, points.shape[1]), points)
 
-    def codes(batch, number: int = 0) -> np.ndarray:
-        return np.asarray(compiled(subject.weights, batch)["mean"]).reshape(len(batch["x"]), -1)
-
-    points = in_batches(codes, train, evenly(train.size, KEPT), BATCH)
-    return lambda raw: _distance(codes(to_batch(dict(raw))), points)
+    return rank
 
 
 def _knn(subject: Subject) -> Rank:

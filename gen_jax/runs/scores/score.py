@@ -1,13 +1,13 @@
 """What an anomaly score is: a function of one example, made once from a trained model and its training data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch, Weights
 from gen_jax.data.feed import to_batch
@@ -57,10 +57,23 @@ def repeated(function: Single, draws: int) -> Single:
 
 
 def on_device(subject: Subject, function: Single, at_once: int | None = None) -> Rank:
-    """The rank by a function of the model's weights, compiled."""
-    compiled = jax.jit(alone(function, at_once))
+    """The rank by a function of the model's weights, compiled; each of several devices ranks a part of the examples."""
+    compiled = dealing.by_device(alone(function, at_once))
     key = keys.named(jax.random.key(subject.options.seed), "anomaly")
-    return lambda raw: np.asarray(compiled(subject.weights, to_batch(dict(raw)), key))
+
+    def rank(raw: Raw) -> np.ndarray:
+        return np.concatenate([*compiled(subject.weights, ((part, key) for part in parts(subject, raw)))])
+
+    return rank
+
+
+def parts(subject: Subject, raw: Raw) -> Iterator[Batch]:
+    """Examples as batches: as many of equal size as there are devices, or one where they do not divide them."""
+    count = subject.devices
+    rows = len(raw["x"])
+    each = rows // count if rows % count == 0 else rows
+    for start in range(0, rows, each):
+        yield to_batch({name: array[start : start + each] for name, array in raw.items()})
 
 
 def value(subject: Subject, name: str, score: str) -> Single:
@@ -74,14 +87,14 @@ def value(subject: Subject, name: str, score: str) -> Single:
     return lambda weights, batch, key: evaluate(weights, batch, key)[name]
 
 
-def of_rows(score: Score, rank: Rank, split: Split, rows: np.ndarray) -> np.ndarray:
-    """The scores of these examples, float64 [N], in batches of one shape. Raises UserError where one is not finite."""
-    parts = []
-    for start in range(0, len(rows), score.batch):
-        wanted = rows[start : start + score.batch]
-        raw = split.read(np.resize(wanted, score.batch))
-        parts.append(np.asarray(rank(raw), np.float64)[: len(wanted)])
-    found = np.concatenate(parts)
+def of_rows(score: Score, rank: Rank, split: Split, rows: np.ndarray, devices: int = 1) -> np.ndarray:
+    """The scores of these examples, float64 [N], in batches of one shape, one for each of so many devices at a time.
+    Raises UserError where one is not finite."""
+    found, size = [], score.batch * devices
+    for start in range(0, len(rows), size):
+        wanted = rows[start : start + size]
+        found.append(np.asarray(rank(split.read(np.resize(wanted, size))), np.float64)[: len(wanted)])
+    found = np.concatenate(found)
     if broken := int((~np.isfinite(found)).sum()):
         raise UserError(f"{broken} of {len(found)} anomaly scores are not finite, so they have no order")
     return found

@@ -57,7 +57,7 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
     for name in names:
         score = named.score(name)
         try:
-            found[name] = of_rows(score, score.make(subject), examples, rows)
+            found[name] = of_rows(score, score.make(subject), examples, rows, subject.devices)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
     return Scored(data.name, rows, found, _labels(data, split, rows))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from gen_jax.core import dealing, processes
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.types import State
@@ -18,6 +19,8 @@ class Event(NamedTuple):
     at_the_end: bool = True  # after the last round, too
     when_stopped: bool = False  # and where a person or the system stops the run before
     looks: str = ""  # what it is called, where it only looks: that it fails costs nothing but what it would have seen
+    everywhere: bool = False  # every process of the run takes part in it; else process 0 does it alone
+    keeps: bool = False  # `do` is given the state as it is laid out, not the view of it that this process has
 
 
 def due(events: Sequence[Event], step: int, last: bool, stopped: bool) -> list[Event]:
@@ -31,24 +34,35 @@ def due(events: Sequence[Event], step: int, last: bool, stopped: bool) -> list[E
     ]
 
 
-def happen(events: Sequence[Event], state: State, step: int) -> None:
+def happen(events: Sequence[Event], view: State, step: int, state: State | None = None) -> None:
     """Do them in their order. Where one fails the others happen nevertheless, so that no measure costs a checkpoint.
 
-    What only looks and fails is told, and the run goes on. Everything else is raised, after the last: what a person has
-    to mend (UserError, such as a full disk), and with GEN_JAX_TRACEBACK whatever it is.
+    `state`: as it is laid out, where the view of it is another.
+
+    What only looks and fails is told, and the run goes on: also where it fails on one of several processes, since all
+    hear of it. Everything else is raised, after the last: what a person has to mend (UserError, such as a full disk),
+    and with GEN_JAX_TRACEBACK whatever it is.
     """
     failed: Exception | None = None
     for event in events:
+        if not event.everywhere and not processes.leader():
+            continue
+        error: Exception | None = None
         try:
-            event.do(state, step)
-        except Exception as error:
-            if not event.looks or isinstance(error, UserError) or os.environ.get(TRACEBACKS):
-                failed = failed or error
-                continue
-            say(
-                f"step {step}: {event.looks} failed ({type(error).__name__}: {error}); the run goes on without it "
-                f"({TRACEBACKS}=1 stops there, with a traceback)"
-            )
+            event.do(view if state is None or not event.keeps else state, step)
+        except Exception as own:
+            error = own
+        if event.looks and event.everywhere:
+            error = dealing.ended(error)
+        if error is None:
+            continue
+        if not event.looks or isinstance(error, UserError) or os.environ.get(TRACEBACKS):
+            failed = failed or error
+            continue
+        say(
+            f"step {step}: {event.looks} failed ({dealing.told(error)}); the run goes on without it "
+            f"({TRACEBACKS}=1 stops there, with a traceback)"
+        )
     if failed is not None:
         raise failed
 

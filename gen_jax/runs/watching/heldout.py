@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.types import Algorithm, Weights
-from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Split
 from gen_jax.runs.abilities import need
+from gen_jax.runs.batches import in_batches
 
 Evaluator = Callable[[Weights, Split], dict[str, np.ndarray]]
 
@@ -17,23 +17,11 @@ Evaluator = Callable[[Weights, Split], dict[str, np.ndarray]]
 def evaluator(algorithm: Algorithm, seed: int, batch_size: int = 250) -> Evaluator:
     """`evaluate(weights, split) -> {name: value of every example, [N]}`, compiled once for all splits.
 
-    The last batch is filled up with repeats, which are dropped again, so that there is one shape. Noise depends on
-    the seed and the example's position alone.
+    Noise depends on the seed and the example's position alone. Of several processes all have to ask.
     """
-    compiled = jax.jit(need(algorithm, "evaluate", "held-out evaluation"))
+    compiled = dealing.by_device(need(algorithm, "evaluate", "held-out evaluation"))
     root = keys.named(jax.random.key(seed), "held-out")
-
-    def run(weights: Weights, split: Split) -> dict[str, np.ndarray]:
-        parts = []  # on the device: a batch is read while the one before it is computed
-        for number, start in enumerate(range(0, split.size, batch_size)):
-            wanted = np.arange(start, min(start + batch_size, split.size))
-            filled = np.resize(wanted, batch_size)
-            batch = to_batch(split.read(filled))
-            parts.append((compiled(weights, batch, jax.random.fold_in(root, number)), len(wanted)))
-        names = parts[0][0]
-        return {name: np.concatenate([np.asarray(part[name])[:count] for part, count in parts]) for name in names}
-
-    return run
+    return lambda weights, split: in_batches(compiled, weights, split, np.arange(split.size), batch_size, key=root)
 
 
 def means(values: Mapping[str, np.ndarray]) -> dict[str, float]:

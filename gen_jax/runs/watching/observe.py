@@ -18,13 +18,13 @@ latents/distance          Fréchet distance of q(z) to p(z) over the variance of
 train/logits/real         the discriminator on training examples, judged as in held_out/logits/real
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from gen_jax.core import keys
+from gen_jax.core import dealing, keys
 from gen_jax.core.lines import say
 from gen_jax.core.types import Algorithm, State, Weights, given_of, weights
 from gen_jax.data import source as data
@@ -65,11 +65,12 @@ class Reference(NamedTuple):
 def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.Evaluator | None = None) -> Observer:
     """`observe(state) -> {name: value}`. `measure` is the run's evaluator, for training examples.
 
-    A model that cannot sample from its prior is seen by its reconstructions alone.
+    A model that cannot sample from its prior is seen by its reconstructions alone. Of several processes all have to
+    observe: what is drawn is dealt out, and process 0 looks at it.
     """
     prior = algorithm.samplers.get("prior")
-    # The program of the sample grid: another key, no other shape.
-    sample = jax.jit(prior.draw, static_argnums=2) if prior else None
+    # On one device the program of the sample grid: another key, no other shape.
+    sample = dealing.by_device(prior.draw, static=(2,)) if prior else None
     key = keys.named(jax.random.key(seed), "observe")
     count = source.kind.samples
     given = in_turn(prior.given, source, count) if prior else {}
@@ -84,14 +85,30 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     def draw(view: Weights) -> np.ndarray | None:
         if sample is None:
             return None
-        blocks = max(1, SAMPLES // count)
-        parts = [sample(view, jax.random.fold_in(key, number), count, given) for number in range(blocks)]
-        return np.concatenate([np.asarray(part) for part in parts])
+
+        def blocks(numbers: Sequence[int]) -> Iterator[Any]:
+            return sample(view, ((jax.random.fold_in(key, number), count, given) for number in numbers))
+
+        return np.concatenate([*dealing.over_processes(max(1, SAMPLES // count), blocks)])
 
     def observe(state: State) -> dict[str, float]:
         nonlocal judged
         view = weights(state)
-        samples = draw(view)
+        samples, raw, values = draw(view), None, None
+        if state.ema and algorithm.adversarial and not alone:  # averages tell of players that circle each other
+            raw = draw(weights(state, averaged=False))
+        if judged is not None and measure is not None and algorithm.adversarial:
+            values = measure(view, judged)
+            if "logits/real" not in values:
+                values = judged = None  # a discriminator of codes, say: not asked again
+        return dealing.by_leader(lambda: signs(view, samples, raw, values))
+
+    def signs(
+        view: Weights,
+        samples: np.ndarray | None,
+        raw: np.ndarray | None,
+        values: Mapping[str, np.ndarray] | None,
+    ) -> dict[str, float]:
         real = held_out["x"] if reference is None else reference.held_out
         feature = source.kind.signs or _points
 
@@ -102,9 +119,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
             return relative_distance(found, wanted)
 
         found = {} if samples is None or alone else {"samples/distance": distance(samples)}
-        if state.ema and algorithm.adversarial and not alone:  # averages tell of players that circle each other
-            raw = draw(weights(state, averaged=False))
-            found |= {} if raw is None else {"samples/distance_raw": distance(raw)}
+        found |= {} if raw is None else {"samples/distance_raw": distance(raw)}
         if reference is not None and samples is not None:
             found |= _against(reference, feature(samples), source.classes)
         if source.modes is not None and samples is not None:
@@ -118,12 +133,8 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
                 latents = np.asarray(algorithm.prior(view, keys.named(key, "prior"), len(codes), known))
                 if latents.shape == codes.shape:
                     found["latents/distance"] = relative_distance(_points(codes), _points(latents))
-        if judged is not None and measure is not None and algorithm.adversarial:
-            values = measure(view, judged)
-            if "logits/real" in values:
-                found["train/logits/real"] = float(np.mean(values["logits/real"], dtype=np.float64))
-            else:
-                judged = None  # a discriminator of codes, say: not asked again
+        if values is not None:
+            found["train/logits/real"] = float(np.mean(values["logits/real"], dtype=np.float64))
         # The last digits of a matrix product are the library's business, and a run's log is compared bit for bit.
         return {name: float(f"{value:.6g}") for name, value in found.items()}
 

@@ -50,11 +50,12 @@ class Watch:
         if (picture := self.picture(state, step)) is not None:
             lines.picture(step, picture)
 
-    def evaluate(self, state: State, step: int, lines: Log) -> None:
-        """Held-out means, signs and followed scores, logged."""
+    def evaluate(self, state: State, step: int, lines: Log | None) -> None:
+        """Held-out means, signs and followed scores, logged by process 0; of several processes all have to look."""
         seen = self._see(state)
         self._measured = step, seen
-        lines.write(step, seen)
+        if lines is not None:
+            lines.write(step, seen)
 
     def rehearse(self, state: State, evaluates: bool) -> None:
         """Look and leave no trace, so that the programs are there when it counts. What fails will fail then, said."""

@@ -114,6 +114,7 @@ class Run:
 
         metrics, options: those of `python -m gen_jax evaluate` (features, samples, repeats, seed, ...).
         """
+        from gen_jax.core import dealing
         from gen_jax.runs.evaluation import protocol
         from gen_jax.runs.evaluation.subject import Options, Subject
 
@@ -121,7 +122,8 @@ class Run:
             raise UserError(f"evaluate has no option {unknown[0]}; it has {', '.join(Options._fields)}")
         opened = self.opened
         algorithm, source, config = opened.algorithm, opened.source, opened.config
-        subject = Subject(algorithm, self.weights, source, config, Options(**options), self.path)
+        view = dealing.on_all(self.weights)
+        subject = Subject(algorithm, view, source, config, Options(**options), self.path)
         names = protocol.requested(
             metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics), subject
         )

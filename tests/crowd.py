@@ -86,6 +86,42 @@ def words(bench, **asked: object) -> list[str]:
     return [str(bench.script), *flags]
 
 
+COUNTED = """
+from pathlib import Path as _Path
+from gen_jax.core import dealing as _dealing, processes as _processes
+_dealt = _dealing.over_processes
+
+
+def _counted(count, make):
+    def made(numbers):
+        with (_Path({folder!r}) / f"made-{{_processes.index()}}").open("a") as file:
+            print(*numbers, "of", count, file=file)
+        return make(numbers)
+
+    return _dealt(count, made)
+
+
+"""
+
+
+def before_it_runs(script: Path, code: str) -> None:
+    """Have a script do something, in each process, before it trains."""
+    head, start, tail = script.read_text().partition('if __name__ == "__main__":\n')
+    assert start, script
+    script.write_text(f"{head}{start}{''.join(f'    {line}' for line in code.splitlines(True))}{tail}")
+
+
+def counting(script: Path) -> None:
+    """Have each process of a script say which numbers of a deal it is asked to make; `shares` reads it."""
+    before_it_runs(script, COUNTED.format(folder=str(script.parent)) + "_dealing.over_processes = _counted\n")
+
+
+def shares(script: Path, process: int) -> list[str]:
+    """What a process of a `counting` script was asked to make: a line a deal, as in "1 3 of 4"."""
+    path = script.parent / f"made-{process}"
+    return path.read_text().splitlines() if path.exists() else []
+
+
 def logged(run: Path) -> int:
     """The last step of metrics.jsonl."""
     from gen_jax.runs import log

@@ -40,6 +40,8 @@ def devices(weights: Tree) -> list[Any]:
 
 def on_all(weights: Tree) -> Tree:
     """The weights, whole on every device of this process, so that all of them make batches."""
+    if jax.local_device_count() == 1:
+        return weights
     return jax.device_put(weights, NamedSharding(_mesh(tuple(jax.local_devices())), _WHOLE))
 
 

@@ -252,8 +252,8 @@ def own_rows(layout: Layout, batch_size: int) -> np.ndarray | None:
 
 
 def local(tree: Tree) -> Tree:
-    """The tree for this process to look at without the others. All of them have to ask for it, since what is split
-    over them is put together: on the host, a leaf at a time."""
+    """The tree for this process to look at without the others, on each of its devices. All of them have to ask for it,
+    since what is split over them is put together: on the host, a leaf at a time."""
     return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else _own(leaf), tree)
 
 
@@ -261,7 +261,9 @@ def _own(leaf: Array) -> Array:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_own(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
     if leaf.is_fully_replicated:
-        return leaf.addressable_data(0)
+        held = [shard.data for shard in leaf.addressable_shards]
+        mesh = Mesh(np.array([part.device for part in held]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+        return jax.make_array_from_single_device_arrays(leaf.shape, NamedSharding(mesh, PartitionSpec()), held)
     whole = NamedSharding(leaf.sharding.mesh, PartitionSpec())  # pyright: ignore[reportAttributeAccessIssue]
     return np.asarray(jax.jit(lambda x: x, out_shardings=whole)(leaf))  # pyright: ignore[reportReturnType]
 

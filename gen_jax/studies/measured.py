@@ -56,6 +56,7 @@ def measure(runs: Sequence[Path], metrics: Sequence[str], trusted: bool = False)
 
     A model that cannot have a metric is left without it, with a line. Platform settings are the caller's.
     """
+    from gen_jax.core import dealing
     from gen_jax.core.lines import say
     from gen_jax.core.types import weights
     from gen_jax.runs.evaluation.subject import Options, Subject
@@ -65,7 +66,7 @@ def measure(runs: Sequence[Path], metrics: Sequence[str], trusted: bool = False)
     for run in runs:
         opened = open_state(run, trusted=trusted)
         kind = "ema" if opened.state.ema else "raw"
-        view = weights(opened.state)
+        view = dealing.on_all(weights(opened.state))
         subject = Subject(opened.algorithm, view, opened.source, opened.config, Options(), run)
         model = protocol.model_of(subject, opened.step, kind)
         for name in metrics:

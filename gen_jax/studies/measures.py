@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gen_jax.core import dealing
 from gen_jax.core.types import weights
 from gen_jax.data import load
 from gen_jax.data.source import Source, in_memory
@@ -49,9 +50,8 @@ def measured(trained: Trained, metric: str, **options: Any) -> dict[str, dict[st
 
 def subject_of(trained: Trained, **options: Any) -> Subject:
     """The run as evaluation sees it."""
-    return Subject(
-        trained.algorithm, weights(trained.state), trained.source, trained.config, Options(**options), trained.path
-    )
+    view = dealing.on_all(weights(trained.state))
+    return Subject(trained.algorithm, view, trained.source, trained.config, Options(**options), trained.path)
 
 
 def log_likelihood(trained: Trained, samples: int) -> dict[str, float]:

@@ -36,6 +36,7 @@ def audit(
         json: print JSON
     """
     opened = open_state(run, step, trust, access)
+    from gen_jax.core import dealing
     from gen_jax.core.lines import say
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.audit import report
@@ -43,7 +44,7 @@ def audit(
     from gen_jax.runs.files import atomic_write_json
 
     options = Options(samples=samples, seed=seed, background=reference)
-    view = weights_of(opened.state, averaged=weights == "ema")
+    view = dealing.on_all(weights_of(opened.state, averaged=weights == "ema"))
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     sides = report.sides(subject, count)
     found = report.audit(subject, sides, say)

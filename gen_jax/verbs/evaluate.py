@@ -62,6 +62,7 @@ def evaluate(
         json: print JSON
     """
     opened = open_state(run, step, trust, access)
+    from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.evaluation import protocol
     from gen_jax.runs.evaluation.subject import Options, Subject
@@ -71,7 +72,7 @@ def evaluate(
         features, samples, reference, sampler, seed, repeats, nll_samples, nll_examples, inception_weights, against,
         score, background, mask
     )  # fmt: skip
-    view = weights_of(opened.state, averaged=weights == "ema")
+    view = dealing.on_all(weights_of(opened.state, averaged=weights == "ema"))
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     names = protocol.requested(metrics, subject)
     _refuse_too_many(samples, repeats, opened.source.shape)

@@ -51,12 +51,13 @@ def score(
 
     path = run / "scores.csv" if out is None else outputs.file(out, "--out", ".csv")
     opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
+    from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs.evaluation.subject import Options, Subject
     from gen_jax.runs.scores import table
 
     options = Options(seed=seed, background=background)
-    view = weights_of(opened.state, averaged=weights == "ema")
+    view = dealing.on_all(weights_of(opened.state, averaged=weights == "ema"))
     subject = Subject(opened.algorithm, view, opened.source, opened.config, options, run)
     found = table.measure(subject, table.requested(scores), data, split, count)
     table.write(path, found)

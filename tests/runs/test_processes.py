@@ -1,6 +1,7 @@
 """One run in several processes: the same bits, one writer, and an end with one line, whoever breaks down."""
 
 import json
+import shutil
 import signal
 import stat
 
@@ -50,8 +51,16 @@ def written_by_others(run):
 
 
 def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
-    """Resident and streamed: the second begins with one process of two devices, and two go on."""
+    """Resident and streamed: the second begins with one process of two devices, and two go on. Held-out examples are of
+    three batches: two of process 0, and one of process 1."""
     one, two = toys.make(tmp_path / "one"), toys.make(tmp_path / "two")
+    for bench in (one, two):
+        for number in range(24, 60):
+            toys.picture(bench.pictures / "abc"[number % 3] / f"{number}.png", number)
+        crowd.before_it_runs(
+            bench.script, "from gen_jax.runs.watching import heldout\nheldout.evaluator.__defaults__ = (3,)\n"
+        )
+        crowd.counting(bench.script)
     asked = {"steps": 4, "checkpoint_every": 2, "evaluate_every": 2}
     assert crowd.alone(crowd.words(one, **asked), 2).returncode == 0
     sane(crowd.Crowd(crowd.words(two, **asked), 2).ends())
@@ -61,6 +70,9 @@ def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
     assert written_by_others(two.run) == []
     sitting = json.loads((two.run / "manifest.json").read_text())["sittings"][-1]
     assert (sitting["processes"], sitting["devices"]) == (2, 2)
+    assert [crowd.shares(bench.script, number)[0] for bench, number in ((one, 0), (two, 0), (two, 1))] == [
+        "0 1 2 of 3", "0 2 of 3", "1 of 3",
+    ]  # fmt: skip
     # ---- on from there, streamed, by as many processes as it was not -------------------------------------------------
     more = {**asked, "steps": 6, "resident_gib": 0}
     assert crowd.alone(crowd.words(two, **more), 2).returncode == 0
@@ -70,18 +82,80 @@ def test_two_processes_give_the_bits_lines_and_files_of_one(tmp_path):
 
 @pytest.mark.science
 def test_an_evaluation_is_that_of_one_process_with_one_device(tmp_path):
-    """Of weights that do not move, since another number of devices trains with another rounding."""
-    one, four = toys.make(tmp_path / "one"), toys.make(tmp_path / "four")
-    asked = {"steps": 4, "evaluate_every": 2, "checkpoint_every": 2, "hyper.lr": 1e-30}
-    assert crowd.alone(crowd.words(one, **asked), 1).returncode == 0
-    sane(crowd.Crowd(crowd.words(four, **asked), 4).ends())
-    assert written_by_others(four.run) == []
-    evaluated = [
-        [line for line in lines(bench.run) if any("held_out" in name for name in line)] for bench in (one, four)
+    """Of weights that do not move, since another number of devices trains with another rounding. Held-out values are of
+    two batches, signs of eight, the followed distance of three, its reference of one."""
+    common = ["--data", "digits", "--steps", "2", "--evaluate-every", "1", "--hyper.lr", "1e-30", "--sample-every", "0"]
+    common += ["--track", "fd", "--track-features", "pca:8", "--track-samples", "600", "--run-dir"]
+    layouts, evaluated = {"one": (1, 1), "four": (4, 1), "two": (2, 2)}, {}
+    for name, (count, devices) in layouts.items():
+        script = tmp_path / name / "vae.py"
+        script.parent.mkdir()
+        shutil.copy(ROOT / "experiments" / "vae.py", script)
+        crowd.counting(script)
+        words, run = [str(script), *common, str(tmp_path / name / "run")], tmp_path / name / "run"
+        cache = {"GEN_JAX_CACHE": str(tmp_path / name / "cache")}
+        if count == 1:
+            assert crowd.alone(words, devices, **cache).returncode == 0
+        else:
+            sane(crowd.Crowd(words, count, devices, **cache).ends())
+        assert written_by_others(run) == []
+        evaluated[name] = [line for line in lines(run) if any("held_out" in name for name in line)]
+        deals = ["0 1 of 2", "0 1 2 3 4 5 6 7 of 8", "0 of 1", "0 1 2 of 3"]
+        for process in range(count):
+            parts = [deal.partition(" of ") for deal in deals]
+            own = [[n for n in asked.split() if int(n) % count == process] for asked, _, _ in parts]
+            dealt = [" ".join([*(mine or ["0"]), "of", of]) for mine, (_, _, of) in zip(own, parts, strict=True)]
+            assert sorted(crowd.shares(script, process)) == sorted([*dealt, *dealt[:2], *dealt[3:]])  # of two steps
+    assert {"tracked/FD-PCA", "held_out/elbo", "samples/distance"} <= evaluated["one"][-1].keys()
+    assert [line["step"] for line in evaluated["four"]] == [1, 2]
+    for name in ("four", "two"):
+        for left, right in zip(evaluated["one"], evaluated[name], strict=True):
+            assert right == pytest.approx(left, rel=1e-6, abs=1e-9)
+
+
+BROKEN = {  # (what fails, on process 1 alone or on both) -> what is told of it, once
+    "a share, of process 1": ("PARTS", "process 1: ValueError: broken"),
+    "a share, of all": ("PARTS", "ValueError: broken"),
+    "on the way to it, process 1": ("SIGNS", "process 1: ValueError: broken"),
+    "what process 0 alone looks at": ("LEADER", "ValueError: broken"),
+}
+BREAK = """
+from gen_jax.core import dealing as d, processes as p
+from gen_jax.runs.watching import observe as o, heldout as h
+def broken(*given):
+    raise ValueError("broken")
+"""
+BREAKS = {
+    "PARTS": "own = h.in_batches\nh.in_batches = lambda f, *a, **k: own(broken if {fails} else f, *a, **k)\n",
+    "SIGNS": "own = o.observer\no.observer = lambda *a: broken if {fails} else own(*a)\n",
+    "LEADER": "own = d.by_leader\nd.by_leader = lambda make: own(broken)\n",
+}
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("how", BROKEN)
+def test_an_evaluation_that_fails_on_one_process_or_on_all_is_told_and_the_run_goes_on(how, tmp_path):
+    what, told = BROKEN[how]
+    bench = toys.make(tmp_path / "toy")
+    fails = "True" if how.endswith("all") else "p.index() == 1"
+    crowd.before_it_runs(bench.script, BREAK + BREAKS[what].format(fails=fails))
+    asked = {"steps": 4, "checkpoint_every": 2, "evaluate_every": 2}
+    _, _, err = sane(crowd.Crowd(crowd.words(bench, **asked), 2).ends(120))
+    lost = [line for line in err.splitlines() if "failed" in line]
+    assert [line.partition("; ")[0] for line in lost] == [
+        f"step {step}: the evaluation failed ({told})" for step in (2, 4)
     ]
-    assert [line["step"] for line in evaluated[1]] == [2, 4]
-    for left, right in zip(*evaluated, strict=True):
-        assert right == pytest.approx(left, rel=1e-6, abs=1e-9)
+    assert crowd.steps(bench.run) == [2, 4]
+
+
+@pytest.mark.science
+def test_an_error_of_an_evaluation_that_a_person_has_to_mend_ends_all(tmp_path):
+    bench = toys.make(tmp_path / "toy")
+    code = BREAK.replace("ValueError", "p.UserError") + BREAKS["PARTS"].format(fails="p.index() == 1")
+    crowd.before_it_runs(bench.script, code)
+    _, _, err = sane(crowd.Crowd(crowd.words(bench, evaluate_every=2), 2).ends(120), 2)
+    assert err.splitlines()[-1] == "error: process 1: broken"
+    assert crowd.steps(bench.run) == [1, 2]  # what was due besides happened nevertheless
 
 
 EXPERIMENTS = {

@@ -48,7 +48,8 @@ def _by(score: str) -> Attack:
     def scores(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
         found = named.score(score)
         rank = found.make(subject)
-        return tuple(-of_rows(found, rank, *side, subject.devices) for side in sides)
+        members, others = (-of_rows(found, rank, *side, subject.devices) for side in sides)
+        return members, others
 
     return Attack(named.score(score).check, scores)
 

@@ -14,10 +14,14 @@ from gen_jax.runs.scores import residuals
 from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, parts
 
 NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
+AT_ONCE = 1_000  # examples whose score is cheap
 
 
-def _distance(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return np.asarray(neighbours.nearest(queries, points, NEIGHBOUR)[0])[:, -1]
+def _distance(queries: np.ndarray, points: np.ndarray, at_once: int) -> np.ndarray:
+    """To the 5th neighbour. So many queries at a time, whatever else is asked for: products round by their size."""
+    starts = range(0, len(queries), at_once)
+    found = [neighbours.nearest(queries[start : start + at_once], points, NEIGHBOUR)[0] for start in starts]
+    return np.concatenate([np.asarray(each)[:, -1] for each in found])
 
 
 def _latent_knn(subject: Subject) -> Rank:
@@ -27,14 +31,14 @@ def _latent_knn(subject: Subject) -> Rank:
 
     def rank(raw: Raw) -> np.ndarray:
         codes = compiled(subject.weights, ((part,) for part in parts(subject, raw)))
-        return _distance(np.concatenate([code["mean"] for code in codes]).reshape(-1, points.shape[1]), points)
+        return _distance(np.concatenate([code["mean"] for code in codes]).reshape(-1, points.shape[1]), points, BATCH)
 
     return rank
 
 
-def _knn(subject: Subject) -> Rank:
+def _knn(subject: Subject, at_once: int = AT_ONCE) -> Rank:
     points = _train(subject)
-    return lambda raw: _distance(flat(raw["x"]), points)
+    return lambda raw: _distance(flat(raw["x"]), points, at_once)
 
 
 def _pca(subject: Subject) -> Rank:
@@ -54,7 +58,7 @@ def _pca(subject: Subject) -> Rank:
 def _residual_knn(subject: Subject) -> Rank:
     """Log of the reconstruction's squared error + that of the squared distance to the 5th neighbour: far from what the
     model can draw, and far from what it has seen. No scale has to be chosen."""
-    residual, distance = residuals.RECONSTRUCTION.make(subject), _knn(subject)
+    residual, distance = residuals.RECONSTRUCTION.make(subject), _knn(subject, BATCH)
     return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
 
 
@@ -86,10 +90,10 @@ def _stamp(subject: Subject) -> dict[str, object]:
 
 LATENT_KNN = Score(_enough("latent_knn"), _latent_knn, _stamp)
 RESIDUAL_KNN = Score(_enough("residual_knn"), _residual_knn, _stamp)
-KNN = Score(_enough("knn"), _knn, _stamp, batch=1_000)
+KNN = Score(_enough("knn"), _knn, _stamp, batch=AT_ONCE)
 PCA = Score(
     lambda subject: None,
     _pca,
     lambda subject: _stamp(subject) | {"components": _components(math.prod(subject.source.shape))},
-    batch=1_000,
+    batch=AT_ONCE,
 )

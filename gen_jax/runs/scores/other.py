@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import weights
 from gen_jax.runs.evaluation.subject import Subject
@@ -27,4 +28,5 @@ def other(subject: Subject, flag: str, missing: str) -> Opened:
 
 def beside(subject: Subject, found: Opened) -> Subject:
     """The other run as what is measured, by the same options."""
-    return Subject(found.algorithm, weights(found.state), found.source, found.config, subject.options, found.path)
+    view = dealing.on_all(weights(found.state)) if subject.devices > 1 else weights(found.state)
+    return Subject(found.algorithm, view, found.source, found.config, subject.options, found.path)

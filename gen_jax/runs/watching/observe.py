@@ -19,6 +19,7 @@ train/logits/real         the discriminator on training examples, judged as in h
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -85,11 +86,12 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
     def draw(view: Weights) -> np.ndarray | None:
         if sample is None:
             return None
+        run, blocks = partial(sample, view), max(1, SAMPLES // count)
 
-        def blocks(numbers: Sequence[int]) -> Iterator[Any]:
-            return sample(view, ((jax.random.fold_in(key, number), count, given) for number in numbers))
+        def asked(numbers: Sequence[int]) -> Iterator[tuple]:
+            return ((jax.random.fold_in(key, number), count, given) for number in numbers)
 
-        return np.concatenate([*dealing.over_processes(max(1, SAMPLES // count), blocks)])
+        return np.concatenate([*dealing.over_processes(blocks, lambda numbers: run(asked(numbers)))])
 
     def observe(state: State) -> dict[str, float]:
         nonlocal judged

@@ -79,6 +79,14 @@ def wait_for(path: Path, started: Started) -> None:
     assert started.poll() is None, started.read("err")
 
 
+def _quickly(variables: dict[str, str]) -> None:
+    """JAX read its variables when the process that forks imported it: the one that is half the time of most programs is
+    read again. (XLA reads its own with the back end, in the fork.)"""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", variables.get("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1")
+
+
 def _run(words: list[str], variables: dict[str, str], folder: Path) -> None:
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
@@ -86,6 +94,7 @@ def _run(words: list[str], variables: dict[str, str], folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the process that forks ignores Ctrl-C
     os.environ.clear()
     os.environ.update(variables)
+    _quickly(variables)
     os.chdir(ROOT)
     if words[0] == "-m":
         sys.argv = words[1:]

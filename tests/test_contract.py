@@ -4,7 +4,8 @@ A new model joins by adding its row to contract_rows.py.
 """
 
 import gc
-from functools import cache
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def row(request):
     """One row after another: what was compiled for it is thrown away at its end (processes can map so much memory),
     the small programs that all rows share are not."""
     yield request.param
-    for kept in (started, compiled, one_by_one):
+    for kept in (programs, started, compiled, one_by_one):
         kept.cache_clear()
     gc.collect()
 
@@ -59,11 +60,26 @@ def resident(minibatches):
     return data, fetch
 
 
+class Programs(NamedTuple):
+    """Of a row, each compiled once for all tests that call it."""
+
+    algorithm: Any
+    init: Any
+    update: Any
+    offered: Any  # (view, batch, key) -> what the model makes of a batch, by name
+
+
+@cache
+def programs(name: str, optimizer):
+    algorithm = next(row for row in ROWS if row.name == name).build(optimizer)
+    return Programs(algorithm, jax.jit(algorithm.init), jax.jit(algorithm.update), jax.jit(partial(offered, algorithm)))
+
+
 @cache
 def started(name: str, optimizer):
-    """(algorithm, initial state) of a row; compiled once for all tests. Take a copy of the state: steps donate it."""
-    algorithm = next(row for row in ROWS if row.name == name).build(optimizer)
-    return algorithm, jax.jit(algorithm.init)(jax.random.key(0))
+    """(algorithm, initial state) of a row. Take a copy of the state: steps donate it."""
+    made = programs(name, optimizer)
+    return made.algorithm, made.init(jax.random.key(0))
 
 
 fresh = jax.jit(lambda state: jax.tree.map(jnp.copy, state))
@@ -90,11 +106,12 @@ def one_by_one(name: str):
     """The reference: the bare update, jitted, a step at a time on one device."""
     algorithm, state = started(name, descent)
     data, fetch = resident(algorithm.minibatches)
-    update, metrics = jax.jit(algorithm.update), []
+    update, metrics, sizes = programs(name, descent).update, [], []
     for step in range(STEPS):
         state, values = update(state, fetch(data, step, 0))
         metrics.append(values)
-    assert update._cache_size() == 1
+        sizes.append(update._cache_size())
+    assert sizes[0] == sizes[-1]
     return state, {name: np.stack([m[name] for m in metrics]) for name in metrics[0]}
 
 
@@ -115,6 +132,14 @@ def assert_same(got, wanted, rtol=1e-5):
 @pytest.mark.parametrize(("backend", "devices"), [("jit", 1), ("sharded", 4), ("pmap", 4), ("shard_map", 4)])
 def test_every_backend_makes_the_same_update(row, backend, devices):
     assert_same(train(row, backend, devices), one_by_one(row.name))
+
+
+def test_a_round_is_traced_on_a_mesh(row):
+    """Shapes, types and named axes of an update that several devices share, where it is not run there."""
+    state = started(row.name, descent)[1]
+    run, data, where = compiled(row.name, "shard_map", 4, descent)
+    after, _ = run.eval_shape(parallel.place(state, where), data, parallel.place_count(STEPS, where))
+    assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
 
 
 def test_the_collectives_agree_without_devices(row):
@@ -158,11 +183,10 @@ def test_one_compilation_and_no_host_transfer(row):
 
 def test_seeds_batch_by_vmap(row):
     """Two seeds in one vmapped program equal the two alone."""
-    algorithm, _ = started(row.name, descent)
+    algorithm, init, update, _ = programs(row.name, descent)
     data, fetch = resident(algorithm.minibatches)
     keys = jnp.stack([jax.random.key(seed) for seed in (0, 1)])
     batch = fetch(data, 0, 0)
-    init, update = jax.jit(algorithm.init), jax.jit(algorithm.update)
     states = jax.jit(jax.vmap(algorithm.init))(keys)
     together, _ = jax.jit(jax.vmap(algorithm.update, in_axes=(0, None)))(states, batch)
     for number, key in enumerate(keys):
@@ -174,25 +198,35 @@ def test_seeds_batch_by_vmap(row):
 def offered(algorithm, view, batch, key):
     """What a model makes of a batch, an example at a time, by name: one program (compiling each takes several times
     longer)."""
+    found = {}
+    if algorithm.evaluate:
+        found["evaluate"] = algorithm.evaluate(view, batch, key)
+    if algorithm.encode:
+        found["encode"] = algorithm.encode(view, batch)
+    if algorithm.score:
+        found["score"] = algorithm.score(view, batch, key)
+    if algorithm.likelihood:
+        found["likelihood"] = algorithm.likelihood(view, batch, key, 4)
+    if algorithm.classify:
+        found["classify"] = algorithm.classify(view, batch)
+    if algorithm.cluster:
+        found["cluster"] = algorithm.cluster(view, batch)
+    return found
 
-    @jax.jit
-    def all_of_it(view, batch, key):
-        found = {}
-        if algorithm.evaluate:
-            found["evaluate"] = algorithm.evaluate(view, batch, key)
-        if algorithm.encode:
-            found["encode"] = algorithm.encode(view, batch)
-        if algorithm.score:
-            found["score"] = algorithm.score(view, batch, key)
-        if algorithm.likelihood:
-            found["likelihood"] = algorithm.likelihood(view, batch, key, 4)
-        if algorithm.classify:
-            found["classify"] = algorithm.classify(view, batch)
-        if algorithm.cluster:
-            found["cluster"] = algorithm.cluster(view, batch)
-        return found
 
-    return all_of_it(view, batch, key)
+def drawn(algorithm, view, key, known):
+    """Six of what each sampler draws, by name, and "decoded", the prior's latents through the decoder: one program."""
+    found = {name: each.draw(view, key, 6, given_of(known, each.given)) for name, each in algorithm.samplers.items()}
+    if algorithm.prior and algorithm.decode:
+        given = given_of(known, algorithm.given)
+        found["decoded"] = algorithm.decode(view, algorithm.prior(view, key, 6, given), given)
+    return found
+
+
+def examples():
+    """The first six, and all: NumPy's, so that no slice of them is a program."""
+    data = {name: np.asarray(leaf) for name, leaf in resident({})[0].items()}
+    return {name: leaf[:6] for name, leaf in data.items()}, data
 
 
 def of_first(found):
@@ -202,26 +236,22 @@ def of_first(found):
 def test_what_a_model_offers_works(row):
     """Samples, latents, encodings and held-out values have the promised shapes and are finite."""
     algorithm, state = started(row.name, descent)
-    data, _ = resident({})
-    batch, view, key = {name: leaf[:6] for name, leaf in data.items()}, weights(state), jax.random.key(1)
-    given = given_of(batch, algorithm.given)
-    known = {**batch, "mask": (jnp.arange(64).reshape(1, *SHAPE) % 2).repeat(6, axis=0), "condition": batch["label"]}
-    draw = jax.jit(lambda draw, given: draw(view, key, 6, given), static_argnums=0)
-    drawn = {name: draw(each.draw, given_of(known, each.given)) for name, each in algorithm.samplers.items()}
-    assert "prior" in drawn or not drawn  # a classifier draws nothing
-    assert all(images.shape == (6, *SHAPE) for images in drawn.values())
-    if algorithm.prior and algorithm.decode:
-        decoded = jax.jit(lambda: algorithm.decode(view, algorithm.prior(view, key, 6, given), given))()
-        np.testing.assert_allclose(decoded, drawn["prior"], rtol=1e-5, atol=1e-6)
-    assert algorithm.normal_prior == ("truncated" in drawn)
-    found = offered(algorithm, view, batch, key)
+    batch, view, key = examples()[0], weights(state), jax.random.key(1)
+    known = {**batch, "mask": (np.arange(64).reshape(1, *SHAPE) % 2).repeat(6, axis=0), "condition": batch["label"]}
+    images = jax.jit(partial(drawn, algorithm))(view, key, known)
+    assert "prior" in images or not images  # a classifier draws nothing
+    assert all(leaf.shape == (6, *SHAPE) for leaf in images.values())
+    if "decoded" in images:
+        np.testing.assert_allclose(images["decoded"], images["prior"], rtol=1e-5, atol=1e-6)
+    assert algorithm.normal_prior == ("truncated" in images)
+    found = programs(row.name, descent).offered(view, batch, key)
     assert all(leaf.shape[0] == 6 for leaf in jax.tree.leaves(found))
     assert all(value.shape == (6,) for value in found.get("evaluate", {}).values())
     assert algorithm.best is None or algorithm.best in found["evaluate"]
     assert set(found.get("likelihood", ())) in (set(), {"value", "standard_error", "effective_samples"})
     assert all(value.shape == (6,) for value in found.get("likelihood", {}).values())
     assert "score" not in found or found["score"].shape == (6,)
-    for leaf in jax.tree.leaves((drawn, found)):
+    for leaf in jax.tree.leaves((images, found)):
         assert bool(jnp.isfinite(leaf).all())
 
 
@@ -239,19 +269,19 @@ def test_an_output_of_an_example_is_its_own(row):
     algorithm, state = started(row.name, descent)
     if row.name in MIXES:
         return
-    data, _ = resident({})
-    batch, view, key = {name: leaf[:6] for name, leaf in data.items()}, weights(state), jax.random.key(1)
-    found = of_first(offered(algorithm, view, batch, key))
-    order = jnp.asarray([0, 3, 5, 1, 2, 4])
+    (batch, data), view, key = examples(), weights(state), jax.random.key(1)
+    offer = programs(row.name, descent).offered
+    found = of_first(offer(view, batch, key))
+    order = np.asarray([0, 3, 5, 1, 2, 4])
     others = {
         "permuted": {name: leaf[order] for name, leaf in batch.items()},
-        "replaced": {name: jnp.concatenate([leaf[:1], data[name][20:25]]) for name, leaf in batch.items()},
+        "replaced": {name: np.concatenate([leaf[:1], data[name][20:25]]) for name, leaf in batch.items()},
         "absent": {name: leaf[:1] for name, leaf in batch.items()},
     }
     if "label" not in algorithm.given:
-        others["unread"] = {**batch, "label": jnp.full(6, jnp.nan)}
+        others["unread"] = {**batch, "label": np.full(6, np.nan, np.float32)}
     for what, batch in others.items():
-        again = of_first(offered(algorithm, view, batch, key))
+        again = of_first(offer(view, batch, key))
         for (path, leaf), other in zip(jax.tree.leaves_with_path(found), jax.tree.leaves(again), strict=True):
             np.testing.assert_allclose(
                 other, leaf, rtol=1e-4, atol=1e-5, err_msg=f"{what}: {jax.tree_util.keystr(path)}"
@@ -265,7 +295,7 @@ def test_training_reads_no_label_that_it_is_not_given(row):
     data, fetch = resident(algorithm.minibatches)
     batches = fetch(data, 0, 0)
     blind = {name: {**batch, "label": jnp.full(batch["label"].shape, jnp.nan)} for name, batch in batches.items()}
-    update = jax.jit(algorithm.update)
+    update = programs(row.name, descent).update
     (one, _), (other, _) = update(state, batches), update(state, blind)
     for leaf, again in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_array_equal(leaf, again)

@@ -22,12 +22,8 @@ def command(folder, *more):
     return "-m", "gen_jax", "ablate", "experiments/gan.py", "--study-dir", str(folder), *GRID, *SMALL, *more
 
 
-# Forked commands have JAX's settings of the process that forks them; jobs read them anew, and would compile otherwise.
-AS_FORKED = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
-
-
 def run(folder, *more):
-    done = commands.run(*command(folder, *more), **AS_FORKED)
+    done = commands.run(*command(folder, *more))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -84,7 +80,7 @@ def test_a_submitit_job_that_is_preempted_in_the_middle_gives_the_same_table(str
     """As a cluster does it: USR2, upon which submitit ends the task and begins it again."""
     pytest.importorskip("submitit", reason="submitit is not installed: pip install submitit")
     folder = tmp_path / "study"
-    process = commands.start(*command(folder, "--launcher", "submitit-local"), **AS_FORKED)
+    process = commands.start(*command(folder, "--launcher", "submitit-local"))
     second = folder / "runs" / "loss=hinge" / "seed1" / "metrics.jsonl"
     commands.wait_for(second, process)
     jobs = {path.name.partition("_")[0] for path in (folder / "logs").glob("*_0_log.err")}

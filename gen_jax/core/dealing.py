@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gen_jax.core import processes
+from gen_jax.core import processes, vigil
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Tree
 
@@ -181,9 +181,10 @@ def _turn(kind: str, failed: Exception | None, **word: Any) -> dict[str, Any]:
     """What process 0 makes of all words of this turn; every process takes part in every turn."""
     number = next(_turns)
     processes.put(f"dealt/{number}/{processes.index()}", {"kind": kind, **_complaint(failed), **word})
-    if not processes.leader():
-        return processes.get(f"dealt/{number}/all")
-    words = [processes.get(f"dealt/{number}/{other}") for other in range(processes.count())]
+    with vigil.ahead():
+        if not processes.leader():
+            return processes.get(f"dealt/{number}/all")
+        words = [processes.get(f"dealt/{number}/{other}") for other in range(processes.count())]
     verdict = _verdict(words)
     processes.put(f"dealt/{number}/all", verdict)
     if number:  # who speaks in this turn has heard the one before

@@ -149,6 +149,20 @@ def test_an_evaluation_that_fails_on_one_process_or_on_all_is_told_and_the_run_g
 
 
 @pytest.mark.science
+def test_a_process_that_hangs_in_its_share_is_named(tmp_path):
+    bench = toys.make(tmp_path / "toy")
+    code = BREAK.replace('raise ValueError("broken")', "import time; time.sleep(1000)")
+    crowd.before_it_runs(bench.script, code + BREAKS["PARTS"].format(fails="p.index() == 1"))
+    started = crowd.Crowd(crowd.words(bench, evaluate_every=2), 2, GEN_JAX_LATE="5")
+    crowd.wait_for(lambda: started.started[0].poll() is not None)
+    started.started[1].kill()
+    status, _, err = started.ends(10)[0]
+    assert status == 1
+    assert err.splitlines()[-1].startswith("error: process 1 (on ")
+    assert "it hangs" in err.splitlines()[-1]
+
+
+@pytest.mark.science
 def test_an_error_of_an_evaluation_that_a_person_has_to_mend_ends_all(tmp_path):
     bench = toys.make(tmp_path / "toy")
     code = BREAK.replace("ValueError", "p.UserError") + BREAKS["PARTS"].format(fails="p.index() == 1")

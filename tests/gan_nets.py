@@ -1,5 +1,7 @@
 """What the tests of the GAN networks share: counting parameters without making them, and calling a network."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -22,10 +24,21 @@ def pair(generator, discriminator, latents: int, size: int, channels: int = 3, l
 
 def start(module, *inputs, train: bool = False):
     """(params, stats) of a network."""
-    variables = dict(jax.jit(lambda key, *a: module.init(key, *a, train=train))(jax.random.key(0), *inputs))
+    variables = dict(_begin(module, train, jax.random.key(0), *inputs))
     return variables.pop("params"), variables
 
 
 def call(module, params, stats, *inputs, train: bool):
     """(outputs, new stats)."""
-    return module.apply({"params": params, **stats}, *inputs, train=train, mutable=list(stats))
+    return _apply(module, train, {"params": params, **stats}, *inputs)
+
+
+# Programs, not an operation at a time, each of which would be a program: networks are hashable, so one a network.
+@partial(jax.jit, static_argnums=(0, 1))
+def _begin(module, train, key, *inputs):
+    return module.init(key, *inputs, train=train)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _apply(module, train, variables, *inputs):
+    return module.apply(variables, *inputs, train=train, mutable=[name for name in variables if name != "params"])

@@ -2,9 +2,8 @@
 
 784-200-200-50 tanh, batch 20, Adam (β₁ .99, ε 1e-4), stage i = 0..7 of 3^i epochs at 1e-3 · 10^(-i/7). On all of MNIST
 the paper reports NLL (k = 5000) of 86.76, 85.54 and 84.78 nats for k = 1, 5 and 50. Their code adds up the gradients
-of a batch, which are averaged here, so that its ε is 1e-4 / 20 here: at 1e-4 it would brake all that is small. Two
-things differ: its Adam starts the second moment at 1, here it is 0; its encoder gives log σ, here log σ². β₁ .99 is
-the code's, not the paper's.
+of a batch, which are averaged here, so that its ε is 1e-4 / 20 here. Two things differ: its Adam starts the second
+moment at 1, here it is 0; its encoder gives log σ, here log σ². β₁ .99 is the code's, not the paper's.
 
 python experiments/iwae.py --samples 50
 python experiments/iwae.py --samples 50 --estimator dreg

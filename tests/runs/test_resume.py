@@ -16,7 +16,8 @@ SMALL = ["--data", "digits", "--width", "4", "--batch-size", "16", "--checkpoint
 
 
 def command(script, run_dir, *more):
-    return f"experiments/{script}.py", "--run-dir", str(run_dir), *SMALL, *more
+    depth = ["--depth", "1"] if script == "gan" else []
+    return f"experiments/{script}.py", "--run-dir", str(run_dir), *SMALL, *depth, *more
 
 
 def run(script, run_dir, *more):
@@ -87,6 +88,7 @@ def test_a_complete_run_says_so_and_changes_nothing(tmp_path):
 
 def test_a_copied_script_in_the_run_folder_continues_it(tmp_path):
     run("gan", tmp_path / "run", "--steps", "8")
-    done = commands.run(tmp_path / "run" / "experiment.py", "--run-dir", tmp_path / "run", *SMALL, "--steps", "12")
+    _, *flags = command("gan", tmp_path / "run", "--steps", "12")
+    done = commands.run(tmp_path / "run" / "experiment.py", *flags)
     assert done.returncode == 0, done.stderr
     assert {"Config", "build"} <= set(runpy.run_path(str(tmp_path / "run" / "experiment.py")))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from programs import compiled
 from scipy import stats
 
 from gen_jax.core.errors import UserError
@@ -43,27 +44,37 @@ def networks(size=3):
 
 def start(algorithm, seed=0):
     """A state whose every parameter is random: layers that start at zero would hide what they do."""
-    state = algorithm.init(jax.random.key(seed))
-    leaves, tree = jax.tree.flatten(state.params)
-    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
-    leaves = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return state.replace(params=jax.tree.unflatten(tree, leaves))
+
+    @jax.jit
+    def begin(first, second):
+        state = algorithm.init(first)
+        leaves, tree = jax.tree.flatten(state.params)
+        keys = jax.random.split(second, len(leaves))
+        leaves = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+        return state.replace(params=jax.tree.unflatten(tree, leaves))
+
+    return begin(jax.random.key(seed), jax.random.key(seed + 1))
 
 
 def hierarchy():
     stages = (2, 1), (4, 1), (8, 0)
     decoder = ladder.Decoder(stages, 1, width=4, hidden=4, latents=2)
     encoder = ladder.Encoder(stages, width=4, hidden=4)
-    algorithm = ladder_vae(encoder, decoder, latent_shapes=decoder.latent_shapes, **GAUSS)
+    algorithm = compiled(ladder_vae(encoder, decoder, latent_shapes=decoder.latent_shapes, **GAUSS))
     return algorithm, weights(start(algorithm)), encoder, decoder
 
 
 def test_a_ladders_code_decodes_to_what_its_posterior_means_do():
     algorithm, view, encoder, decoder = hierarchy()
     assert decoder.latent_shapes == ((2, 2, 2), (4, 4, 2))
-    activations = encoder.apply({"params": view.params["encoder"]}, IMAGES, train=False)
-    zero = tuple(jnp.zeros((6, *shape)) for shape in decoder.latent_shapes)
-    outputs, levels = decoder.apply({"params": view.params["decoder"]}, activations, zero, train=False)
+
+    @jax.jit
+    def through(params):
+        activations = encoder.apply({"params": params["encoder"]}, IMAGES, train=False)
+        zero = tuple(jnp.zeros((6, *shape)) for shape in decoder.latent_shapes)
+        return decoder.apply({"params": params["decoder"]}, activations, zero, train=False)
+
+    outputs, levels = through(dict(view.params))
     codes = algorithm.encode(view, BATCH)["mean"]
     assert codes.shape == (6, 8 + 32)
     assert float(jnp.abs(codes).max()) > 0.01
@@ -97,17 +108,19 @@ def codes_model():
         codes=5, likelihood=likelihoods.gaussian(0.5), shape=SHAPE,
         hyper={**ADAM, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
     )  # fmt: skip
+    algorithm = compiled(algorithm)
     return algorithm, start(algorithm)
 
 
 def test_each_code_is_predicted_from_those_before_it_alone():
     network = vq.CodePrior(5, width=4, layers=2)
     numbers = jnp.asarray(np.random.default_rng(1).integers(0, 5, (1, 3, 3)), jnp.int32)
-    params = network.init(jax.random.key(0), numbers, train=False)
-    before = network.apply(params, numbers, train=False).reshape(9, 5)
+    params = jax.jit(lambda: network.init(jax.random.key(0), numbers, train=False))()
+    predict = jax.jit(lambda numbers: network.apply(params, numbers, train=False).reshape(9, 5))
+    before = predict(numbers)
     for position in range(9):
         changed = numbers.reshape(-1).at[position].add(1).reshape(1, 3, 3) % 5
-        after = network.apply(params, changed, train=False).reshape(9, 5)
+        after = predict(changed)
         np.testing.assert_array_equal(after[: position + 1], before[: position + 1])
         assert position == 8 or bool(jnp.any(after[position + 1 :] != before[position + 1 :]))
 
@@ -116,12 +129,13 @@ def test_a_prior_of_codes_samples_what_it_scores():
     """With two positions to go by hand: the frequency of drawn grids is exp(log p), summed over all 5^4 grids."""
     algorithm, state = codes_model()
     view = weights(state)
-    drawn = jax.jit(lambda k: algorithm.prior(view, k, 4000))(jax.random.key(5)).reshape(4000, 4, 2)
+    drawn = algorithm.prior(view, jax.random.key(5), 4000).reshape(4000, 4, 2)
     book = view.stats["codebook"]["codebook"]["book"]["embedding"]
     numbers = np.asarray(((drawn[:, :, None] - book) ** 2).sum(axis=-1).argmin(axis=-1))  # [4000, 4]
     network = vq.CodePrior(5, width=4, layers=2)
     grids = np.stack(np.meshgrid(*[np.arange(5)] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
-    logits = network.apply({"params": view.params["prior"]}, jnp.asarray(grids.reshape(-1, 2, 2)), train=False)
+    predict = jax.jit(lambda params, numbers: network.apply({"params": params}, numbers, train=False))
+    logits = predict(view.params["prior"], jnp.asarray(grids.reshape(-1, 2, 2)))
     log_p = np.asarray(jax.nn.log_softmax(logits.reshape(-1, 4, 5)), np.float64)
     log_p = np.take_along_axis(log_p, grids[..., None], axis=-1).sum(axis=(1, 2))
     assert np.exp(log_p).sum() == pytest.approx(1.0, abs=1e-4)
@@ -150,6 +164,7 @@ def test_codes_may_be_conditional():
         Told(vq.CodePrior(5, width=2, layers=0)), codes=5, likelihood=likelihoods.gaussian(0.5), shape=SHAPE,
         given=LABEL, hyper={**ADAM, "lr_prior": 1e-2, "commitment": 0.25, "codebook_decay": 0.9, "revive": 1.0},
     )  # fmt: skip
+    algorithm = compiled(algorithm)
     state = start(algorithm)
     now, batch = weights(state), {**BATCH, "label": jnp.arange(6)}
     other, key = {**batch, "label": batch["label"] + 1}, jax.random.key(0)
@@ -182,7 +197,8 @@ def test_a_density_of_codes_leaves_the_autoencoder_alone():
     fitted = autoencoder(*networks(), density=priors.gaussian_mixture(3, 2), **common)
     ends = []
     for algorithm in (plain, fitted):
-        state, update = algorithm.init(jax.random.key(0)), jax.jit(algorithm.update)
+        algorithm = compiled(algorithm)
+        state, update = algorithm.init(jax.random.key(0)), algorithm.update
         for _ in range(3):
             state, metrics = update(state, {"train": {"x": IMAGES[None]}})
         ends.append((state, metrics))
@@ -195,9 +211,9 @@ def test_regularizers_are_the_objectives_of_the_codes():
     """β-TCVAE at beta = 0 and DIP-VAE: the metrics equal the pure functions at the encoder's own outputs."""
     terms = (*regularizers.total_correlation(64), regularizers.dip(Dip.I, diagonal=10.0))
     hyper = {**ADAM, "total_correlation": 2.0, "beta": 0.0, "mutual_information": 1.0, "dimension_kl": 1.0, "dip": 1.0}
-    algorithm = vae(vae_body(*networks(), **{**GAUSS, "hyper": hyper}), regularizers=terms)
+    algorithm = compiled(vae(vae_body(*networks(), **{**GAUSS, "hyper": hyper}), regularizers=terms))
     state = start(algorithm)
-    _, metrics = jax.jit(algorithm.update)(state, {"train": {"x": IMAGES[None]}})
+    _, metrics = algorithm.update(state, {"train": {"x": IMAGES[None]}})
     codes = algorithm.encode(weights(state), BATCH)
     wanted = disentangle.dip_vae(codes["mean"], codes["log_variance"], 1.0, 10.0, Dip.I)
     np.testing.assert_allclose(metrics["regularizer/dip"], wanted, rtol=1e-4)
@@ -215,17 +231,18 @@ def two_stages():
         mlp.Encoder(2, widths=(16,)), mlp.Decoder((2,), outputs=4, widths=(16,)), shape=(2,), hyper=first.hyper,
         likelihood=likelihoods.gaussian_learned(), optimizer=adam("lr_second"),
     )  # fmt: skip
-    return two_stage_vae(first, second)
+    return compiled(two_stage_vae(first, second))
 
 
 def test_the_likelihood_of_two_stages_is_of_what_they_sample():
     """With a second stage whose every parameter is random, against the mean of p(x|z) over draws of `prior`."""
     algorithm = two_stages()
     view = weights(start(algorithm))
-    bound = jax.jit(lambda k: algorithm.likelihood(view, BATCH, k, 20_000))(jax.random.key(4))
+    bound = algorithm.likelihood(view, BATCH, jax.random.key(4), 20_000)
     z = algorithm.prior(view, jax.random.key(5), 20_000)
     means = algorithm.decode(view, z).reshape(20_000, -1)
-    log_p = jax.vmap(lambda m: likelihoods.gaussian(0.5).log_prob(m[None], IMAGES.reshape(6, -1)).sum(axis=-1))(means)
+    of_one = lambda m: likelihoods.gaussian(0.5).log_prob(m[None], IMAGES.reshape(6, -1)).sum(axis=-1)  # noqa: E731
+    log_p = jax.jit(jax.vmap(of_one))(means)
     wanted = jax.nn.logsumexp(log_p, axis=0) - np.log(20_000)
     np.testing.assert_allclose(bound["value"], wanted, atol=0.15)
 
@@ -247,7 +264,7 @@ def moves(algorithm):
     state = start(algorithm)
     batch = {"train": {"x": jnp.tile(IMAGES[None], (algorithm.minibatches["train"], 1, 1, 1, 1))}}
     moved, metrics = jax.jit(algorithm.update)(state, batch)
-    same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), dict(state.params), dict(moved.params))
+    same = jax.tree.map(np.array_equal, dict(state.params), dict(moved.params))
     changed = {name for name, leaves in same.items() if not all(jax.tree.leaves(leaves))}
     return changed, metrics, algorithm
 
@@ -273,7 +290,7 @@ def test_hybrids_move_every_player_and_take_their_minibatches():
     }  # fmt: skip
     for name, (algorithm, minibatches) in hybrids.items():
         changed, metrics, _ = moves(algorithm)
-        assert changed == set(algorithm.init(jax.random.key(0)).params), name
+        assert changed == set(jax.eval_shape(algorithm.init, jax.random.key(0)).params), name
         assert algorithm.minibatches == {"train": minibatches}, name
         assert all(bool(jnp.isfinite(value)) for value in metrics.values()), name
 
@@ -283,6 +300,7 @@ def test_bigans_game_is_fair_in_the_two_kinds():
     generator, encoder = mlp.Generator(SHAPE, widths=()), mlp.Encoder(3, widths=())
     algorithm = bigan(generator, encoder, joint.Discriminator(widths=()), shape=SHAPE, latent_size=3,
                       hyper={**BETAS, "lr_generator": 0.0, "lr_discriminator": 0.0})  # fmt: skip
+    algorithm = compiled(algorithm)
     state = algorithm.init(jax.random.key(0))
     blind = jax.tree.map(jnp.zeros_like, state.params["discriminator"])
     state = state.replace(params={**state.params, "discriminator": blind})
@@ -309,6 +327,7 @@ def test_codes_that_are_points_have_no_kl_to_tell():
     hyper = {**ADAM, "adversarial": 1.0, "lr_discriminator": 1e-3, "b1_discriminator": 0.5}
     for stochastic in (False, True):
         algorithm = aae(vae_body(*networks(), **{**GAUSS, "hyper": hyper}), mlp.Discriminator(), stochastic=stochastic)
+        algorithm = compiled(algorithm)
         found = algorithm.probe(algorithm.init(jax.random.key(0)), BATCH, jax.random.key(1))
         assert algorithm.point_codes is not stochastic
         assert any(name.startswith("kl") for name in found) is stochastic

@@ -8,10 +8,12 @@ import pytest
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.objectives import augment
-from gen_jax.objectives.augment import Policy, diff_augment
-from gen_jax.objectives.classical import classical
-from gen_jax.objectives.jitter import jitter
+from gen_jax.objectives import classical as classical_
+from gen_jax.objectives import jitter as jitter_
+from gen_jax.objectives.augment import Policy
 
+diff_augment = jax.jit(augment.diff_augment, static_argnums=2)
+classical, jitter = jax.jit(classical_.classical), jax.jit(jitter_.jitter)
 KEY = jax.random.key(11)
 X = np.random.default_rng(0).uniform(-1, 1, size=(8, 6, 8, 3)).astype(np.float32)
 ONLY_COLOR = Policy(color=True, translation=False, cutout=False)
@@ -79,7 +81,7 @@ def test_colour_draws():
 def test_any_channels_any_layout_no_policy(channels):
     images = jnp.asarray(np.random.default_rng(1).normal(size=(8, 8, 8, channels)), jnp.float32)
     np.testing.assert_array_equal(diff_augment(images, KEY, Policy(False, False, False)), images)
-    whole = jax.jit(diff_augment)(images, KEY)
+    whole = diff_augment(images, KEY)
     shards = jax.vmap(lambda x: diff_augment(x, KEY), axis_name="data")(images.reshape(4, 2, 8, 8, channels))
     np.testing.assert_allclose(shards.reshape(images.shape), whole, atol=1e-6)
     assert len({image.tobytes() for image in np.asarray(diff_augment(jnp.ones_like(images), KEY))}) == 8

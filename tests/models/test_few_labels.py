@@ -92,10 +92,11 @@ def test_m2s_bound_is_the_sum_over_classes_and_lies_below_log_p():
 def test_an_encoder_of_several_classes_is_that_of_each():
     network, key = by_class.Encoder(2, 3, (4, 4)), jax.random.key(0)
     x, every = jax.random.normal(key, (5, 2, 2, 1)), jnp.tile(jnp.arange(3, dtype=jnp.int32), 5)
-    params = network.init(key, x, every, train=False)
-    together, _ = network.apply(params, x, every, train=False)
+    params = jax.jit(lambda: network.init(key, x, every, train=False))()
+    encode = jax.jit(lambda x, label: network.apply(params, x, label, train=False)[0])
+    together = encode(x, every)
     for label in range(3):
-        alone, _ = network.apply(params, x, jnp.full(5, label, jnp.int32), train=False)
+        alone = encode(x, jnp.full(5, label, jnp.int32))
         np.testing.assert_allclose(together[label::3], alone, atol=1e-6)
 
 

@@ -30,7 +30,7 @@ def test_it_learns_what_a_column_tells_of_another_and_sees_nothing_hidden():
         def one(state, _):
             return algorithm.update(state, {"train": {"x": x[None], "mask": jnp.asarray(mask)[None]}})
 
-        return jax.lax.scan(one, algorithm.init(jax.random.key(0)), None, length=600)[0]
+        return jax.lax.scan(one, jax.jit(algorithm.init)(jax.random.key(0)), None, length=600)[0]
 
     state, blind = train(x), train(jnp.where(mask == 0, jnp.nan, x))
     for one, other in zip(jax.tree.leaves(state.params), jax.tree.leaves(blind.params), strict=True):
@@ -47,7 +47,7 @@ def test_values_come_back_in_their_own_units():
         Cells((2,), (4,)), Cells((2,), (4,)), shape=(2,), hyper=HYPER, low=np.array([10.0, 5.0]),
         high=np.array([20.0, 5.0]),
     )  # fmt: skip
-    drawn = algorithm.samplers["prior"].draw(weights(algorithm.init(jax.random.key(0))), jax.random.key(1), 50)
+    drawn = algorithm.samplers["prior"].draw(weights(jax.jit(algorithm.init)(jax.random.key(0))), jax.random.key(1), 50)
     assert float(drawn[:, 0].min()) >= 10
     assert float(drawn[:, 0].max()) <= 20
     assert bool(jnp.isfinite(drawn).all())  # a column of one value, too

@@ -110,7 +110,7 @@ def test_unrolling_through_adam_survives_weights_without_a_gradient():
     algorithm = gan(Point(), Half(), loss=adversarial.wasserstein, shape=(1,), latents=normal_latents(1),
                     terms=(gan_terms.unrolled(3),), optimizers=optimizers, hyper=hyper)  # fmt: skip
     batch = {"train": {"x": jnp.full((1, BATCH, 1), X)}}
-    state, metrics = jax.jit(algorithm.update)(algorithm.init(jax.random.key(0)), batch)
+    state, metrics = jax.jit(algorithm.update)(jax.jit(algorithm.init)(jax.random.key(0)), batch)
     assert int(metrics["nonfinite/total"]) == 0
     assert theta(state) != THETA
 
@@ -313,7 +313,7 @@ def test_projections_chain_in_order():
 def test_a_loss_of_the_whole_batch_has_no_held_out_value_of_an_example():
     def held_out(loss):
         algorithm = gan(Point(), Linear(), loss=loss, shape=(1,), latents=normal_latents(1), hyper=Hyper())
-        state = algorithm.init(jax.random.key(0))
+        state = jax.jit(algorithm.init)(jax.random.key(0))
         assert algorithm.evaluate is not None
         view = (state.params, state.stats)
         return algorithm.evaluate(Weights(*view), {"x": jnp.asarray([[1.0], [2.0]])}, jax.random.key(1))
@@ -357,7 +357,7 @@ def test_truncated_samples_come_from_latents_within_the_bound():
         return gan(Identity(), Linear(), loss=adversarial.wasserstein, shape=(1,), latents=latents, hyper=Hyper())
 
     algorithm = made(normal_latents(1))
-    view, key = weights(algorithm.init(jax.random.key(0))), jax.random.key(1)
+    view, key = weights(jax.jit(algorithm.init)(jax.random.key(0))), jax.random.key(1)
     truncated = algorithm.samplers["truncated"]
     assert truncated.options == {"at": 0.7}
     assert float(jnp.abs(algorithm.samplers["prior"].draw(view, key, 500, {})).max()) > 2

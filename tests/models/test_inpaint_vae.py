@@ -32,7 +32,7 @@ def build():
 
 def test_what_is_hidden_changes_nothing_and_what_is_observed_comes_back():
     algorithm = build()
-    view = weights(algorithm.init(jax.random.key(0)))
+    view = weights(jax.jit(algorithm.init)(jax.random.key(0)))
     complete = jax.jit(
         lambda x: algorithm.samplers["complete"].draw(view, jax.random.key(1), 6, {"x": x, "mask": MASK})
     )
@@ -44,7 +44,7 @@ def test_what_is_hidden_changes_nothing_and_what_is_observed_comes_back():
 
 def test_the_bound_is_of_hidden_cells_alone():
     algorithm = build()
-    view = weights(algorithm.init(jax.random.key(0)))
+    view = weights(jax.jit(algorithm.init)(jax.random.key(0)))
     evaluate = jax.jit(lambda mask: algorithm.evaluate(view, {"x": X, "mask": mask}, jax.random.key(1)))
     found, everything = evaluate(MASK), evaluate(jnp.ones_like(MASK))
     np.testing.assert_allclose(found["bound"], found["reconstruction"] - found["kl"], rtol=1e-5)
@@ -62,7 +62,7 @@ def test_it_learns_to_complete():
     train = jax.jit(
         lambda s: jax.lax.scan(lambda s, _: algorithm.update(s, {"train": {"x": grey[None]}}), s, length=300)
     )
-    state, metrics = train(algorithm.init(jax.random.key(0)))
+    state, metrics = train(jax.jit(algorithm.init)(jax.random.key(0)))
     assert float(metrics["bound"][-50:].mean()) > float(metrics["bound"][:10].mean())
     mask = jnp.zeros_like(grey).at[:, :4, :4].set(1.0)
     again = algorithm.samplers["complete"].draw(weights(state), jax.random.key(1), 32, {"x": grey, "mask": mask})
@@ -109,7 +109,7 @@ def factor():
         Encoder(), Prior(), Decoder(), likelihood=likelihoods.gaussian(SIGMA), shape=(WIDTH,), hyper=HYPER,
         hide=functools.partial(masks.draw, masks.at_random()),
     )  # fmt: skip
-    return algorithm, weights(algorithm.init(jax.random.key(0)))
+    return algorithm, weights(jax.jit(algorithm.init)(jax.random.key(0)))
 
 
 def test_a_gaussian_has_exact_conditionals():
@@ -147,7 +147,7 @@ def test_gaps_of_a_table_are_neither_seen_nor_scored():
         likelihood=likelihoods.gaussian(1.0), shape=(WIDTH,), hyper={**HYPER, "prior_mean": 1e4, "prior_scale": 1e-4},
         hide=functools.partial(masks.draw, masks.at_random()),
     )  # fmt: skip
-    state = algorithm.init(jax.random.key(0))
+    state = jax.jit(algorithm.init)(jax.random.key(0))
     holed = ROWS.at[0, 1].set(jnp.nan).at[2].set(jnp.nan)  # a row of nothing, too
 
     @jax.jit
@@ -164,7 +164,7 @@ def test_gaps_of_a_table_are_neither_seen_nor_scored():
 
 def test_mistakes_get_one_line():
     algorithm = build()
-    view = weights(algorithm.init(jax.random.key(0)))
+    view = weights(jax.jit(algorithm.init)(jax.random.key(0)))
     with pytest.raises(UserError, match="give mask"):
         algorithm.samplers["complete"].draw(view, jax.random.key(1), 6, {"x": X})
     with pytest.raises(UserError, match=r"the mask is \[6, 8, 8\]"):

@@ -38,7 +38,7 @@ def factors(tails: int | None = 5):
         mlp.Encoder(LATENT, (8,)), Linear(), likelihood=likelihoods.gaussian(SIGMA), shape=(WIDTH,), hyper=hyper,
         estimate=Estimate(Bound.IWAE, Estimator.REPARAMETERISED, 5), tails=tails,
     )  # fmt: skip
-    return algorithm, weights(algorithm.init(jax.random.key(0)))
+    return algorithm, weights(jax.jit(algorithm.init)(jax.random.key(0)))
 
 
 def exact(row: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -83,7 +83,7 @@ def test_what_is_hidden_or_missing_changes_nothing():
         shape=(WIDTH,), hyper={"lr": 1e-3, "b1": 0.9, "b2": 0.999},
         estimate=Estimate(Bound.IWAE, Estimator.DREG, 4),
     )  # fmt: skip
-    state = algorithm.init(jax.random.key(0))
+    state = jax.jit(algorithm.init)(jax.random.key(0))
     holes = {"nan": jnp.nan, "large": 1e6}
 
     @jax.jit

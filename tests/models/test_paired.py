@@ -70,7 +70,8 @@ def test_what_is_made_of_a_picture_depends_on_it_alone():
 
 def test_pictures_of_other_sizes_are_made_too():
     algorithm, state = model()
-    made = algorithm.samplers["prior"].draw(weights(state), KEY, 1, {"input": jnp.zeros((1, 6, 10, 1))})
+    draw = jax.jit(algorithm.samplers["prior"].draw, static_argnums=2)
+    made = draw(weights(state), KEY, 1, {"input": jnp.zeros((1, 6, 10, 1))})
     assert made.shape == (1, 12, 20, 1)
 
 
@@ -78,13 +79,13 @@ def test_patches_are_as_large_as_they_say():
     assert [patch_size(stages) for stages in (1, 2, 3)] == [16, 34, 70]
     critic = PatchDiscriminator(2, 1)
     zeros = jnp.zeros((1, 40, 40, 1))
-    params = critic.init(KEY, zeros, zeros, train=False)["params"]
+    params = jax.jit(lambda: critic.init(KEY, zeros, zeros, train=False))()["params"]
     biases = jax.tree.map(lambda leaf: leaf + 0.1, params)
 
     def centre(x):  # without normalisation's view of the whole picture: where the slope of one logit is not 0
         return critic.apply({"params": biases}, x, zeros, train=False)[0, 10, 10]
 
-    slope = np.abs(np.asarray(jax.grad(centre)(jax.random.normal(KEY, zeros.shape))))[0, :, :, 0]
+    slope = np.abs(np.asarray(jax.jit(jax.grad(centre))(jax.random.normal(KEY, zeros.shape))))[0, :, :, 0]
     near = slope[12:30, 12:30].mean()
     assert near > 5 * slope[:2].mean()
 

@@ -51,7 +51,7 @@ class Decoder(nn.Module):
 def linear(error=0.0, widen=0.0, **options):
     chosen = {"likelihood": likelihoods.gaussian(SIGMA), "shape": (D,), "hyper": HYPER, **options}
     algorithm = vae(vae_body(chosen.pop("encoder", Encoder(error, widen)), Decoder(), **chosen))
-    return algorithm, weights(algorithm.init(jax.random.key(0)))
+    return algorithm, weights(jax.jit(algorithm.init)(jax.random.key(0)))
 
 
 def gap(error):
@@ -91,7 +91,7 @@ def test_the_elbo_misses_log_p_by_the_kl_to_the_true_posterior():
 def test_gradients_vanish_at_the_optimum_without_noise(bound, estimator):
     """At the exact posterior all log-weights agree: DReG's and STL's encoder gradients are zero in every draw."""
     algorithm, _ = linear(estimate=Estimate(bound, estimator, 4, 2 if bound is Bound.MIWAE else 1))
-    state = algorithm.init(jax.random.key(0))
+    state = jax.jit(algorithm.init)(jax.random.key(0))
     _, metrics = jax.jit(algorithm.update)(state, {"train": {"x": BATCH["x"][None]}})
     norm = float(metrics["gradient_norm/encoder"])
     np.testing.assert_allclose(metrics["bound"], LOG_P.mean(), atol=2e-5)
@@ -104,7 +104,7 @@ def test_training_recovers_probabilistic_pca():
     encoder = mlp.Encoder(L, widths=())
     algorithm = vae(vae_body(encoder, mlp.Decoder((D,), widths=()), likelihood=likelihoods.gaussian(SIGMA), shape=(D,),
                              hyper={**HYPER, "lr": 0.02}))  # fmt: skip
-    state, batch = algorithm.init(jax.random.key(3)), jnp.asarray(data, jnp.float32)[None]
+    state, batch = jax.jit(algorithm.init)(jax.random.key(3)), jnp.asarray(data, jnp.float32)[None]
     state, _ = jax.jit(
         lambda s: jax.lax.scan(lambda s, _: algorithm.update(s, {"train": {"x": batch}}), s, length=300)
     )(state)
@@ -149,7 +149,7 @@ def test_steering_the_kl_leaves_the_bound_and_moves_the_gradient():
         whole = {**HYPER, **hyper}
         own = {name: whole[name] for name in ("lr", "b1", "b2", *rate.reads)}
         algorithm, _ = linear(error=0.3, hyper=own, rate=rate)
-        _, metrics = algorithm.update(algorithm.init(jax.random.key(0)), {"train": {"x": BATCH["x"][None]}})
+        _, metrics = algorithm.update(jax.jit(algorithm.init)(jax.random.key(0)), {"train": {"x": BATCH["x"][None]}})
         return metrics
 
     plain = loss({}, Rate())
@@ -193,7 +193,7 @@ def test_a_conditional_model_asks_for_its_label():
     body = vae_body(*networks, likelihood=likelihoods.bernoulli(), binarization=Binarization.DYNAMIC, shape=(8, 8, 1),
                     hyper=HYPER, given=LABEL)  # fmt: skip
     algorithm = vae(body)
-    view = weights(algorithm.init(jax.random.key(0)))
+    view = weights(jax.jit(algorithm.init)(jax.random.key(0)))
     with pytest.raises(UserError, match="give label"):
         algorithm.samplers["prior"].draw(view, jax.random.key(1), 2)
     one, other = (algorithm.decode(view, jnp.zeros((1, 2)), {"label": jnp.array([label])}) for label in (0, 1))

@@ -84,7 +84,7 @@ def _is_full():
 
 
 # Many small programs, each run a few times: LLVM would be most of the time.
-QUICK = {"tests", "core", "models", "nets", "objectives", "runs", "studies", "verbs"}
+QUICK = {"tests", "core", "data", "models", "nets", "objectives", "runs", "studies", "verbs"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -83,14 +83,10 @@ def _is_full():
     return resident > RESIDENT or (own / "maps").read_text().count("\n") > MAPPINGS
 
 
-# Many small programs, each run a few times: LLVM would be most of the time.
-QUICK = {"tests", "core", "data", "models", "nets", "objectives", "runs", "studies", "verbs"}
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Before the fixtures of a module, which compile, too."""
+    """Many small programs, each run a few times: LLVM would be most of the time. Before the fixtures of a module, which
+    compile, too. Tests of the science marker run for long, and as they would elsewhere."""
     import jax
 
-    quick = item.path.parent.name in QUICK or item.path.name == "test_contract.py"
-    jax.config.update("jax_disable_most_optimizations", quick and item.get_closest_marker("science") is None)
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("science") is None)

@@ -1,8 +1,10 @@
 """Several processes that train one run on this machine, each started by hand, so that a test can stop or kill one."""
 
+import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -133,3 +135,33 @@ def logged(run: Path) -> int:
 def steps(run: Path) -> list[int]:
     folder = run / "checkpoints"
     return sorted(int(name) for name in os.listdir(folder) if name.isdecimal()) if folder.is_dir() else []
+
+
+def digest(run, step=None):
+    from gen_jax.runs.checkpoint import open_checkpoints
+
+    with open_checkpoints(run, writable=False) as checkpoints:
+        return checkpoints.digest(step)
+
+
+def sane(ends, status=0):
+    """All ended with this status, and the others than process 0 said nothing."""
+    assert [end[0] for end in ends] == [status] * len(ends), ends
+    assert all(not out and not err for _, out, err in ends[1:]), ends
+    return ends[0]
+
+
+def lines(run):
+    read = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    return [{name: value for name, value in line.items() if name not in ("seconds", "crc32")} for line in read]
+
+
+def names(run):
+    """What is in a run's folder but for the names that Orbax and TensorBoard choose by chance."""
+    found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    return {name for name in found if "/d/" not in name and "events" not in name}
+
+
+def written_by_others(run):
+    """The files and folders of a run that another process than process 0 made (see `crowd`)."""
+    return [str(path.relative_to(run)) for path in run.rglob("*") if path.stat().st_mode & stat.S_IWGRP]

@@ -1,10 +1,8 @@
 """Numbered batches dealt out to all processes and all of their devices, and gathered in the order of their numbers.
 
 What a batch gives is a function of the weights and its number, so it does not matter who makes it. A device makes whole
-batches, so the numbers are those of one device. What processes made is gathered as bytes, so nothing is rounded.
-
-Everything here that processes do together is a turn: each says how it went, process 0 says to all what came of it.
-Who fails says so in the turn of the others, whichever that is; so all of them hear of it, and nobody waits for ever.
+batches, so the numbers are those of one device. What processes made is gathered as bytes, so nothing is rounded; where
+one fails all hear of it (`core.turns`).
 """
 
 import itertools
@@ -17,8 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gen_jax.core import processes, vigil
-from gen_jax.core.errors import UserError
+from gen_jax.core import processes, turns
 from gen_jax.core.types import Tree
 
 # Not the data axis: a batch is whole on its device, and its noise is that of the whole batch.
@@ -115,17 +112,13 @@ def _apart(begun: tuple[Tree, int]) -> Iterator[Tree]:
 # ---- processes -------------------------------------------------------------------------------------------------------
 
 
-class Elsewhere(Exception):
-    """Another process failed; the message names it and says how."""
-
-
 def over_processes(count: int, make: Callable[[Sequence[int]], Iterable[Tree]]) -> Iterable[Tree]:
     """What `make(numbers)` gives of the numbers 0 … count - 1, in their order, on every process.
 
     `make` gives a tree of host arrays for each number, of one structure and one shape for all. Of P processes process p
     is asked for p, p + P, …, and one that has none for number 0. A process alone is asked for all, and nothing is made
     before it is looked at. All processes have to come, in the same order of calls; where one fails, all raise: it what
-    it raised, the others Elsewhere, or UserError where it is one.
+    it raised, the others `turns.Elsewhere`, or UserError where it is one.
     """
     if not processes.together():
         return make(range(count))
@@ -135,97 +128,8 @@ def over_processes(count: int, make: Callable[[Sequence[int]], Iterable[Tree]]) 
         made = list(make(own or range(1)))
     except Exception as error:
         failed = error
-    _raise(failed, _turn("part", failed, made=_shapes(made[0]) if made else ""))
+    turns.take(failed, made=_shapes(made[0]) if made else "")
     return _in_order(made[: len(own)], made[0], count)
-
-
-def by_leader(make: Callable[[], Any]) -> Any:
-    """What process 0 makes, on every process: something that JSON can hold. Raises as `over_processes` does."""
-    if not processes.together():
-        return make()
-    made, failed = None, None
-    try:
-        made = make() if processes.leader() else None
-    except Exception as error:
-        failed = error
-    verdict = _turn("part", failed, value=made)
-    _raise(failed, verdict)
-    return verdict["value"]
-
-
-def anyone(flag: bool) -> bool:
-    """Whether it is so on any process. All have to ask."""
-    if not processes.together():
-        return flag
-    verdict = _turn("part", None, flag=flag)
-    _raise(None, verdict)
-    return verdict["flag"]
-
-
-def ended(failed: Exception | None) -> Exception | None:
-    """How something ended that all processes did together: with the error that this one met, if any, else with one that
-    says how another failed, else with None. Who failed on the way answers here for what the others still do."""
-    if not processes.together():
-        return failed
-    while True:
-        verdict = _turn("end", failed)
-        failed = failed or _other(verdict)
-        if verdict["over"]:
-            return failed
-
-
-_turns = itertools.count()
-
-
-def _turn(kind: str, failed: Exception | None, **word: Any) -> dict[str, Any]:
-    """What process 0 makes of all words of this turn; every process takes part in every turn."""
-    number = next(_turns)
-    processes.put(f"dealt/{number}/{processes.index()}", {"kind": kind, **_complaint(failed), **word})
-    with vigil.ahead():
-        if not processes.leader():
-            return processes.get(f"dealt/{number}/all")
-        words = [processes.get(f"dealt/{number}/{other}") for other in range(processes.count())]
-    verdict = _verdict(words)
-    processes.put(f"dealt/{number}/all", verdict)
-    if number:  # who speaks in this turn has heard the one before
-        processes.store().key_value_delete(f"{processes.ROOT}dealt/{number - 1}")
-    return verdict
-
-
-def _complaint(failed: Exception | None) -> dict[str, Any]:
-    if failed is None:
-        return {"failed": ""}
-    return {"failed": told(failed), "user": isinstance(failed, UserError), "heard": isinstance(failed, Elsewhere)}
-
-
-def told(error: Exception) -> str:
-    """An error in words: of what is written for people, the words alone."""
-    return str(error) if isinstance(error, UserError | Elsewhere) else f"{type(error).__name__}: {error}"
-
-
-def _verdict(words: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    parts = [word for word in words if word["kind"] == "part"]
-    sound = [word.get("made") for word in parts if not word["failed"]]
-    for word in words if parts else []:  # who is at the end of it, or made something else, has failed, too
-        if not word["failed"] and (word["kind"] != "part" or word.get("made") != sound[0]):
-            word["failed"] = "it does something else than the others"
-    failing = [(number, word) for number, word in enumerate(words) if word["failed"]]
-    by, what = min(failing, key=lambda each: each[1].get("heard", False), default=(0, {"failed": ""}))
-    flag, value = any(word.get("flag", False) for word in words), words[0].get("value")
-    return {"over": not parts, "by": by, "failed": what["failed"], "user": what.get("user", False), "flag": flag,
-            "value": value}  # fmt: skip
-
-
-def _other(verdict: dict[str, Any]) -> Exception | None:
-    if not verdict["failed"]:
-        return None
-    line = f"process {verdict['by']}: {verdict['failed']}"
-    return UserError(line) if verdict["user"] else Elsewhere(line)
-
-
-def _raise(failed: Exception | None, verdict: dict[str, Any]) -> None:
-    if (error := failed or _other(verdict)) is not None:
-        raise error
 
 
 def _shapes(tree: Tree) -> str:

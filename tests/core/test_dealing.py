@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax import numpy as jnp
 
-from gen_jax.core import dealing, keys
+from gen_jax.core import dealing, keys, turns
 from gen_jax.core.errors import UserError
 
 ROWS = 6
@@ -75,28 +75,28 @@ def test_one_process_makes_all_and_nothing_before_it_is_looked_at():
     found = dealing.over_processes(3, lambda numbers: (made.append(number) or number for number in numbers))
     assert made == []
     assert [*found] == made == [0, 1, 2]
-    assert dealing.by_leader(lambda: "seen") == "seen"
-    assert dealing.anyone(True) is not dealing.anyone(False)
-    assert dealing.ended(None) is None
+    assert turns.by_leader(lambda: "seen") == "seen"
+    assert turns.anyone(True) is not turns.anyone(False)
+    assert turns.ended(None) is None
 
 
 # ---- turns -----------------------------------------------------------------------------------------------------------
 def part(failed=None, **more):
-    return {"kind": "part", **dealing._complaint(failed), **more}
+    return {"kind": "part", **turns._complaint(failed), **more}
 
 
 def end(failed=None):
-    return {"kind": "end", **dealing._complaint(failed)}
+    return {"kind": "end", **turns._complaint(failed)}
 
 
 def other(*words):
-    return dealing._other(dealing._verdict([dict(word) for word in words]))
+    return turns._other(turns._verdict([dict(word) for word in words]))
 
 
 def test_what_fails_on_one_process_is_heard_by_all():
     assert other(part(made="a"), part(made="a")) is None
     heard = other(part(made="a"), part(ValueError("broken")), part(made="a"))
-    assert isinstance(heard, dealing.Elsewhere)
+    assert isinstance(heard, turns.Elsewhere)
     assert str(heard) == "process 1: ValueError: broken"
     asked = other(part(made="a"), part(UserError("no images")))
     assert isinstance(asked, UserError)
@@ -108,8 +108,8 @@ def test_what_fails_on_one_process_is_heard_by_all():
 def test_who_failed_on_the_way_answers_for_the_parts_that_it_does_not_come_to():
     words = [part(made="a"), end(ValueError("broken"))]
     assert str(other(*words)) == "process 1: ValueError: broken"
-    assert not dealing._verdict(words)["over"]
-    assert dealing._verdict([end(), end(ValueError("broken"))])["over"]
+    assert not turns._verdict(words)["over"]
+    assert turns._verdict([end(), end(ValueError("broken"))])["over"]
     assert other(end(), end()) is None
 
 
@@ -120,5 +120,5 @@ def test_processes_that_do_different_things_do_not_wait_for_each_other():
 
 
 def test_flags_and_the_leaders_value_are_of_all():
-    verdict = dealing._verdict([part(flag=False, value=[1.5]), part(flag=True, value=None)])
+    verdict = turns._verdict([part(flag=False, value=[1.5]), part(flag=True, value=None)])
     assert (verdict["flag"], verdict["value"]) == (True, [1.5])

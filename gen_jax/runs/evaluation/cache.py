@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gen_jax.core import dealing
+from gen_jax.core import turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.platform import user_cache
@@ -46,7 +46,7 @@ def remembered(
     where one of them does not have the arrays."""
     path = cache_dir() / kind / f"{key_of(identity)}.npz"
     found = _kept(path)
-    missing = dealing.anyone(found is None) if dealt else found is None
+    missing = turns.anyone(found is None) if dealt else found is None
     if found is not None and not missing:
         return found
     arrays = make()

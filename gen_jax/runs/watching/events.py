@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gen_jax.core import dealing, processes
+from gen_jax.core import processes, turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.types import State
@@ -53,14 +53,14 @@ def happen(events: Sequence[Event], view: State, step: int, state: State | None 
         except Exception as own:
             error = own
         if event.looks and event.everywhere:
-            error = dealing.ended(error)
+            error = turns.ended(error)
         if error is None:
             continue
         if not event.looks or isinstance(error, UserError) or os.environ.get(TRACEBACKS):
             failed = failed or error
             continue
         say(
-            f"step {step}: {event.looks} failed ({dealing.told(error)}); the run goes on without it "
+            f"step {step}: {event.looks} failed ({turns.told(error)}); the run goes on without it "
             f"({TRACEBACKS}=1 stops there, with a traceback)"
         )
     if failed is not None:

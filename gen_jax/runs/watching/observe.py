@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gen_jax.core import dealing, keys
+from gen_jax.core import dealing, keys, turns
 from gen_jax.core.lines import say
 from gen_jax.core.types import Algorithm, State, Weights, given_of, weights
 from gen_jax.data import source as data
@@ -103,7 +103,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
             values = measure(view, judged)
             if "logits/real" not in values:
                 values = judged = None  # a discriminator of codes, say: not asked again
-        return dealing.by_leader(lambda: signs(view, samples, raw, values))
+        return turns.by_leader(lambda: signs(view, samples, raw, values))
 
     def signs(
         view: Weights,

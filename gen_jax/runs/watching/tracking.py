@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gen_jax.core import dealing
+from gen_jax.core import turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data.source import Source
@@ -72,7 +72,7 @@ def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
         if fakes is None:
             return dict.fromkeys(chosen, float("nan"))
         # Six digits: the last bits of a sum may depend on how many threads the host had for it.
-        return dealing.by_leader(
+        return turns.by_leader(
             lambda: {name: float(f"{score(reference, fakes):.6g}") for name, score in chosen.items()}
         )
 

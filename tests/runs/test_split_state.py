@@ -1,0 +1,103 @@
+"""A state that is split over devices and processes: the same run, its shards written and read by each."""
+
+import signal
+
+import crowd
+import jax
+import pytest
+import toys
+from jax import numpy as jnp
+
+from gen_jax.core import parallel
+from gen_jax.core.errors import UserError
+
+
+def test_a_split_state_is_the_same_run_and_another_layout_goes_on(tmp_path):
+    """On four devices of this process: up to rounding what one device does, and its checkpoint is anyone's."""
+    split, whole = toys.make(tmp_path / "split"), toys.make(tmp_path / "whole")
+    asked = {"steps": 3, "backend": "sharded", "devices": 4, "evaluate_every": 3}
+    split.train(**asked, shard_state=True)
+    whole.train(**asked)
+    for left, right in zip(crowd.lines(split.run), crowd.lines(whole.run), strict=True):
+        assert left == pytest.approx(right, rel=1e-4, abs=1e-6)
+    whole.train(**{**asked, "steps": 4}, shard_state=True)
+    assert crowd.steps(whole.run)[-1] == 4
+
+
+def test_each_leaf_is_split_along_its_largest_side_that_the_devices_divide():
+    where = parallel.layout("sharded", 4, shard_state=True)
+    shapes = {(6, 8, 16): 2, (16, 8): 0, (3, 12): 1, (3, 5): None, (): None, (0, 4): 1}
+    for shape, side in shapes.items():
+        spec = where.of(jax.ShapeDtypeStruct(shape, jnp.float32)).spec
+        assert (list(spec).index("data") if "data" in spec else None) == side
+    assert where.of(jax.random.key(0)).is_fully_replicated
+    split = parallel.put(jnp.ones((8, 3)), where.of(jnp.ones((8, 3))))
+    assert {shard.data.shape for shard in split.addressable_shards} == {(2, 3)}
+    with pytest.raises(UserError, match="--backend sharded"):
+        parallel.layout("shard_map", 4, shard_state=True)
+
+
+@pytest.mark.science
+def test_a_state_that_is_split_over_processes_goes_on_in_one(tmp_path):
+    """Each process writes its own shards and nothing else, and reads them again."""
+    several, one = toys.make(tmp_path / "several"), toys.make(tmp_path / "one")
+    asked = {"steps": 3, "backend": "sharded", "evaluate_every": 3}
+    sharded = [*crowd.words(several, **asked), "--shard-state"]
+    crowd.sane(crowd.Crowd(sharded, 2, 2).ends())
+    others = crowd.written_by_others(several.run)
+    assert any("/state/ocdbt.process_1/d/" in name for name in others)
+    # Beside its shards, what Orbax has a process say of them.
+    assert all("/state/ocdbt.process_1" in name or name.endswith("/array_metadatas/process_1") for name in others)
+    one.train(**asked, devices=4)
+    for left, right in zip(crowd.lines(several.run), crowd.lines(one.run), strict=True):
+        assert left == pytest.approx(right, rel=1e-4, abs=1e-6)
+    several.train(**{**asked, "steps": 4}, devices=4, shard_state=True)
+    crowd.sane(crowd.Crowd([*crowd.words(several, **{**asked, "steps": 5}), "--shard-state"], 2, 2).ends())
+    crowd.sane(crowd.Crowd([*crowd.words(several, **{**asked, "steps": 6}), "--shard-state"], 4).ends())
+    several.train(**{**asked, "steps": 7}, devices=1)
+    assert crowd.steps(several.run)[-1] == 7
+
+
+@pytest.mark.science
+def test_a_split_state_survives_kills_while_its_shards_are_written(tmp_path):
+    """Six kills, five of them soon after a save has begun; the same layout goes on, and ends in the same bits."""
+    import random
+    import time
+
+    chance = random.Random(1)
+    asked = {"steps": 300, "steps_per_call": 5, "checkpoint_every": 5, "evaluate_every": 0, "log_every": 20}
+    asked |= {"backend": "sharded", "width": 2048, "hyper.lr": 1e-3}
+    straight, bench = toys.make(tmp_path / "straight"), toys.make(tmp_path / "killed")
+    crowd.sane(crowd.Crowd([*crowd.words(straight, **asked), "--shard-state"], 2, 2).ends())
+    saves = bench.run / "checkpoints"
+    for kill in range(6):
+        started = crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2, GEN_JAX_WAIT="30")
+        over = started.started[0].poll
+        if kill:
+            before = crowd.steps(bench.run)[-1:]
+            crowd.wait_for(lambda before=before, over=over: crowd.steps(bench.run)[-1:] > before or over() is not None)
+            crowd.wait_for(lambda over=over: any("tmp" in path.name for path in saves.iterdir()) or over() is not None)
+        time.sleep(chance.uniform(0, 0.2 if kill else 6.0))
+        started.send(kill % 2, signal.SIGKILL)
+        crowd.wait_for(lambda s=started: all(p.poll() is not None for p in s.started), 120)
+        assert started.ends(5)[kill % 2][0] == -signal.SIGKILL  # it was there to be killed
+    assert crowd.steps(bench.run)[-1] < asked["steps"]
+    crowd.sane(crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends())
+    assert crowd.digest(bench.run) == crowd.digest(straight.run)
+    assert crowd.lines(bench.run) == crowd.lines(straight.run)
+
+
+@pytest.mark.science
+def test_damage_that_one_process_finds_is_everyones(tmp_path):
+    """Both fall back to the same older checkpoint, though the damaged shard is one's own."""
+    bench = toys.make(tmp_path / "toy")
+    asked = {"steps": 4, "backend": "sharded", "evaluate_every": 0, "checkpoint_every": 2, "width": 4096}
+    crowd.sane(crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends())
+    kept = crowd.digest(bench.run, 4)
+    for shard in (bench.run / "checkpoints/4/state/ocdbt.process_1").rglob("*"):
+        if shard.is_file():
+            written = shard.read_bytes()
+            shard.write_bytes(written[: len(written) // 2].ljust(len(written), b"\0"))
+    ends = crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends()
+    assert "the checkpoint of step 4 is damaged" in crowd.sane(ends)[2]
+    assert crowd.digest(bench.run, 4) == kept

@@ -73,7 +73,7 @@ def assert_close(got, wanted):
 
 def test_the_clipped_sum_is_that_of_a_loop_over_examples():
     algorithm = composed(squares)
-    state = algorithm.init(jax.random.key(0))
+    state = jax.jit(algorithm.init)(jax.random.key(0))
     after, metrics = jax.jit(algorithm.update)(state, ROUND)
     total, losses = by_hand(algorithm, state)
     assert min(norm for _, norm in losses) < BOUND < max(norm for _, norm in losses)
@@ -92,14 +92,14 @@ def test_the_noise_has_its_standard_deviation_and_differs_by_round():
         return objective
 
     algorithm = composed(flat, noise=NOISE)
-    states = jax.vmap(algorithm.init)(jax.random.split(jax.random.key(3), 400))
+    states = jax.jit(jax.vmap(algorithm.init))(jax.random.split(jax.random.key(3), 400))
     after, _ = jax.jit(jax.vmap(algorithm.update, in_axes=(0, None)))(states, ROUND)
     moved = jnp.concatenate(
         [(x - y).reshape(400, -1) for x, y in zip(*map(jax.tree.leaves, (after.params, states.params)), strict=True)], 1
     )
     assert float(moved.std()) == pytest.approx(RATE * NOISE * BOUND / ROWS, rel=0.02)
     assert float(jnp.abs(jnp.corrcoef(moved[:, 0], moved[:, -1])[0, 1])) < 0.2
-    one = algorithm.init(jax.random.key(0))
+    one = jax.jit(algorithm.init)(jax.random.key(0))
     first, _ = algorithm.update(one, ROUND)
     second, _ = algorithm.update(one.replace(step=jnp.int32(1)), ROUND)
     assert not np.allclose(first.params["a"]["Dense_0"]["kernel"], second.params["a"]["Dense_0"]["kernel"], atol=1e-6)
@@ -108,7 +108,7 @@ def test_the_noise_has_its_standard_deviation_and_differs_by_round():
 def test_four_shards_take_the_step_of_one_device():
     """By `vmap` over the data axis and on four devices: the noise is drawn once, whatever holds the rows."""
     algorithm = composed(squares, noise=NOISE)
-    state = algorithm.init(jax.random.key(0))
+    state = jax.jit(algorithm.init)(jax.random.key(0))
     one, metrics = jax.jit(algorithm.update)(state, ROUND)
     split = {"train": {"x": ROUND["train"]["x"].reshape(1, 4, ROWS // 4, 3)}}
     mapped = jax.vmap(algorithm.update, in_axes=(None, 1), axis_name=axis.DATA_AXIS, axis_size=4, out_axes=None)
@@ -148,7 +148,7 @@ def test_noise_inside_is_each_rows_own_and_that_of_the_batch_at_once():
                     {"lr": RATE, "bound": BOUND, "noise": 0.0})  # fmt: skip
     together = compose(players, [Phase(("a",), look("together"))], {"lr": RATE})
     for algorithm in (alone, together):
-        algorithm.update(algorithm.init(jax.random.key(5)), ROUND)
+        algorithm.update(jax.jit(algorithm.init)(jax.random.key(5)), ROUND)
     jax.effects_barrier()
     assert set(drawn["alone"]) == set(drawn["together"]) == set(range(ROWS))
     assert drawn["alone"] == drawn["together"]
@@ -166,18 +166,18 @@ def test_a_mean_over_the_batch_is_refused(mean):
 
     algorithm = composed(objective)
     with pytest.raises(UserError, match="this loss mixes examples"):
-        jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)
+        jax.eval_shape(algorithm.update, jax.eval_shape(algorithm.init, jax.random.key(0)), ROUND)
 
 
 @pytest.mark.parametrize("aux", [Aux(stats={"a": {"mean": jnp.zeros(2)}}), Aux(aux={"c": jnp.float32(1.0)})])
 def test_moving_statistics_and_controllers_are_refused(aux):
     algorithm = composed(lambda call: lambda params, context: (jnp.float32(0.0), aux), aux={"c": jnp.float32(0.0)})
     with pytest.raises(UserError, match="no statistics and no controllers"):
-        jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)
+        jax.eval_shape(algorithm.update, jax.eval_shape(algorithm.init, jax.random.key(0)), ROUND)
 
 
 def test_a_shared_forward_is_refused():
     shared = SharedForward(("a",), lambda params, context: (params["a"], {}))
     algorithm = composed(squares, shared=shared)
     with pytest.raises(UserError, match="a private phase needs its own"):
-        jax.eval_shape(algorithm.update, algorithm.init(jax.random.key(0)), ROUND)
+        jax.eval_shape(algorithm.update, jax.eval_shape(algorithm.init, jax.random.key(0)), ROUND)

@@ -62,7 +62,7 @@ def bad_folder(tmp_path, kind):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--data", "mnist"], ["no data set 'mnist'", "mnist5k"]),
+        (["--data", "mnist"], ["no data set 'mnist'", "give tfds:mnist or mnist5k"]),
         (["--data", "tfds:fashion_mnist", "--data-dir", "/nowhere"], ["python -m gen_jax prepare fashion_mnist"]),
         (["--data", "folder:/nowhere/at/all"], ["/nowhere/at/all"]),
         (["--data", "npz:/nowhere.npz"], ["/nowhere.npz"]),

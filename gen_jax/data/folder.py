@@ -15,7 +15,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
-from gen_jax.data import images, layout, source
+from gen_jax.data import images, layout, places, source
 from gen_jax.data.images import How
 from gen_jax.data.layout import Item
 
@@ -26,9 +26,7 @@ def folder(path: str, how: How = How()) -> source.Source:
     Raises UserError for a missing or empty folder, a damaged picture, sizes that differ without `how.size`, and
     pictures that never come near white without `how.levels`.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise UserError(f"folder:{path}: there is no such folder")
+    root = places.folder_at(path, "folder")
     images.quiet()
     found = layout.of(root)
     shape = _shape(root, [file for file, _ in found.train + found.test], how)

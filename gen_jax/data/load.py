@@ -15,6 +15,7 @@ from gen_jax.data import (
     npz,
     one_class,
     pairs,
+    places,
     poisson,
     source,
     sprites,
@@ -38,6 +39,11 @@ WITH_ARGUMENT = {
     "pairs": "pairs:DIR", "shrunk": "shrunk:SOURCE", "edges": "edges:SOURCE",
     "few": "few:COUNT:SOURCE", "wav": "wav:DIR",
 }  # fmt: skip
+# Of TFDS's data sets, those that people name without tfds: (the package, which knows all, need not be installed).
+OF_TFDS = (
+    "mnist", "fashion_mnist", "kmnist", "emnist", "omniglot", "cifar10", "cifar100", "svhn_cropped", "stl10", "celeb_a",
+    "lsun", "cats_vs_dogs", "oxford_flowers102", "tiny_imagenet", "imagenet2012", "imagenet_resized", "dsprites",
+)  # fmt: skip
 # Settings that say which data.
 FIELDS = (
     "data",
@@ -159,6 +165,9 @@ def load(
 
 
 def _unknown(spec: str, kind: str) -> UserError:
+    if meant := places.spec_of(spec) or (f"tfds:{spec.lower()}" if spec.lower() in OF_TFDS else None):
+        own = "".join(f" or {name}" for name in PLAIN if name.startswith(spec.lower()))
+        return UserError(f"there is no data set {spec!r}; give {meant}{own}")
     known = {**{name: name for name in PLAIN}, **WITH_ARGUMENT}
     close = [known[kind]] if kind in known else [known[k] for k in difflib.get_close_matches(kind, known, n=1)]
     hint = f"did you mean {close[0]}? " if close else ""

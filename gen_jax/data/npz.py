@@ -7,14 +7,13 @@ where it is not compressed; others are read once, in blocks, so that memory hold
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import in_bytes, visible
-from gen_jax.data import images, labels, memory, source, stored
+from gen_jax.data import images, labels, memory, places, source, stored
 from gen_jax.data.images import How
 from gen_jax.data.reading import short
 from gen_jax.data.stored import Stored
@@ -37,9 +36,7 @@ class _Part(NamedTuple):
 
 def npz(path: str, how: How = How()) -> source.Source:
     """Reads or maps the file. Raises UserError for a missing or damaged file, other arrays, and too much data."""
-    file, what = Path(path).expanduser(), f"npz:{path}"
-    if not file.is_file():
-        raise UserError(f"{what}: there is no such file")
+    file, what = places.file_at(path, "npz"), f"npz:{path}"
     there = stored.arrays(file, what)
     train, test, used = _splits(what, there)
     if train.array.shape[1:3] != test.array.shape[1:3] or _depth(train.array) != _depth(test.array):

@@ -11,7 +11,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
-from gen_jax.data import images, source, tree
+from gen_jax.data import images, places, source, tree
 from gen_jax.data.folder import named
 from gen_jax.data.images import How
 from gen_jax.data.reading import counted, short
@@ -22,11 +22,9 @@ Pairs = list[tuple[Path, Path]]  # (given, wanted)
 def pairs(path: str, how: How = How()) -> source.Source:
     """The pictures. Raises UserError for folders that are not there, pictures without a partner, sizes that differ, and
     for --image-size, since it would resize masks and undo what is to be learnt."""
-    root = Path(path).expanduser()
     if how.size is not None:
         raise UserError(f"pairs:{path}: pictures are paired as they are; resize the files, and leave --image-size out")
-    if not root.is_dir():
-        raise UserError(f"pairs:{path}: there is no such folder")
+    root = places.folder_at(path, "pairs")
     images.quiet()
     split = [(root / name).is_dir() for name in ("train", "test")]
     if any(split) and not all(split):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError, missing_package
 from gen_jax.core.lines import visible
+from gen_jax.data import places
 
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>"))
 DELIMITERS = ",;\t"
@@ -32,9 +33,7 @@ def cells_of(path: str, names: tuple[str, ...] | None = None, comment: str | Non
 
     Raises UserError for a file that is not there, is no table, has no rows, or columns that cannot be told apart.
     """
-    file, what = Path(path).expanduser(), f"table:{path}"
-    if not file.is_file():
-        raise UserError(f"{what}: there is no such file")
+    file, what = places.file_at(path, "table"), f"table:{path}"
     found, delimiter = _parquet(file, what) if file.suffix.lower() in PARQUET else _rows(file, what, comment)
     first = found[0][1]
     if names is not None:

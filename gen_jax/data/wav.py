@@ -11,7 +11,7 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import visible
-from gen_jax.data import source
+from gen_jax.data import places, source
 from gen_jax.data.images import How
 from gen_jax.data.kinds.sounds import sounds
 from gen_jax.data.reading import counted
@@ -23,11 +23,9 @@ FULL = {np.dtype("uint8"): 128.0, np.dtype("int16"): 32_768.0, np.dtype("int32")
 def wav(path: str, how: How = How()) -> source.Source:
     """The sounds. Raises UserError for a folder without any, files that cannot be read, several sampling rates, and
     settings that are for images."""
-    root = Path(path).expanduser()
     if (how.size, how.channels, how.levels) != (None, None, None):
         raise UserError(f"wav:{path} holds sounds: --image-size, --channels and --levels are for images")
-    if not root.is_dir():
-        raise UserError(f"wav:{path}: there is no such folder")
+    root = places.folder_at(path, "wav")
     if all((root / name).is_dir() for name in ("train", "test")):
         parts, notes = [_files(root / name, f"wav:{path}/{name}") for name in ("train", "test")], ()
     else:

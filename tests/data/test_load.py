@@ -52,6 +52,37 @@ def test_mistakes(spec, message):
 
 
 @pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("drawings", "give folder:drawings"),
+        ("clips", "give wav:clips"),
+        ("both", "give pairs:both"),
+        ("rows.csv", "give table:rows.csv"),
+        ("all.npz", "give npz:all.npz"),
+        ("cifar10", "give tfds:cifar10"),
+        ("Fashion_MNIST", "give tfds:fashion_mnist"),
+        ("mnist", "give tfds:mnist or mnist5k"),
+        ("notes.md", "there are mnist5k"),
+        ("folder:notes.md", "folder:notes.md: notes.md is a file; give a folder"),
+        ("folder:rows.csv", "rows.csv is a file; give --data table:rows.csv"),
+        ("wav:clips/a.wav", "a.wav is a file; give a folder"),
+        ("pairs:all.npz", "all.npz is a file; give --data npz:all.npz"),
+        ("npz:drawings", "drawings is a folder; give --data folder:drawings"),
+        ("table:clips", "clips is a folder; give --data wav:clips"),
+        ("few:10:table:both", "both is a folder; give --data pairs:both"),
+    ],
+)
+def test_paths_and_names_of_the_wrong_kind(spec, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("drawings/a.png", "clips/a.wav", "both/x/a.png", "both/y/a.png", "rows.csv", "all.npz", "notes.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(UserError) as caught:
+        load(spec)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
         ("ring8", {"image_size": 8}, "ring8 has points, not images"),

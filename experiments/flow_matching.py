@@ -21,6 +21,7 @@ from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.kinds import need_images
 from gen_jax.data.source import Source
 from gen_jax.models import flow_matching
+from gen_jax.nets.of_images import INSTEAD
 from gen_jax.nets.unet import UNet
 from gen_jax.objectives.flow_matching import logit_normal_times, uniform_times
 
@@ -47,7 +48,7 @@ class Config(experiment.Config):
 
 
 def build(config: Config, data: Source) -> Algorithm:
-    need_images(data, "a U-Net", "use image data such as mnist5k")
+    need_images(data, "a U-Net", INSTEAD)
     if config.conditional and data.classes is None:
         raise UserError(f"{data.name} has no labels: leave out --conditional")
     if not config.multipliers:

@@ -79,6 +79,13 @@ EXPERIMENTS = [
     ("dcgan", "--r1-gamma -1", "0 or more"),
     ("dcgan", "--r1-gamma nan", "0 or more"),
     ("dcgan", "--dropout 1", "from 0 and below 1"),
+    ("dcgan", "--data ring8", "for points there are experiments/gan.py"),
+    ("sngan", "--data ring8", "for points there are experiments/gan.py"),
+    ("stylegan2", "--data ring8", "for points there are experiments/gan.py"),
+    ("r3gan", "--data ring8", "for points there are experiments/gan.py"),
+    ("vq_vae", "--data ring8", "for points there are experiments/gan.py"),
+    ("flow_matching", "--data ring8", "for points there are experiments/gan.py"),
+    ("conv_vae", "--data ring8", "as experiments/vae_points.py does"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Paths that a person gives as data: a folder or a file, and what is said where it is the other, or named without kind."""
+"""Paths that a person gives as data, and what is said where they are of another kind, or named without one."""
 
 from pathlib import Path
 

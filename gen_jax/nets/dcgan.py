@@ -28,6 +28,7 @@ from gen_jax.nets.layers import (
     with_label,
 )
 from gen_jax.nets.minibatch import minibatch_stddev
+from gen_jax.nets.of_images import need_images
 
 SMALLEST, LARGEST = 8, 128
 KERNEL = normal_init(0.02)
@@ -51,6 +52,7 @@ def stages(size: int, depth: int | None = None) -> tuple[int, int]:
 
 
 def _square(shape: tuple[int, ...]) -> int:
+    need_images(shape, "DCGAN networks are")
     if len(shape) != 3 or shape[0] != shape[1]:
         given = "×".join(map(str, shape))
         raise UserError(f"DCGAN networks need square images [size, size, channels], not {given}: crop, or use mlp")

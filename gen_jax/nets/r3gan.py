@@ -21,6 +21,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.nets.conditioning import check_label, lookup
 from gen_jax.nets.grouped_conv import grouped_conv
 from gen_jax.nets.layers import leaky_relu
+from gen_jax.nets.of_images import need_images
 from gen_jax.nets.resample import fir_down, fir_up
 
 GAIN = (2 / (1 + 0.2**2)) ** 0.5  # keeps the variance through a leaky ReLU of slope 0.2
@@ -164,11 +165,12 @@ def _base(shape: tuple[int, ...], stages: Stages) -> int:
     """Rows of the coarsest map; UserError where the size is not a square that the stages can halve."""
     if len(stages.groups) != len(stages.widths):
         raise UserError(f"a network needs groups for each of its {len(stages.widths)} stages: got {stages.groups}")
+    need_images(shape, "this network is")
     factor = 2 ** (len(stages.widths) - 1)
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % factor:
         some = ", ".join(str(factor * rows) for rows in (4, 5, 6, 7, 8))
         raise UserError(
             f"{len(stages.widths)} stages make square images of a multiple of {factor} pixels ({some}, …), "
-            f"not {'×'.join(map(str, shape)) if len(shape) == 3 else 'points'}; use image data of such a size"
+            f"not {'×'.join(map(str, shape))}; use image data of such a size"
         )
     return shape[0] // factor

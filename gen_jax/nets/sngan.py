@@ -17,6 +17,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.nets.attention import SelfAttention
 from gen_jax.nets.conditioning import ConditionalBatchNorm, ProjectionHead, check_label
 from gen_jax.nets.layers import BatchNorm, Conv, Dense
+from gen_jax.nets.of_images import need_images
 from gen_jax.nets.resample import bilinear_up
 from gen_jax.nets.resnet import XAVIER, DiscriminatorBlock, GeneratorBlock, Inits, Resample
 
@@ -121,9 +122,10 @@ class Discriminator(nn.Module):
 
 def plan_for(shape: tuple[int, ...]) -> Plan:
     """The plan for images of `shape` (H, W, C); UserError, naming the sizes that work, where there is none."""
+    need_images(shape, "this network is")
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in PLANS:
         sizes = ", ".join(map(str, PLANS))
-        given = "×".join(map(str, shape)) if len(shape) == 3 else "points"
+        given = "×".join(map(str, shape))
         raise UserError(
             f"this network makes square images of {sizes} pixels, not {given}; "
             "use image data, resized where needed, for example with --image-size 32"

@@ -23,6 +23,7 @@ from gen_jax.nets import conv as ops
 from gen_jax.nets.conditioning import check_label, lookup
 from gen_jax.nets.equalized import Conv, Dense, activate, scaled_kernel
 from gen_jax.nets.minibatch import minibatch_stddev
+from gen_jax.nets.of_images import need_images
 from gen_jax.nets.resample import fir_blur, fir_down, fir_up
 
 
@@ -223,11 +224,12 @@ def _normalised(x: jax.Array) -> jax.Array:
 
 def base_of(shape: tuple[int, ...], widths: tuple[int, ...]) -> int:
     """Rows of the coarsest map; UserError where the image is no square that halves as often as there are widths."""
+    need_images(shape, "this network is")
     factor = 2 ** (len(widths) - 1)
     if not widths or len(shape) != 3 or shape[0] != shape[1] or shape[0] % factor:
         some = ", ".join(str(factor * rows) for rows in (4, 5, 6, 7, 8))
         raise UserError(
             f"{len(widths)} sizes make square images of a multiple of {factor} pixels ({some}, …), "
-            f"not {'×'.join(map(str, shape)) if len(shape) == 3 else 'points'}; use --image-size, or other --widths"
+            f"not {'×'.join(map(str, shape))}; use --image-size, or other --widths"
         )
     return shape[0] // factor

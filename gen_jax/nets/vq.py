@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from gen_jax.core.errors import UserError
 from gen_jax.nets.layers import Conv, ConvTranspose
+from gen_jax.nets.of_images import need_images
 
 
 class Residual(nn.Module):
@@ -35,6 +36,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        need_images(x.shape[1:], "this encoder is")
         if len(x.shape) != 4 or x.shape[1] % 2**self.stages or x.shape[2] % 2**self.stages:
             given = "×".join(map(str, x.shape[1:]))
             raise UserError(f"this encoder halves {self.stages} times and needs sides divisible by it, not {given}")

@@ -238,7 +238,10 @@ def check(likelihood: Likelihood, shape: tuple[int, ...], binarization: Binariza
     """
     image = len(shape) == 3
     if likelihood.levels == 2 and not image:
-        raise UserError("a bernoulli likelihood needs images, and these are points; use the gaussian likelihood")
+        raise UserError(
+            "a bernoulli likelihood needs images, and these are points; use the gaussian likelihood, as "
+            "experiments/vae_points.py does"
+        )
     if likelihood.levels == 2 and shape[-1] > 1 and binarization is Binarization.NONE:
         raise UserError(
             f"a bernoulli likelihood on {shape[-1]}-channel images that are not binarised is no likelihood; "

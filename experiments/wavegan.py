@@ -34,7 +34,7 @@ class Hyper(gan.Hyper):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(experiment.Config):
-    data: str = "wav:sounds"
+    data: str = "wav:DIR"
     """wav:DIR, a folder of WAV files"""
     latent_size: Size = 100
     width: Size = 16

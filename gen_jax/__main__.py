@@ -23,6 +23,11 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    if arguments[0] == "--version":
+        import gen_jax
+
+        print(gen_jax.__version__)
+        return
     from gen_jax.runs import command, signals
     from gen_jax.verbs import ablate as ablate_
     from gen_jax.verbs import launch as launch_

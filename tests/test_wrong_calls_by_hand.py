@@ -79,6 +79,11 @@ EXPERIMENTS = [
     ("dcgan", "--r1-gamma -1", "0 or more"),
     ("dcgan", "--r1-gamma nan", "0 or more"),
     ("dcgan", "--dropout 1", "from 0 and below 1"),
+    ("wavegan", "", "give --data wav:DIR"),
+    ("tvae", "", "give --data table:PATH"),
+    ("ctgan", "", "give --data table:PATH"),
+    ("gan", "--data cifar10", "give tfds:cifar10"),
+    ("gan", "--track FID", "did you mean fd?"),
     ("dcgan", "--data ring8", "for points there are experiments/gan.py"),
     ("sngan", "--data ring8", "for points there are experiments/gan.py"),
     ("stylegan2", "--data ring8", "for points there are experiments/gan.py"),
@@ -107,6 +112,7 @@ ABLATE = [
     ("--seeds 0", "--seeds 0"),
     ("--seed 4294967295 --seeds 2", "--seeds 2: give a whole number from 1 to 1"),
     ("--grid hyper.lr_generator=nan,1", "--grid hyper.lr_generator: nan: give a finite number 0 or more"),
+    ("--grid lr=1,2", "did you mean hyper.lr_generator or hyper.lr_discriminator?"),
     ("--grid width=8,0", "--grid width: 0: give a whole number from 1"),
     ("--grid width=8 --metric nosuch", "--metric nosuch: no run of this study will have it"),
     ("--grid width=8 --evaluate-every 0 --metric held_out/elbo", "--metric held_out/elbo: no run"),
@@ -121,6 +127,50 @@ def test_ablate(flags, words, tmp_path, monkeypatch, capsys):
     status, _, err = ending(lambda: verbs(call), capsys)
     assert_one_line(status, err, words)
     assert not list(tmp_path.iterdir())
+
+
+FILE_FOR_RUN = [
+    f"{verb} FILE"
+    for verb in (
+        "info",
+        "report",
+        "diagnose",
+        "sample",
+        "reconstruct",
+        "interpolate",
+        "traverse",
+        "latents",
+        "complete",
+        "evaluate",
+        "score",
+        "audit",
+        "reproduce",
+        "compare FILE",
+        "export --out x",
+    )
+]
+
+
+@pytest.mark.parametrize("call", FILE_FOR_RUN)
+def test_a_file_where_a_run_is_meant(call, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("notes.md").touch()
+    status, _, err = ending(lambda: verbs(call.replace("FILE", "notes.md").split()), capsys)
+    assert_one_line(status, err, "notes.md is a file; give a run folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.md"]
+
+
+LAUNCH = [
+    ("--processes 2 experiments/dcgan.py --steps 3", "put -- before the script: launch --processes 2 -- experiments"),
+    ("--processes 2", "what to run?"),
+    ("--processes 2 -- nowhere.py", "nowhere.py is no file"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), LAUNCH)
+def test_launch(call, words, capsys):
+    status, _, err = ending(lambda: verbs(["launch", *call.split()]), capsys)
+    assert_one_line(status, err, words)
 
 
 # ---- of a run that is there ------------------------------------------------------------------------------------------
@@ -187,6 +237,7 @@ OF_A_RUN = [
     ("evaluate RUN --features nosuch --metrics fd", "nosuch"),
     ("evaluate RUN --sampler nosuch --metrics kid", "nosuch"),
     ("evaluate RUN --metrics nosuch", "nosuch"),
+    ("evaluate RUN --metrics FID", "did you mean fd?"),
     ("evaluate RUN --step abc", "--step abc"),
     ("info RUN --digest --step -1", "from 0"),
 ]

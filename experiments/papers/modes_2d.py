@@ -134,6 +134,7 @@ ARMS = {
 @dataclass(frozen=True)
 class Config:
     data: tuple[Literal["ring8", "grid25"], ...] = ("ring8", "grid25")
+    """the columns of the table"""
     arms: tuple[Literal["gan", "pacgan2", "unrolled", "wgan_gp", "rpgan"], ...] = (
         "gan",
         "pacgan2",
@@ -141,7 +142,9 @@ class Config:
         "wgan_gp",
         "rpgan",
     )
+    """its rows"""
     seeds: Seeds = 5
+    """runs behind each cell"""
     steps: Count | None = None
     """rounds of every arm; by default each arm's own number, fewer than the published 400,000"""
     out: Path = Path("docs/modes_2d")

@@ -1,11 +1,11 @@
 """From what a person writes after `--data` to a data set. The only place where sources are chosen by name."""
 
 import dataclasses
-import difflib
 from pathlib import Path
 from typing import Any, Protocol
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import near
 from gen_jax.data import (
     builtin,
     derived,
@@ -140,6 +140,9 @@ def load(
         return images.adapt(PLAIN[kind](), how.size, how.channels)
     if kind not in WITH_ARGUMENT or not argument:
         raise _unknown(spec, kind)
+    stands_for = WITH_ARGUMENT[kind].rpartition(":")[2]
+    if Path(argument).name == stands_for and not Path(argument).exists():
+        raise UserError(f"give --data {WITH_ARGUMENT[kind]} with yours in place of {stands_for}")
     if kind == "stacked":
         if how.channels not in (None, 3):
             raise UserError(f"{spec} has 3 channels by construction; leave --channels out")
@@ -169,6 +172,6 @@ def _unknown(spec: str, kind: str) -> UserError:
         own = "".join(f" or {name}" for name in PLAIN if name.startswith(spec.lower()))
         return UserError(f"there is no data set {spec!r}; give {meant}{own}")
     known = {**{name: name for name in PLAIN}, **WITH_ARGUMENT}
-    close = [known[kind]] if kind in known else [known[k] for k in difflib.get_close_matches(kind, known, n=1)]
+    close = [known[kind]] if kind in known else [known[k] for k in near(kind, known)]
     hint = f"did you mean {close[0]}? " if close else ""
     return UserError(f"there is no data set {spec!r}; {hint}there are {', '.join(known.values())}")

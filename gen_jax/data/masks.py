@@ -4,7 +4,6 @@ A `Family` draws one mask of one example: (key, x) -> bool, [H, W] of an image, 
 batch of them. What hides at random looks at the shape alone; `above` looks at the values, too.
 """
 
-import difflib
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import near
 
 Family: TypeAlias = Callable[[jax.Array, jax.Array], jax.Array]
 FAMILIES = "random, random:SHARE, half, quarter, square, everything, above or any"
@@ -124,7 +124,7 @@ def _named(text: str) -> Family:
         if not 0 < share < 1:
             raise UserError(f"mask {text}: give the share of hidden cells, above 0 and below 1, as in random:0.5")
         return at_random(share, share)
-    close = difflib.get_close_matches(name, plain, n=1)
+    close = near(name, plain)
     hint = f"did you mean {close[0]}? " if close else ""
     raise UserError(f"there is no mask {text!r}; {hint}there are {FAMILIES}")
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError, missing_package
+from gen_jax.core.near import near
 from gen_jax.data import source
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -43,12 +44,10 @@ def command(name: str, root: Path) -> str:
 
 def check_name(name: str) -> None:
     """Raises UserError, suggesting a close match, unless TFDS knows a data set of this name (NAME or NAME/CONFIG)."""
-    import difflib
-
     known = package().list_builders(with_community_datasets=False)
     plain = name.partition(":")[0].partition("/")[0]
     if plain not in known:
-        close = difflib.get_close_matches(plain, known, n=1)
+        close = near(plain, known)
         hint = f"did you mean {close[0]}?" if close else "see https://www.tensorflow.org/datasets/catalog"
         raise UserError(f"TensorFlow Datasets has no data set named {plain!r}; {hint}")
 

@@ -2,19 +2,20 @@
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 import io
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from gen_jax.core import domains
 from gen_jax.core.errors import UserError
-from gen_jax.runs import help
+from gen_jax.core.near import meant
+from gen_jax.runs import help, help_calls
 from gen_jax.runs.config import Config
 
 _FRAMES = re.compile(r"[│╭╮╰╯─]|(?<!\S)[+|]-*(?!\S)|-{5,}|\+?-{5,}\+?")  # what tyro draws around its messages
@@ -34,9 +35,7 @@ def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
 
     options: as tyro.cli takes them (prog, description).
     """
-    if issubclass(kind, Config) and help.wanted(args):
-        print(help.of_experiment(kind, options.get("description", "")))
-        raise SystemExit(0)
+    _help(kind, args, options)
     import tyro
 
     settings = one_line(lambda: tyro.cli(shown(kind), args=args, **options))
@@ -46,11 +45,24 @@ def read(kind: type, args: Sequence[str] | None = None, **options: Any) -> Any:
 
 def read_some(kind: type, args: Sequence[str], **options: Any) -> tuple[Any, list[str]]:
     """`read` of what a command line says of `kind`, and the rest of it."""
+    _help(kind, args, options)
     import tyro
 
     settings, rest = one_line(lambda: tyro.cli(shown(kind), args=args, return_unknown_args=True, **options))
     domains.check(settings)
     return settings, rest
+
+
+def _help(kind: type, args: Sequence[str] | None, options: Mapping[str, Any]) -> None:
+    """Where help is asked for: prints it, and ends the process as such a command ends."""
+    if not help.wanted(args):
+        return
+    about = options.get("description", "")
+    if issubclass(kind, Config):
+        print(help.of_experiment(kind, about))
+    else:
+        print(help_calls.of_settings(kind, options.get("prog") or Path(sys.argv[0]).name, about))
+    raise SystemExit(0)
 
 
 def verb(
@@ -66,18 +78,15 @@ def verb(
         print(help.of_verbs(named, groups, prog))
         return
     if first not in named:
-        raise UserError(f"there is no verb {first}{nearest(first, named)}; there are {', '.join(named)}")
+        raise UserError(f"there is no verb {first}; {meant(first, named)}there are {', '.join(named)}")
+    if help.wanted(rest):
+        print(help_calls.of_function(named[first], f"{prog} {first}"))
+        return
     import tyro
 
     chosen = checked(named[first])
     call = one_line(lambda: tyro.cli(chosen, args=rest, prog=f"{prog} {first}"))
     call()
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean sample?", or nothing where none is near."""
-    close = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def one_line(parse: Callable[[], Any]) -> Any:

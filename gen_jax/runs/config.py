@@ -40,7 +40,8 @@ class Config:
     seed: Seed = 0
     """of weights, data order and noise"""
     run_dir: Path | None = None
-    """the run folder; by default runs/EXPERIMENT-DATA-seedN"""
+    """the run folder; by default runs/EXPERIMENT-DATA-seedN, and before seedN each setting that is not the script's
+    default: gan-digits-width32-seed0"""
     backend: Backend = "auto"
     """auto: jit on one device, sharded on several accelerators, shard_map on several CPU devices"""
     devices: Size | None = None

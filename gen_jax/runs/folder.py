@@ -169,6 +169,7 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 
 def _read(run_dir: Path) -> dict[str, Any]:
     path = run_dir / "config.json"
+    need_folder(run_dir)
     if not path.exists():
         if settings := _recorded(run_dir):
             return {"format": FORMAT, **settings}
@@ -183,8 +184,15 @@ def _read(run_dir: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged ({why}); restore it, or start a run in another folder") from None
 
 
+def need_folder(run_dir: Path) -> None:
+    """Raises UserError for a file where the folder of a run is meant."""
+    if run_dir.is_file():
+        raise UserError(f"{run_dir} is a file; give a run folder")
+
+
 def record(run_dir: Path) -> dict[str, Any] | None:
     """manifest.json, which `runs.manifest` writes; None where there is none. Raises UserError for a damaged one."""
+    need_folder(run_dir)
     found = shapes.read(run_dir / "manifest.json", shapes.MANIFEST)
     if found is not None and not found["sittings"]:
         raise UserError(f"{run_dir / 'manifest.json'} is damaged: sittings is empty; restore or delete it")

@@ -99,15 +99,25 @@ def of_experiment(kind: type, about: str, width: int | None = None) -> str:
     """The help of a settings class: what the script says of itself, its own settings, then those that all have."""
     width = width or min(shutil.get_terminal_size().columns, 120)
     shared = {field.name for field in dataclasses.fields(Config)}
-    rows = dict(_rows(kind))
-    own = [row for name, row in rows.items() if name not in shared and "." not in name]
-    scalars = [row for name, row in rows.items() if "." in name]
-    common = {title: [rows[name] for name in names if name in rows] for title, names in GROUPS.items()}
-    left = [rows[name] for name in rows if name in shared and not any(name in names for names in GROUPS.values())]
+    found = dict(rows(kind))
+    own = [row for name, row in found.items() if name not in shared and "." not in name]
+    scalars = [row for name, row in found.items() if "." in name]
+    common = {title: [found[name] for name in names if name in found] for title, names in GROUPS.items()}
+    left = [found[name] for name in found if name in shared and not any(name in names for names in GROUPS.values())]
     groups = {"This experiment": own, "Its numbers, which an ablation may vary": scalars, **common, "More": left}
-    parts = [f"usage: {Path(sys.argv[0]).name} [--SETTING VALUE ...]", about.strip()]
-    parts += [_group(title, lines, width) for title, lines in groups.items() if lines]
+    parts = [f"usage: {Path(sys.argv[0]).name} [--SETTING VALUE ...]", folded(about, width)]
+    parts += [group(title, lines, width) for title, lines in groups.items() if lines]
     return "\n\n".join(part for part in parts if part)
+
+
+def folded(about: str, width: int) -> str:
+    """Text with its paragraphs of prose folded at `width`; those that hold commands or lists stay as they are."""
+    paragraphs = about.strip().split("\n\n")
+    kept = [any(line.startswith((" ", "python ", "- ")) for line in each.splitlines()) for each in paragraphs]
+    return "\n\n".join(
+        each if as_it_is else textwrap.fill(" ".join(each.split()), width, break_on_hyphens=False)
+        for each, as_it_is in zip(paragraphs, kept, strict=True)
+    )
 
 
 def of_verbs(verbs: Mapping[str, Callable[..., Any]], groups: Mapping[str, Sequence[str]], prog: str) -> str:
@@ -117,9 +127,9 @@ def of_verbs(verbs: Mapping[str, Callable[..., Any]], groups: Mapping[str, Seque
     whole = {**groups, "More": [name for name in verbs if name not in known]}
     parts = [f"usage: {prog} VERB [RUN ...] [--OPTION VALUE ...]; VERB --help says which"]
     for title, names in whole.items():
-        rows = [(name, _first_sentence(inspect.getdoc(verbs[name]) or "")) for name in names if name in verbs]
-        if rows:
-            parts.append(_group(title, rows, width))
+        listed = [(name, _first_sentence(inspect.getdoc(verbs[name]) or "")) for name in names if name in verbs]
+        if listed:
+            parts.append(group(title, listed, width))
     return "\n\n".join(parts)
 
 
@@ -128,9 +138,10 @@ def _first_sentence(text: str) -> str:
     return paragraph.partition(": ")[0].rstrip(".") if len(paragraph) > 90 else paragraph.rstrip(".")
 
 
-def _group(title: str, rows: Sequence[tuple[str, str]], width: int) -> str:
+def group(title: str, listed: Sequence[tuple[str, str]], width: int) -> str:
+    """A title and lines under it: (what is written, its words), the words folded at `width`."""
     lines = [title]
-    for flag, words in rows:
+    for flag, words in listed:
         folded = textwrap.wrap(words, max(width - COLUMN, 24)) or [""]
         head = f"  {flag}"
         if len(head) >= COLUMN:
@@ -140,23 +151,28 @@ def _group(title: str, rows: Sequence[tuple[str, str]], width: int) -> str:
     return "\n".join(lines)
 
 
-def _rows(kind: type, prefix: str = "") -> list[tuple[str, tuple[str, str]]]:
+def rows(kind: type, prefix: str = "") -> list[tuple[str, tuple[str, str]]]:
     """(dotted name, (the flag with what follows it, its words)) of each setting, nested ones in their place."""
     hints, said, known = domains.hints(kind), described(kind), domains.of_class(kind)
     found: list[tuple[str, tuple[str, str]]] = []
     for field in dataclasses.fields(kind):
         name, default = f"{prefix}{field.name}", _default(field)
         if dataclasses.is_dataclass(default) and not isinstance(default, type):
-            found += _rows(type(default), f"{name}.")
+            found += rows(type(default), f"{name}.")
             continue
         switch = "[no-]" if isinstance(default, bool) else ""
-        flag, follows = f"--{switch}{domains.flag(name)}", _follows(hints[field.name])
+        flag, behind = f"--{switch}{domains.flag(name)}", follows(hints[field.name])
         words = said.get(field.name) or WORDS.get(field.name, field.name.replace("_", " "))
-        notes = [] if default is None else [f"default {_plain(default)}"]
-        if field.name in known and known[field.name] not in domains.UNSAID:
-            notes.append(FAR.sub(r"\1 or more", known[field.name].brief))
-        found.append((name, (f"{flag} {follows}".strip(), f"{words} ({'; '.join(notes)})" if notes else words)))
+        found.append((name, (f"{flag} {behind}".strip(), with_notes(words, default, known.get(field.name)))))
     return found
+
+
+def with_notes(words: str, default: Any, domain: domains.Interval | None) -> str:
+    """The words, then the default (none of None) and what else may be given."""
+    notes = [] if default in (None, ()) else [f"default {_plain(default)}"]
+    if domain is not None and domain not in domains.UNSAID:
+        notes.append(FAR.sub(r"\1 or more", domain.brief))
+    return f"{words} ({'; '.join(notes)})" if notes else words
 
 
 def described(kind: type) -> dict[str, str]:
@@ -178,17 +194,19 @@ def described(kind: type) -> dict[str, str]:
     return found
 
 
-def _follows(hint: Any) -> str:
+def follows(hint: Any) -> str:
     """What is written behind a flag: N, X, TEXT, PATH, one of several words; nothing behind a switch."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        return _follows(inner[0])
+        return follows(inner[0])
     if origin in (typing.Union, types.UnionType):
-        return _follows(next(each for each in inner if each is not type(None)))
+        if bool in inner:  # no switch, where neither is a third thing
+            return "|".join("None" if each is type(None) else "True|False" for each in inner)
+        return "|".join(dict.fromkeys(follows(each) for each in inner if each is not type(None)))
     if origin is typing.Literal:
         return "|".join(str(each) or "''" for each in inner)
     if origin is tuple:
-        return f"{_follows(inner[0])} ..."
+        return f"{follows(inner[0])} ..."
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return "|".join(hint.__members__)
     if hint is bool:

@@ -45,6 +45,7 @@ class Config:
     out: Path | None = None
     """a Markdown file whose section NAME becomes the table, such as docs/reproductions.md"""
     seeds: Seeds = 3
+    """runs of each arm"""
     launcher: str = "here"
     """here, local:N or slurm, as for `ablate`"""
     collected: tuple[Path, ...] = ()
@@ -57,6 +58,7 @@ class OfData(Config):
     """Of a script whose data can be chosen: the scaled-down ones, or the whole of what was published."""
 
     data: str = "mnist5k"
+    """as for every experiment"""
     data_dir: Path | None = None
     """where TFDS data sets are, as for every experiment"""
 

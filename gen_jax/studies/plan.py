@@ -6,7 +6,6 @@ program: hyperparameters live in the state, not in the program. Whatever else di
 """
 
 import dataclasses
-import difflib
 import enum
 import itertools
 import types
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gen_jax.core import domains
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import near
 from gen_jax.runs.config import Config
 from gen_jax.runs.folder import EXECUTION
 from gen_jax.runs.settings import from_json, to_json
@@ -100,7 +100,8 @@ def kind_of(kinds: Mapping[str, Any], name: str) -> Any:
         return kinds[name]
     # A group such as `hyper`, or the last part of a dotted name, deserves a better answer than spelling distance.
     close = [full for full in kinds if full.startswith(f"{name}.") or full.split(".")[-1] == name.split(".")[-1]]
-    close = close or difflib.get_close_matches(name, kinds, n=3, cutoff=0.5)
+    close = close or [full for full in kinds if full.split(".")[-1].startswith(f"{name}_")]  # lr: hyper.lr_generator
+    close = close or near(name, kinds, 3, 0.5)
     meant = f"did you mean {' or '.join(close[:3])}?" if close else f"there are {', '.join(kinds)}"
     raise UserError(f"--grid {name}: the experiment has no such field; {meant}")
 
@@ -123,7 +124,7 @@ def read(kind: Any, value: Any, name: str) -> Any:
             return value
         if value in kind.__members__:
             return kind[value]
-        close = difflib.get_close_matches(str(value), kind.__members__, n=3)
+        close = near(str(value), kind.__members__, 3)
         meant = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(kind.__members__)}"
         raise UserError(f"--grid {name}: there is no {value}; {meant}")
     if kind is bool:

@@ -1,11 +1,11 @@
 """Which metrics a run will have, known before it is trained: so that a misspelt --metric costs nothing."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import jax
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import near
 from gen_jax.core.types import weights
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding
@@ -39,6 +39,6 @@ def check(asked: Sequence[str], known: Iterable[str], flag: str = "--metric") ->
         if way not in ("", "highest", "lowest"):
             raise UserError(f"{flag} {text}: write {name}:highest or {name}:lowest")
         if name not in known and not name.startswith(tracking.PREFIX):
-            close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            close = near(name, known, 3, 0.5)
             there = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
             raise UserError(f"{flag} {name}: no run of this study will have it; {there}")

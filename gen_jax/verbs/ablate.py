@@ -1,5 +1,6 @@
 """`ablate EXPERIMENT --grid FIELD=v1,v2 …`: arms × seeds of an experiment, and the table that compares them."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,7 +33,8 @@ class Options:
     baseline: str | None = None
     """the arm that others are compared with, such as loss=hinge,b1=0.5; the first by default"""
     metric: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """NAME, NAME:highest or NAME:lowest; by default what is measured on held-out data"""
+    """NAME, NAME:highest or NAME:lowest; by default the scores of --track, what is measured on
+    held-out data, and how far samples are from it (samples/…)"""
     mode: Literal["auto", "sequential", "batched"] = "auto"
     """one run after another in a compiled program, or many as one; auto: the former on CPU, the latter elsewhere"""
     memory_gib: Positive | None = None
@@ -53,7 +55,7 @@ def main(arguments: list[str]) -> None:
     from gen_jax.runs import command
 
     options, rest = command.read_some(
-        Options, arguments, prog="python -m gen_jax ablate", description=" ".join((Options.__doc__ or "").split())
+        Options, arguments, prog="python -m gen_jax ablate", description=inspect.getdoc(Options) or ""
     )
     main_with(options, rest)
 

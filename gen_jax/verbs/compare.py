@@ -27,8 +27,8 @@ def compare(
         runs: run folders, two or more
         metrics: scores of `evaluate`, with commas between, such as fd,coverage,nll: an arm a row, a metric a column
         measure: measure what a run lacks of them, by the defaults of `evaluate`
-        metric: of the curves that were logged: NAME, NAME:highest or NAME:lowest; by default what was measured on
-            held-out data
+        metric: of the curves that were logged: NAME, NAME:highest or NAME:lowest; by default the scores that
+            --track followed, what was measured on held-out data, and how far samples are from it (samples/…)
         baseline: the arm to take differences to; by default the first
         names: what to call the arms, in the order of their first runs
         out: a folder for table.{html,md,tex,csv} and report.html, not that of a run

@@ -1,5 +1,6 @@
 """`launch --processes N -- SCRIPT …`: one run in several processes, on this machine or as a SLURM job."""
 
+import inspect
 import sys
 from dataclasses import dataclass
 from typing import Literal
@@ -36,12 +37,13 @@ def launch(options: tyro.conf.OmitArgPrefixes[Options]) -> None:
 
 def main(arguments: list[str]) -> None:
     """`launch` on a command line: what follows `--` is the run's."""
+    from gen_jax.core.errors import UserError
     from gen_jax.runs import command
 
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    options = command.read(
-        Options, own, prog="python -m gen_jax launch", description=" ".join((Options.__doc__ or "").split())
-    )
+    if "--" not in arguments and (script := next((word for word in own if word.endswith(".py")), None)):
+        raise UserError(f"launch: put -- before the script: launch --processes 2 -- {script} …")
+    options = command.read(Options, own, prog="python -m gen_jax launch", description=inspect.getdoc(Options) or "")
     main_with(options, arguments[len(own) + 1 :])
 
 

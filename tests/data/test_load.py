@@ -69,6 +69,8 @@ def test_mistakes(spec, message):
         ("pairs:all.npz", "all.npz is a file; give --data npz:all.npz"),
         ("npz:drawings", "drawings is a folder; give --data folder:drawings"),
         ("table:clips", "clips is a folder; give --data wav:clips"),
+        ("wav:DIR", "give --data wav:DIR with yours in place of DIR"),
+        ("stacked:tfds:NAME", "give --data tfds:NAME with yours"),
         ("few:10:table:both", "both is a folder; give --data pairs:both"),
     ],
 )

@@ -1,5 +1,6 @@
 """Help is in groups and has a word for each flag; what is written wrong is answered by what may have been meant."""
 
+import contextlib
 import dataclasses
 import importlib
 import re
@@ -21,7 +22,7 @@ def test_every_flag_of_every_experiment_has_a_word(script):
     module = importlib.import_module(f"experiments.{script}")
     text = help.of_experiment(module.Config, "About it.", 100)
     assert max(map(len, text.splitlines())) <= 100 or "|" in text
-    for name, (flag, words) in help._rows(module.Config):
+    for name, (flag, words) in help.rows(module.Config):
         plain = words.partition(" (default")[0]
         assert plain != name.rpartition(".")[2].replace("_", " "), f"{script}: {name} needs a line under it"
         assert flag.split()[0] in text
@@ -57,7 +58,7 @@ VERBS = {"sample": lambda: None, "evaluate": lambda: None}
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["smaple", "x"], "there is no verb smaple; did you mean sample?; there are sample, evaluate"),
+        (["smaple", "x"], "there is no verb smaple; did you mean sample? there are sample, evaluate"),
         (["evalaute"], "did you mean evaluate?"),
         (["quantum"], "there is no verb quantum; there are sample, evaluate"),
     ],
@@ -109,6 +110,30 @@ def test_verbs_are_listed_by_what_they_are_for(capsys, monkeypatch):
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_every_verb_has_its_help_in_one_form(capsys, monkeypatch):
+    from gen_jax.__main__ import GROUPS, _run
+
+    monkeypatch.setenv("COLUMNS", "100")
+    for verb in (name for names in GROUPS.values() for name in names):
+        with contextlib.suppress(SystemExit):
+            _run([verb, "--help"])
+        text = capsys.readouterr().out
+        assert text.startswith(f"usage: python -m gen_jax {verb} ")
+        assert not re.search(r"\{None\}|default: |default none|\[\[|╭|\bSTR\b", text)
+        assert (" RUN" in text.splitlines()[0]) == (verb not in ("ablate", "launch", "prepare", "convert-inception"))
+        assert max(map(len, text.splitlines())) <= 100
+        for name, words in re.findall(r"^  (?:--)?([a-z-]+|[A-Z]+)\b.*?(?: {2,}|\n +)(.*)$", text, re.MULTILINE):
+            assert words.strip() != name.replace("-", " "), f"{verb}: {name} needs a word"
+
+
+def test_the_version(capsys):
+    from gen_jax import __version__
+    from gen_jax.__main__ import _run
+
+    _run(["--version"])
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
 def test_words_stand_for_settings_that_are_there():
     used = {field for script in SCRIPTS for field in _names(script)}
     assert not (unused := set(help.WORDS) - used), unused
@@ -117,5 +142,5 @@ def test_words_stand_for_settings_that_are_there():
 def _names(script):
     module = importlib.import_module(f"experiments.{script}")
     return {name.rpartition(".")[2] for name in domains.of_all(module.Config)} | {
-        name.rpartition(".")[2] for name, _ in help._rows(module.Config)
+        name.rpartition(".")[2] for name, _ in help.rows(module.Config)
     }

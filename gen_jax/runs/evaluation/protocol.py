@@ -4,7 +4,6 @@ Every number carries how it was made, and a number whose stamp is there already 
 that was interrupted goes on where it stopped, and one of other settings stands beside it.
 """
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import metadata
@@ -15,6 +14,7 @@ import jax
 
 from gen_jax.core import lines
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import meant
 from gen_jax.metrics import lenet
 from gen_jax.runs import shapes
 from gen_jax.runs.evaluation import (
@@ -117,9 +117,7 @@ def check_names(names: Iterable[str]) -> None:
     """Raises UserError for a name that is no metric, with the one that comes close."""
     for name in names:
         if name not in METRICS:
-            close = difflib.get_close_matches(name, METRICS, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise UserError(f"there is no metric {name!r}; {hint}there are {', '.join(METRICS)}")
+            raise UserError(f"there is no metric {name!r}; {meant(name, METRICS)}there are {', '.join(METRICS)}")
 
 
 def default(subject: Subject) -> list[str]:

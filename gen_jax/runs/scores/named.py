@@ -1,8 +1,7 @@
 """From what a person writes after `--score` to a score."""
 
-import difflib
-
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import near
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.scores import complexity, likelihoods, neighbours, ratio, regret, residuals
 from gen_jax.runs.scores.names import NAMES
@@ -35,7 +34,7 @@ def score(name: str) -> Score:
     """The score of that name. Raises UserError for another, with the one that comes close."""
     name = name.strip().replace("-", "_")
     if name not in SCORES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
+        close = near(name, NAMES)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UserError(f"there is no anomaly score {name!r}; {hint}there are {', '.join(NAMES)}")
     return SCORES[name]

@@ -11,6 +11,7 @@ import numpy as np
 
 from gen_jax.core import turns
 from gen_jax.core.errors import UserError
+from gen_jax.core.near import meant
 from gen_jax.core.types import Algorithm, State, weights
 from gen_jax.data.source import Source
 from gen_jax.runs.abilities import need_sampler
@@ -45,7 +46,9 @@ def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
     if not names:
         return Tracker(lambda state: {}, None)
     if unknown := [name for name in names if name not in KNOWN]:
-        raise UserError(f"--track {unknown[0]}: cannot be tracked; there are {', '.join(KNOWN)}")
+        raise UserError(
+            f"--track {unknown[0]}: cannot be tracked; {meant(unknown[0], KNOWN)}there are {', '.join(KNOWN)}"
+        )
     need_sampler(algorithm, f"--track {config.track}")
     if not 10 <= config.track_samples <= 50_000:
         raise UserError(f"--track-samples {config.track_samples}: 10 to 50000 can be followed; 1000 is usual")

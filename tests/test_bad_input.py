@@ -68,7 +68,7 @@ def bad_folder(tmp_path, kind):
         (["--data", "npz:/nowhere.npz"], ["/nowhere.npz"]),
         (["--batch-size", "5000"], ["5000", "train examples"]),
         (["--batch-size", "18", "--devices", "4"], ["18", "4 devices", "16 or 20"]),
-        (["--devices", "64"], ["--devices 64", "4 cpu device(s)", "1 to 4"]),
+        (["--devices", "64"], ["--devices 64", "4 cpu devices", "1 to 4"]),
         (["--backend", "jit", "--devices", "2"], ["sharded"]),
     ],
 )

@@ -223,7 +223,7 @@ OF_A_RUN = [
     ("latents RUN --coverage nan", "above 0 and below 1"),
     ("latents RUN --frames 10000", "--frames 10000 needs at least"),
     ("reconstruct RUN --count 0", "from 1"),
-    ("reconstruct RUN --count 900000", "the test split has"),
+    ("reconstruct RUN --count 900000", "test has"),
     ("reproduce RUN --tolerance nan", "finite"),
     ("reproduce RUN --tolerance -1", "0 or more"),
     ("reproduce RUN --metric nosuch", "nosuch"),

@@ -53,6 +53,11 @@ def say(text: object, stream: TextIO | None = None) -> None:
             print(one_line(text) + "\n", end="", file=stream, flush=True)  # in one piece: threads write, too
 
 
+def counted(number: int, what: str) -> str:
+    """ "1 image", "2 images", "3,000 runs"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def in_bytes(count: float) -> str:
     """Bytes for a person: "3.2 GiB"; a count that only a crafted file claims, as a power of ten."""
     if count >= 2**60:

@@ -22,6 +22,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from gen_jax.core import keys, ordered, processes, rounds
 from gen_jax.core.axis import DATA_AXIS
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.core.types import Array, Batch, Round, State, Tree
 
 Backend = Literal["auto", "jit", "sharded", "pmap", "shard_map"]
@@ -78,8 +79,8 @@ def layout(backend: Backend = "auto", devices: int | None = None, shard_state: b
         _refuse_apart(backend, devices, len(there))
     if devices is not None and not 1 <= devices <= len(there):
         raise UserError(
-            f"--devices {devices}: this machine has {len(there)} {there[0].platform} device(s); "
-            f"ask for 1 to {len(there)}"
+            f"--devices {devices}: this machine has {counted(len(there), f'{there[0].platform} device')}; "
+            f"{f'ask for 1 to {len(there)}' if len(there) > 1 else 'leave it out'}"
         )
     if backend == "jit" and (devices or 1) > 1:
         raise UserError(f"--backend jit runs on one device, not {devices}; use --backend sharded, pmap or shard_map")

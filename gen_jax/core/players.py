@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from gen_jax.core import keys
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.core.types import Array, Hyper, Players, Tree
 
 
@@ -45,7 +46,7 @@ def check_call(module: nn.Module, *inputs: Any) -> None:
     except TypeError as error:
         names = ", ".join(["x", *(f"given{number}" for number in range(1, len(inputs)))])
         raise UserError(
-            f"{type(module).__name__}.__call__{own} cannot be called with {len(inputs)} array(s) and `train` "
+            f"{type(module).__name__}.__call__{own} cannot be called with {counted(len(inputs), 'array')} and `train` "
             f"({error}); write def __call__(self, {names}, *, train), whether it uses them or not"
         ) from error
 

@@ -7,6 +7,7 @@ out; so that a folder that is not what it looks like is seen at the first line a
 from collections.abc import Sequence
 from typing import Any
 
+from gen_jax.core.lines import counted as counted
 from gen_jax.core.lines import visible
 from gen_jax.data.kinds import IMAGES, MIXED
 from gen_jax.data.source import Source
@@ -52,11 +53,6 @@ def short(names: Sequence[str], most: int = 3) -> str:
     """The first names, and how many more there are: "a, b, c and 4 more"."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
-def counted(number: int, what: str) -> str:
-    """ "1 image", "2 images"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _sizes(data: Source) -> str:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from gen_jax.core import parallel, platform, processes, vigil
 from gen_jax.core.connect import connect
-from gen_jax.core.lines import one_line, say
+from gen_jax.core.lines import counted, one_line, say
 from gen_jax.core.players import count_parameters
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import load, reading
@@ -234,7 +234,7 @@ def training(
                 manifest.finish(run_dir, status, str(error) if error else None)
                 vigil.at_the_end(None)
         if not quiet:
-            print(one_line(f"{run_dir}: {config.steps} steps; see {run_dir / 'samples'}"))
+            print(one_line(f"{run_dir}: {counted(config.steps, 'step')}; see {run_dir / 'samples'}"))
     return run_dir
 
 

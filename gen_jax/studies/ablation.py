@@ -21,6 +21,7 @@ from typing import Any, Literal
 from gen_jax.core import domains
 from gen_jax.core.domains import Interval
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals, sequential
 from gen_jax.runs.config import Config
@@ -150,7 +151,7 @@ def write(opened: Study, asked: Sequence[str] = (), say: Callable[[str], None] =
     rows = results.rows(arms, opened.baseline, metrics, paired=paired)
     verdict = [f"Seeds were added for {auto.verdict(opened, arms)}."] if opened.decide else []
     title = f"{read_json(opened.folder / study.FILE)['experiment'].removesuffix('.py')} on {opened.base.data}"
-    table = tables.tabulate(rows, f"{title}, {opened.base.steps} steps", opened.baseline, verdict=verdict)
+    table = tables.tabulate(rows, f"{title}, {counted(opened.base.steps, 'step')}", opened.baseline, verdict=verdict)
     tables.write(opened.folder, table, rows)
     facts = {
         "arms": len(arms),

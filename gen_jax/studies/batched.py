@@ -13,6 +13,7 @@ import jax
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import SystemFault, UserError
+from gen_jax.core.lines import counted
 from gen_jax.data.labelled import STREAM
 from gen_jax.runs import feeding
 from gen_jax.runs.config import Config
@@ -46,7 +47,8 @@ def run_batched(
     left = list(tasks)
     while left:
         wave, left = left[:size], left[size:]
-        say(f"{len(wave)} runs at once: {wave[0][0].name} seed {wave[0][1]} to {wave[-1][0].name} seed {wave[-1][1]}")
+        ends = dict.fromkeys(f"{arm.name} seed {seed}" for arm, seed in (wave[0], wave[-1]))
+        say(f"{counted(len(wave), 'run')} at once: {' to '.join(ends)}")
         try:
             _wave(study, program, wave, signals, ended)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:

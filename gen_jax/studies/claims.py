@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gen_jax.core.lines import counted
 from gen_jax.metrics import intervals, power
 from gen_jax.studies.tables import number
 
@@ -43,7 +44,7 @@ def forecast(values: Values, claim: Claim) -> str:
     """One line, before anything is trained: how many seeds would decide this, from the runs that are there."""
     spread, pairs = _spread(values, claim)
     if math.isnan(spread):
-        return f"{claim.text}: {pairs} seeds are there, and how far seeds differ is known from two on"
+        return f"{claim.text}: of {counted(pairs, 'seed')} nothing is known: how far they differ takes two"
     if claim.published is None:
         return f"{claim.text}: with the spread of {pairs} seeds, {_enough(spread, pairs)}"
     needed = power.seeds_for(claim.published, spread)

@@ -17,7 +17,7 @@ import numpy as np
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import in_bytes
+from gen_jax.core.lines import counted, in_bytes
 from gen_jax.data import feed
 from gen_jax.runs import memory, rehearsal
 from gen_jax.studies import execute, plan, program, promised, study
@@ -101,16 +101,21 @@ def describe(opened: Study, parts: Sequence[Part]) -> str:
         needed = part.state_bytes * together + part.data_bytes
         what = "in one vmapped program" if part.mode == "batched" else "one after another in one program"
         lines.append(
-            f"  {part.structure or 'all arms'}: {len(part.arms)} arms × {len(opened.seeds)} seeds {what}, "
-            f"{open_runs} runs to do, {in_bytes(needed)} of states and data"
+            f"  {part.structure or 'all arms'}: {_size(len(part.arms), opened)} {what}, "
+            f"{counted(open_runs, 'run')} to do, {in_bytes(needed)} of states and data"
         )
     count = len(opened.arms) * len(opened.seeds)
     kind = "at least " if guessed else "about "
+    runs = f"{counted(count, 'run')} of {counted(opened.base.steps, 'step')}"
+    programs = f"{counted(len(parts), 'program')} to compile"
     head = (
-        f"{opened.folder}: {len(opened.arms)} arms × {len(opened.seeds)} seeds = {count} runs of "
-        f"{opened.base.steps} steps, {len(parts)} programs to compile, {kind}{_duration(total)} of training"
+        f"{opened.folder}: {_size(len(opened.arms), opened)} = {runs}, {programs}, {kind}{_duration(total)} of training"
     )
     return "\n".join([head, *lines, f"  baseline: {opened.baseline}"])
+
+
+def _size(arms: int, opened: Study) -> str:
+    return f"{counted(arms, 'arm')} × {counted(len(opened.seeds), 'seed')}"
 
 
 def flops_per_second() -> float:

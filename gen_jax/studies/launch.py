@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError, missing_package
+from gen_jax.core.lines import counted
 from gen_jax.runs.exits import Interrupted
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.submitted import SITTINGS
@@ -69,8 +70,8 @@ def run(
     if launcher.kind == "here":
         tally = execute.execute(study, arms, mode, memory_gib, say, sources)
         say(
-            f"{tally.runs['complete']} runs finished, {tally.runs['failed']} failed; "
-            f"{tally.programs} programs compiled in {tally.compile_seconds:.1f} s"
+            f"{counted(tally.runs['complete'], 'run')} finished, {tally.runs['failed']} failed; "
+            f"{counted(tally.programs, 'program')} compiled in {tally.compile_seconds:.1f} s"
         )
         return
     count = launcher.processes if launcher.kind == "local" else 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import one_line
+from gen_jax.core.lines import counted, one_line
 from gen_jax.data.source import Source
 from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
@@ -185,7 +185,7 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
             if missing := [value for value in values if value not in asked["grid"][name]]:
                 found.append(f"the grid has {name}={missing[0]} there and not here")
     if before["seeds"] > asked["seeds"]:
-        found.append(f"it has {before['seeds']} seeds there and {asked['seeds']} here")
+        found.append(f"it has {counted(before['seeds'], 'seed')} there and {asked['seeds']} here")
     if (looked := before.get("decide")) and looked != asked.get("decide"):
         found.append(f"it has --seeds auto --decide {looked} there")
     if found:

@@ -7,6 +7,7 @@ import tyro
 
 from gen_jax.core.domains import Interval, Sample, Seed, Whole
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.runs.access import Access
 from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
@@ -75,7 +76,7 @@ class _Asked:
         from gen_jax.data.source import evenly
 
         if self.count is not None and self.count > size:
-            raise UserError(f"--count {self.count}: there are {size} examples; ask for 1 to {size}")
+            raise UserError(f"--count {self.count}: of {counted(size, 'example')}; ask for 1 to {size}")
         return evenly(size, self.count or default)
 
 

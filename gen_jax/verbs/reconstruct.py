@@ -5,6 +5,7 @@ from pathlib import Path
 import tyro
 
 from gen_jax.core.domains import Sample, Whole
+from gen_jax.core.lines import counted
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
@@ -43,7 +44,7 @@ def reconstruct(
     algorithm, test = opened.algorithm, opened.source.test
     encode, decode = need(algorithm, "encode", "reconstruct"), need(algorithm, "decode", "reconstruct")
     if not 1 <= count <= test.size:
-        raise UserError(f"--count {count}: the test split has {test.size} examples; ask for 1 to {test.size}")
+        raise UserError(f"--count {count}: test has {counted(test.size, 'example')}; ask for 1 to {test.size}")
     batch = to_batch(test.read(np.linspace(0, test.size - 1, count).astype(np.int64)))
     view = weights_of(opened.state, averaged=weights == "ema")
 

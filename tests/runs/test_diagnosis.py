@@ -152,7 +152,7 @@ def test_what_has_passed_is_told_as_past():
 def test_a_skipped_step_counts_as_exploding_whatever_the_norms_say():
     found = examine(metrics(gradient_norm__encoder=[1.0] * 9 + [np.nan], nonfinite__total=[0.0] * 9 + [3.0]))
     assert [f.rule.name for f in found.findings] == ["exploding_gradients"]
-    assert "3 steps were skipped as not finite, first by step 500" in found.findings[0].sight.saw
+    assert "3 steps skipped as not finite, first by step 500" in found.findings[0].sight.saw
 
 
 def test_a_player_that_rests_at_first_does_not_explode_when_it_begins():

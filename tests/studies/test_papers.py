@@ -52,7 +52,7 @@ def test_before_it_starts_a_study_says_how_many_seeds_would_decide():
     needed = power.seeds_for(0.5, float(np.std([-1.0, -1.5, -0.8], ddof=1)))
     assert f"the published 0.5 takes {needed} seeds" in forecast(VALUES, nll("k=5", "k=1", published=0.5))
     assert "3 seeds find a difference of" in forecast(VALUES, nll("k=5", "k=1"))
-    assert "0 seeds are there" in forecast({}, nll("k=5", "k=1", published=0.5))
+    assert "of 0 seeds nothing is known" in forecast({}, nll("k=5", "k=1", published=0.5))
 
 
 def test_the_section_has_ours_beside_theirs():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gen_jax.core.lines import counted
 from gen_jax.runs.diagnosis.rule import LEAST, Metrics, Remedy, Rule, Sight, last_step, median, recent
 from gen_jax.runs.log import Series
 
@@ -19,7 +20,7 @@ def look(metrics: Metrics) -> Sight | None:
         step, count = int(skipped.steps[bad.argmax()]), int(np.nanmax(skipped.values))
         before = max(sights, key=lambda sight: sight.value).saw if sights else "no gradient norm was logged before"
         return Sight(
-            True, float(count), step, f"{count} steps were skipped as not finite, first by step {step}; {before}"
+            True, float(count), step, f"{counted(count, 'step')} skipped as not finite, first by step {step}; {before}"
         )
     return max(sights, key=lambda sight: sight.value, default=None)
 

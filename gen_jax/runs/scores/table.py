@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.data import load, reading
 from gen_jax.data.source import Source, evenly
 from gen_jax.runs.evaluation.subject import Subject
@@ -49,7 +50,9 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
     _check_given(subject, data, of)
     examples = data.split(split)
     if count is not None and count > examples.size:
-        raise UserError(f"--count {count}: {split} has {examples.size} examples; ask for 1 to {examples.size}")
+        raise UserError(
+            f"--count {count}: {split} has {counted(examples.size, 'example')}; ask for 1 to {examples.size}"
+        )
     rows = evenly(examples.size, count or examples.size)
     for name in names:
         named.score(name).check(subject)

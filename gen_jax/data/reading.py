@@ -9,7 +9,7 @@ from typing import Any
 
 from gen_jax.core.lines import counted as counted
 from gen_jax.core.lines import visible
-from gen_jax.data.kinds import IMAGES, MIXED
+from gen_jax.data.kinds import IMAGES
 from gen_jax.data.source import Source
 
 FEW = 12  # classes that the line counts one by one
@@ -60,7 +60,7 @@ def _sizes(data: Source) -> str:
         height, width, channels = data.shape
         what = f"images of {width}×{height} pixels, {'grey' if channels == 1 else 'RGB'}"
     else:
-        what = data.kind.describe(data.shape) if data.kind is MIXED else f"{data.kind.name} of {data.shape[-1]} numbers"
+        what = data.kind.describe(data.shape) if data.kind.mixed else f"{data.kind.name} of {data.shape[-1]} numbers"
     return f"{data.train.size:,} train and {data.test.size:,} test {what}"
 
 

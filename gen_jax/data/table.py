@@ -22,7 +22,7 @@ from gen_jax.data.columns import column, kind_of, numbers
 from gen_jax.data.columns import restored as restored
 from gen_jax.data.columns import standardised as standardised
 from gen_jax.data.columns import values as values_of
-from gen_jax.data.kinds import MIXED, TABLES
+from gen_jax.data.kinds import MIXED, TABLES, of_columns
 from gen_jax.data.reading import short
 from gen_jax.data.table_files import Cells, cells_of, number, written
 from gen_jax.data.table_plan import Plan, check_names, plan
@@ -84,10 +84,9 @@ def table(path: str, said: str | None = None) -> TableSource:
     notes += [f"{gaps:,} of {train.size + rest.size:,} values are missing"] if gaps else []
     notes += _notes(columns, train, asked)
     mixed = "category" in kinds.values()
-    data = source.from_arrays(
-        f"table:{visible(file.name)}", {"x": train}, {"x": rest}, None, kind=MIXED if mixed else TABLES,
-        notes=tuple(notes),
-    )  # fmt: skip
+    kind = of_columns(MIXED if mixed else TABLES, columns)
+    name = f"table:{visible(file.name)}"
+    data = source.from_arrays(name, {"x": train}, {"x": rest}, None, kind=kind, notes=tuple(notes))
     # Of numbers alone as it was before there were categories.
     told = [tuple(column) if mixed else tuple(column)[:3] for column in columns]
     fields = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}

@@ -7,7 +7,7 @@ import numpy as np
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Sampler
 from gen_jax.data import source as sources
-from gen_jax.data.kinds import MIXED, TABLES
+from gen_jax.data.kinds import TABLES
 
 
 def need(algorithm: Algorithm, name: str, tool: str) -> Callable:
@@ -29,12 +29,12 @@ def need_sampler(algorithm: Algorithm, tool: str, name: str = "prior") -> Sample
 def need_values(algorithm: Algorithm, source: sources.Source) -> None:
     """Raises UserError where the data have gaps and the model cannot have any: it would see NaN; and where they have
     columns of categories that it would take for numbers."""
-    if source.kind is MIXED and not algorithm.mixed:
+    if source.kind.mixed and not algorithm.mixed:
         raise UserError(
             f"{source.name} has columns of categories, and this model is of numbers alone; use tvae.py or ctgan.py, or "
             "leave such columns out (--columns NAME=drop)"
         )
-    if algorithm.gaps or source.kind not in (TABLES, MIXED):
+    if algorithm.gaps or source.kind.name != TABLES.name:
         return
     if any(np.isnan(sources.whole(split)["x"]).any() for split in (source.train, source.test)):
         raise UserError(

@@ -20,7 +20,7 @@ def written(tmp_path, text, name="t.csv"):
 
 def test_a_table_is_standardised_by_its_train_rows_and_keeps_its_gaps(tmp_path):
     found = load.load(f"table:{written(tmp_path, TEXT)}")
-    assert (found.kind, found.shape, found.classes) == (TABLES, (3,), None)
+    assert (found.kind.name, found.kind.mixed, found.shape, found.classes) == (TABLES.name, False, (3,), None)
     train = found.train.arrays["x"]
     assert (len(train), found.test.size) == (36, 4)
     np.testing.assert_allclose(np.nanmean(train, axis=0), 0, atol=1e-6)

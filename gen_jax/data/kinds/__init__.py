@@ -12,6 +12,7 @@ from gen_jax.data.kinds.kind import Kind as Kind
 from gen_jax.data.kinds.points import POINTS as POINTS
 from gen_jax.data.kinds.tables import MIXED as MIXED
 from gen_jax.data.kinds.tables import TABLES as TABLES
+from gen_jax.data.kinds.tables import of_columns as of_columns
 
 
 class OfAKind(Protocol):

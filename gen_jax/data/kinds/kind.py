@@ -23,6 +23,7 @@ class Kind(NamedTuple):
     pairs: Callable[[np.ndarray, np.ndarray], Picture]  # (x, the same again) -> inputs beside their reconstructions
     rows: Callable[[np.ndarray, Sequence[str]], Picture]  # (x [R, F, *event], a name each row)
     features: Callable[[tuple[int, ...], int | None], str]  # (shape, classes) -> the features that scores take
+    mixed: bool = False  # rows of which some columns hold categories, a number each
     scores: tuple[str, ...] = ()  # metrics of samples that are measured where nobody chooses
     # x -> features [N, F] in which neighbours mean something; None: x has them itself, and distances are enough
     signs: Callable[[np.ndarray], np.ndarray] | None = None

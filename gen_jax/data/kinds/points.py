@@ -8,8 +8,9 @@ from gen_jax.data.kinds.kind import Kind, Picture
 POINT, REFERENCE = "#c8553d", "#9aa3af"
 
 
-def scatter(points: np.ndarray, reference: np.ndarray | None = None) -> Picture:
-    """Points [N, D] over the real ones [M, D] (their first two coordinates)."""
+def scatter(points: np.ndarray, reference: np.ndarray | None = None, names: tuple[str, ...] = ()) -> Picture:
+    """Points [N, D] over the real ones [M, D] (their first two coordinates). `names`: of coordinates that have units of
+    their own each, and so a scale of their own, too."""
     figure, axes = canvas.figure(5.0, 5.0)
     for values, colour, label in ((reference, REFERENCE, "data"), (points, POINT, "samples")):
         if values is not None:
@@ -17,13 +18,24 @@ def scatter(points: np.ndarray, reference: np.ndarray | None = None) -> Picture:
             axes.scatter(values[:, 0], second, s=4, color=colour, alpha=0.5, linewidths=0, label=label)
     extent = (points if reference is None else reference)[:, :2]
     extent = extent[np.isfinite(extent).all(1)] if np.isfinite(extent).all(1).any() else np.array([[-1.0, 1.0]])
-    low, high = extent.min(), extent.max()  # of the data, so that pictures of one run share their axes
-    margin = 0.15 * max(high - low, 1e-6)
-    axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+    # Limits are those of the data, so that pictures of one run share their axes.
+    if names:
+        x, y = extent[:, 0], extent[:, -1] if extent.shape[1] > 1 else np.zeros(1)
+        axes.set(xlim=_around(x), ylim=_around(y))
+        axes.set_xlabel(names[0], fontsize=9, color=canvas.INK)
+        axes.set_ylabel(names[1] if len(names) > 1 else "", fontsize=9, color=canvas.INK)
+    else:
+        axes.set(xlim=_around(extent), ylim=_around(extent), aspect="equal")
     if reference is not None:
         axes.legend(loc="upper right", markerscale=3, frameon=False, fontsize=8)
     file = canvas.render(figure, "png")
     return Picture(canvas.pixels(figure), file)
+
+
+def _around(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    margin = 0.15 * max(high - low, 1e-6)
+    return low - margin, high + margin
 
 
 POINTS = Kind(

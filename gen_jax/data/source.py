@@ -137,6 +137,18 @@ def subset(split: Split, indices: np.ndarray) -> Split:
     return Split(len(indices), lambda i: split.read(indices[i]), round(split.nbytes * len(indices) / split.size))
 
 
+def joined(first: Split, second: Split) -> Split:
+    """The examples of one split, and on from there those of another."""
+
+    def read(indices: np.ndarray) -> dict[str, np.ndarray]:
+        of_first = indices < first.size
+        parts = first.read(indices[of_first]), second.read(indices[~of_first] - first.size)
+        back = np.argsort(np.concatenate([np.flatnonzero(of_first), np.flatnonzero(~of_first)]))
+        return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+
+    return Split(first.size + second.size, read, first.nbytes + second.nbytes)
+
+
 def digest(*parts: Any) -> str:
     """SHA-256 (hex) of arrays and printable values, each preceded by its kind and size so that none can pose as two."""
     sha = hashlib.sha256()

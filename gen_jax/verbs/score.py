@@ -17,7 +17,7 @@ def score(
     run: tyro.conf.Positional[Path],
     scores: Annotated[str, tyro.conf.arg(help=SCORES)] = "model",
     data: str | None = None,
-    split: str = "test",
+    split: str | None = None,
     out: Path | None = None,
     count: Sample | None = None,
     background: Path | None = None,
@@ -35,7 +35,8 @@ def score(
     Args:
         run: the run folder
         data: the data to score, such as folder:PATH or npz:PATH, of the run's shape; by default the run's own
-        split: which of their examples: test, train, or strange (what --normal-class left out)
+        split: which of their examples: all, test, train, or strange (what --normal-class left out); by default all of
+            --data, and test of the run's own, since it was trained on the others
         out: the CSV to write; by default RUN/scores.csv
         count: how many examples, spread evenly over the split; by default all
         background: the other run of the score ratio
@@ -49,6 +50,7 @@ def score(
     """
     from gen_jax.runs import outputs
 
+    split = split or ("test" if data is None else "all")
     path = run / "scores.csv" if out is None else outputs.file(out, "--out", ".csv")
     opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
     from gen_jax.core import dealing

@@ -177,6 +177,21 @@ def test_a_table_has_one_row_an_example(tmp_path):
     np.testing.assert_allclose([float(line[2]) for line in lines[1:]], found.scores["knn"], rtol=1e-8)
 
 
+def test_all_are_the_train_and_the_test_examples(tmp_path):
+    one = subject()
+    found = {split: table.measure(one, ["zlib"], None, split, None) for split in ("train", "test", "all")}
+    both = np.concatenate([found["train"].scores["zlib"], found["test"].scores["zlib"]])
+    np.testing.assert_array_equal(found["all"].scores["zlib"], both)
+    assert found["all"].labels == [*found["train"].labels, *found["test"].labels]
+    table.write(tmp_path / "scores.csv", found["all"])
+    with (tmp_path / "scores.csv").open() as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == ["split", "example", "class", "zlib"]
+    assert [line[:2] for line in lines[1:]] == [
+        [split, str(row)] for split in ("train", "test") for row in range(one.source.split(split).size)
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

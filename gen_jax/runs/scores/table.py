@@ -11,11 +11,13 @@ import numpy as np
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import counted
 from gen_jax.data import load, reading
-from gen_jax.data.source import Source, evenly
+from gen_jax.data.source import Source, Split, evenly, joined
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.files import atomic_write_text
 from gen_jax.runs.scores import named
 from gen_jax.runs.scores.score import of_rows
+
+ALL = "all"  # what is asked for to score train and test examples, as somebody's new data are
 
 
 class Scored(NamedTuple):
@@ -25,6 +27,7 @@ class Scored(NamedTuple):
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     labels: Sequence[str] | None
+    splits: Sequence[str] | None = None  # of each example, where several were scored
 
 
 def requested(names: str) -> list[str]:
@@ -48,7 +51,7 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
             f"--data {of}: its examples are of shape {data.shape}, and this model's of {subject.source.shape}"
         )
     _check_given(subject, data, of)
-    examples = data.split(split)
+    examples = _split(data, split)
     if count is not None and count > examples.size:
         raise UserError(
             f"--count {count}: {split} has {counted(examples.size, 'example')}; ask for 1 to {examples.size}"
@@ -63,7 +66,17 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
             found[name] = of_rows(score, score.make(subject), examples, rows, subject.devices)
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
-    return Scored(data.name, rows, found, _labels(data, split, rows))
+    labels = _labels(data, examples, rows)
+    if split != ALL:
+        return Scored(data.name, rows, found, labels)
+    held_out = rows >= data.train.size
+    names = np.where(held_out, "test", "train").tolist()
+    return Scored(data.name, np.where(held_out, rows - data.train.size, rows), found, labels, names)
+
+
+def _split(data: Source, name: str) -> Split:
+    """A split by its name, or all that the data have."""
+    return joined(data.train, data.test) if name == ALL else data.split(name)
 
 
 def _check_given(subject: Subject, data: Source, of: str | None) -> None:
@@ -77,21 +90,24 @@ def _check_given(subject: Subject, data: Source, of: str | None) -> None:
         )
 
 
-def _labels(data: Source, split: str, rows: np.ndarray) -> list[str] | None:
+def _labels(data: Source, examples: Split, rows: np.ndarray) -> list[str] | None:
     if data.classes is None:
         return None
-    labels = data.split(split).read(rows).get("label")
+    labels = examples.read(rows).get("label")
     return None if labels is None else [reading.class_name(data, k) if k >= 0 else "" for k in labels.tolist()]
 
 
 def write(path: Path, found: Scored) -> None:
-    """A CSV with a heading: the example's number in its split, its class where it has one, and its scores."""
+    """A CSV with a heading: the example's split where there are several, its number there, its class where it has one,
+    and its scores."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["example", *(["class"] if found.labels is not None else []), *found.scores])
+    before = [] if found.splits is None else ["split"]
+    lines.writerow([*before, "example", *(["class"] if found.labels is not None else []), *found.scores])
     for place, row in enumerate(found.rows.tolist()):
         own = [] if found.labels is None else [found.labels[place]]
-        lines.writerow([row, *own, *(f"{values[place]:.9g}" for values in found.scores.values())])
+        where = [] if found.splits is None else [found.splits[place]]
+        lines.writerow([*where, row, *own, *(f"{values[place]:.9g}" for values in found.scores.values())])
     atomic_write_text(path, text.getvalue())
 
 

@@ -237,6 +237,8 @@ OF_A_RUN = [
     ("evaluate RUN --features nosuch --metrics fd", "nosuch"),
     ("evaluate RUN --sampler nosuch --metrics kid", "nosuch"),
     ("evaluate RUN --metrics nosuch", "nosuch"),
+    ("evaluate RUN --features inception", "--features inception needs the network's weights"),
+    ("evaluate RUN --features inception --metrics held_out", "--features inception needs the network's weights"),
     ("evaluate RUN --metrics FID", "did you mean fd?"),
     ("evaluate RUN --step abc", "--step abc"),
     ("info RUN --digest --step -1", "from 0"),

@@ -410,6 +410,11 @@ def test_defaults_suit_the_model_and_its_data():
     assert "modes" in protocol.default(subject(config=stacked))
 
 
+def test_what_is_left_out_is_named():
+    reasons = {"fd": "no weights are there", "kid": "no weights are there", "psnr": "psnr is of pairs; use fd"}
+    assert protocol._left_out(reasons) == "fd, kid (no weights are there); psnr is of pairs (use fd)"
+
+
 def test_every_metric_has_a_place_in_the_help():
     from gen_jax.runs import help_calls
     from gen_jax.verbs.evaluate import evaluate

@@ -5,7 +5,7 @@ that was interrupted goes on where it stopped, and one of other settings stands 
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,15 +102,22 @@ def model_of(subject: Subject, step: int, kind: str) -> Model:
 def requested(names: str | None, subject: Subject) -> list[str]:
     """The metrics in "a,b,c", in the order of `METRICS`; the default ones where nothing was asked for.
 
-    Raises UserError for a name that is none.
+    Raises UserError for a name that is none, and for features that were asked for and cannot be had.
     """
     if names is None:
+        _need_features(subject)
         return possible(default(subject), subject)
     asked = [name.strip().replace("-", "_") for name in names.split(",") if name.strip()]
     check_names(asked)
     if not asked:
         raise UserError(f"--metrics names no metric; there are {', '.join(METRICS)}")
+    _need_features(subject)
     return [name for name in METRICS if name in asked]
+
+
+def _need_features(subject: Subject) -> None:
+    if subject.options.features != "auto":
+        _ = subject.extractor
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -150,13 +157,19 @@ def possible(names: Sequence[str], subject: Subject) -> list[str]:
     if len(reasons) == len(names):
         raise UserError(next(iter(reasons.values())))
     if reasons:
-        by_advice: dict[str, list[str]] = {}
-        for reason in dict.fromkeys(reasons.values()):
-            what, _, advice = reason.rpartition("; ")
-            by_advice.setdefault(advice, []).append(what)
-        parts = [", ".join(what) + f" ({advice})" for advice, what in by_advice.items()]
-        lines.say(f"left out: {'; '.join(parts)}")
+        lines.say(f"left out: {_left_out(reasons)}")
     return [name for name in names if name not in reasons]
+
+
+def _left_out(reasons: Mapping[str, str]) -> str:
+    """Metric to why, as one line: each reason once, reasons with the same advice together. One that does not say what
+    it is about gets the names of its metrics."""
+    by_advice: dict[str, list[str]] = {}
+    for reason in dict.fromkeys(reasons.values()):
+        what, _, advice = reason.rpartition("; ")
+        whose = ", ".join(name for name, each in reasons.items() if each == reason)
+        by_advice.setdefault(advice, []).append(what or whose)
+    return "; ".join(f"{', '.join(what)} ({advice})" for advice, what in by_advice.items())
 
 
 def run(subject: Subject, names: Sequence[str], model: Model, path: Path, say: Any = None) -> dict[str, Any]:

@@ -214,6 +214,7 @@ class Decoder(nn.Module):
     """Latents [B, d] (and label [B]) -> the likelihood's parameters [B, S, S, outputs], unbounded.
 
     outputs: numbers a pixel, by default as many as the image has channels. UserError for a shape it cannot make.
+    `bounded`: images in [-1, 1], by tanh, for whom a discriminator judges: it tells a black that is only nearly black.
     `bias_init` is the output layer's. From 0, images that are nearly all black are learnt by weights that pull down
     alone: what should be white is then 0 in every unit, and only the bias can lift it. From the logit of the mean
     brightness (`data.brightness`) weights have to pull both ways.
@@ -226,6 +227,7 @@ class Decoder(nn.Module):
     norm: Norm | None = batch_norm
     classes: int | None = None
     bias_init: Initializer = nn.initializers.zeros_init()
+    bounded: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -234,6 +236,7 @@ class Decoder(nn.Module):
         _grey_or_colour(self.shape[-1])
         x = with_label(latents, label, self.classes)
         outputs = self.outputs or self.shape[-1]
-        return Upsample(
+        made = Upsample(
             size, outputs, self.width, self.depth, self.norm, True, bias_init=self.bias_init, dtype=self.dtype
         )(x, train)
+        return jnp.tanh(made) if self.bounded else made

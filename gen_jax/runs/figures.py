@@ -118,6 +118,7 @@ def curves(
         margin = 0.08 * (high - low)
         if high > low:
             axes.set_ylim(low - margin, high + margin)
+    _around_a_constant(axes, every)
     if axis.logits:
         _probabilities(axes)
     _say(axes, title, axis.unit)
@@ -131,6 +132,14 @@ def curves(
             handlelength=2,
         )
     return canvas.render(figure, "svg").decode().replace(INK, "currentColor")
+
+
+def _around_a_constant(axes: Any, values: np.ndarray) -> None:
+    """Of what never changes, matplotlib would show a few hundredths around it: shown is how far it is from 0."""
+    if values.size and np.ptp(values) == 0:
+        value = float(values[0])
+        low, high = sorted((0.0, 2.0 * value)) if value else (0.0, 1.0)
+        axes.set_ylim(low - 0.04 * (high - low), high)
 
 
 def _say(axes: Any, title: str, unit: str) -> None:
@@ -185,6 +194,7 @@ def bands(
     if reach > 0:
         bottom, top = axes.get_ylim()
         axes.set_ylim(max(bottom, means.min() - reach), min(top, means.max() + reach))
+    _around_a_constant(axes, means)
     _say(axes, title, unit)
     if len(lines) > 1:
         figure.legend(loc="outside lower left", frameon=False, fontsize=7, labelcolor=INK, ncols=1 + (len(lines) > 6))

@@ -12,6 +12,7 @@ from gen_jax.data.load import Asked
 from gen_jax.runs.settings import flatten, to_json
 
 PATTERNS = "[]*?"  # Orbax finds the parts of a checkpoint by patterns, of which the whole path is a part
+OF_PATHS = ("folder", "npz", "table", "pairs", "wav")
 LONGEST = 60  # characters of a run's name that say how it differs from the defaults
 Settings = TypeVar("Settings", bound=Asked)
 
@@ -77,6 +78,12 @@ def resolved(config: Settings) -> Settings:
     return dataclasses.replace(config, **changed)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def short_spec(spec: str) -> str:
+    """`folder:/home/me/pics` as `folder:pics`, for captions."""
+    before, colon, place = spec.rpartition(":")
+    return f"{before}:{Path(place).name}" if colon and before.rpartition(":")[2] in OF_PATHS else spec
+
+
 def resolved_spec(spec: str) -> str:
     """`folder:pics` as `folder:/home/me/pics`; what has no path stays as it is."""
     kind, colon, argument = spec.partition(":")
@@ -85,6 +92,6 @@ def resolved_spec(spec: str) -> str:
         return f"{kind}:{most}:{resolved_spec(base)}"
     if kind in ("stacked", "shrunk", "edges") and colon:
         return f"{kind}:{resolved_spec(argument)}"
-    if kind in ("folder", "npz", "table", "pairs", "wav") and argument:
+    if kind in OF_PATHS and argument:
         return f"{kind}:{Path(argument).expanduser().resolve()}"
     return spec

@@ -31,8 +31,16 @@ def write_report(run_dir: str | Path) -> Path:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    templates.filters["sentence"] = sentence
     page = templates.get_template("report.html.j2").render(**content(run_dir))
     return atomic_write_text(run_dir / "report.html", page)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning, unless it begins with a symbol: r_v, q(z), p, D."""
+    first = text.partition(" ")[0].rstrip(",.:;")
+    word = first == "a" or (len(first) > 1 and first.replace("-", "").replace("'", "").isalpha() and first.islower())
+    return text[:1].upper() + text[1:] if word else text
 
 
 def content(run_dir: Path) -> dict[str, Any]:
@@ -74,7 +82,7 @@ def _chart(panel: panels.Panel, metrics: Mapping[str, Any], probabilities: bool)
     svg = figures.curves(
         metrics,
         panel.names,
-        panel.title[:1].upper() + panel.title[1:],
+        sentence(panel.title),
         panels.labels(panel),
         axis,
         panels.styles(panel.names),

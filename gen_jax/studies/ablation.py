@@ -26,6 +26,7 @@ from gen_jax.core.platform import configure
 from gen_jax.metrics import intervals, sequential
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import read_json
+from gen_jax.runs.paths import short_spec
 from gen_jax.runs.settings import flatten, to_json
 from gen_jax.studies import auto, games, launch, plan, program, report, results, study, tables
 from gen_jax.studies.execute import Mode
@@ -150,7 +151,8 @@ def write(opened: Study, asked: Sequence[str] = (), say: Callable[[str], None] =
     paired = sequential.paired if opened.decide else intervals.paired
     rows = results.rows(arms, opened.baseline, metrics, paired=paired)
     verdict = [f"Seeds were added for {auto.verdict(opened, arms)}."] if opened.decide else []
-    title = f"{read_json(opened.folder / study.FILE)['experiment'].removesuffix('.py')} on {opened.base.data}"
+    script = read_json(opened.folder / study.FILE)["experiment"].removesuffix(".py")
+    title = f"{script} on {short_spec(opened.base.data)}"
     table = tables.tabulate(rows, f"{title}, {counted(opened.base.steps, 'step')}", opened.baseline, verdict=verdict)
     tables.write(opened.folder, table, rows)
     facts = {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from gen_jax.core.errors import UserError
 from gen_jax.runs import folder
+from gen_jax.runs.paths import short_spec
 from gen_jax.studies import measured, report, results, sameness, tables, wide
 from gen_jax.studies.measured import Score
 from gen_jax.studies.results import Group, Metric, Row
@@ -64,7 +65,7 @@ def compare(runs: Sequence[Path], asked: Asked = Asked(), out: Path | None = Non
     else:
         chosen = results.choose_metrics(groups, asked.metrics)
         rows = results.rows(groups, base, chosen)
-    data = sorted({folder.read_config(run)["data"] for run in runs})
+    data = sorted({short_spec(folder.read_config(run)["data"]) for run in runs})
     title = f"{len(runs)} runs on {', '.join(data)}"
     detailed = tables.tabulate(rows, title, base)
     detailed = detailed._replace(notes=[*detailed.notes, *sameness.notes(runs)])

@@ -27,11 +27,12 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
     if not metrics:
         raise UserError(f"{run} has logged nothing yet, so there is nothing to diagnose; train it first")
     found = diagnosis.summary(diagnosis.examine(metrics), ground(run))
+    why = {} if any(row["saw"] for row in found["looked_at"]) else {"why": diagnosis.too_few(metrics, config)}
     path = atomic_write_json(run / FILE, found)
     if json:
         print(path.read_text(encoding="utf-8"), end="")
         return
-    _show(run, found)
+    _show(run, {**found, **why})
 
 
 def _show(run: Path, found: dict) -> None:
@@ -44,7 +45,7 @@ def _show(run: Path, found: dict) -> None:
 
     console = Console(highlight=False, emoji=False)
     looked = [row for row in found["looked_at"] if row["saw"]]
-    signs = f"{len(found['findings'])} of {len(looked)} signs of failure" if looked else "nothing to look at"
+    signs = f"{len(found['findings'])} of {len(looked)} signs of failure" if looked else found["why"]
     console.print(f"{visible(run)}, up to step {found['step']}: {signs}", markup=False)
     for row in found["findings"]:
         when = f"since step {row['since']}" if row["until"] is None else f"from step {row['since']} to {row['until']}"

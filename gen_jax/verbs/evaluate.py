@@ -89,6 +89,7 @@ def evaluate(
     rows.append(("protocol", run / protocol.FILE))
     known = len(names) - len(found["measured"])
     title = f"{run}: step {opened.step}, {model.weights} weights, {opened.source.name}"
+    title += "" if sampler == "prior" else f", sampler {sampler}"
     show(title + (f" ({known} of {len(names)} metrics were known)" if known else ""), rows, json)
 
 

@@ -186,3 +186,12 @@ def test_findings_reach_the_summary_in_full():
     assert row["try"][0]["command"].startswith("experiments/")
     assert len(found["looked_at"]) == len(RULES)
     assert [r["rule"] for r in found["looked_at"] if r["saw"]] == ["blur"]
+
+
+def test_where_there_is_nothing_to_look_at_it_says_why():
+    short = {"loss/d": Series(np.array([50]), np.zeros(1))}
+    assert diagnosis.too_few(short, {"log_every": 50}) == (
+        "nothing to look at yet: a sign takes 5 logged values, and there is 1: with --log-every 50, from step 250 on"
+    )
+    long = {"loss/d": Series(np.arange(9), np.zeros(9))}
+    assert "does not log what shows" in diagnosis.too_few(long, {})

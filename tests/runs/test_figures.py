@@ -149,6 +149,15 @@ def test_a_band_that_would_fill_the_picture_is_drawn_as_its_edges():
     assert figures.bands({"one seed": (*band(0)[:2], *np.full((2, 20), np.nan))}).count("FillBetween") == 1
 
 
+@pytest.mark.parametrize(("value", "ends"), [(0.0, (-0.04, 1.0)), (16.0, (-1.28, 32.0)), (-2.0, (-4.16, 0.0))])
+def test_what_never_changes_is_shown_by_how_far_it_is_from_0(value, ends, monkeypatch):
+    seen, steps = [], np.arange(30)
+    monkeypatch.setattr(figures.canvas, "render", lambda figure, *_: seen.append(figure.axes[0].get_ylim()) or b"")
+    figures.curves({"a": (steps, np.full(30, value))}, ["a"])
+    figures.bands({"a": (steps, *[np.full(30, value)] * 3)})
+    np.testing.assert_allclose(seen, [ends, ends])
+
+
 def test_probabilities_are_at_the_heights_of_their_logits():
     metrics = {"logits/real": (np.arange(50), np.linspace(-4, 4, 50))}
     text = figures.curves(metrics, ["logits/real"], axis=figures.Axis("logit", True))

@@ -97,10 +97,10 @@ def test_all_of_a_run_in_one_file(run):
     assert found.fetched == []
     for said in (
         "dcgan", "A DCGAN <of digits> (Radford 2016).", "stopped", "SIGTERM", "400 of 500", "generator 1,234",
-        "Step 400", "reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats",
+        "Step 400", "Reconstructions", "elbo −101.2 −102.5 to −99.9 nats", "kl 7.25 nats",
         "frechet distance not finite", "95 % bootstrap over examples", "All rows: step 400",
         "a data digits · split test", "b features lenet",
-        "blur since step 60", "experiments/sigma_vae.py --data digits Rybkin et al.", "0.0% of the samples are",
+        "Blur since step 60", "experiments/sigma_vae.py --data digits Rybkin et al.", "0.0% of the samples are",
         "Not looked at, as this run logs nothing to see them by: vanishing generator gradient, exploding",
         "training", "held out", "nats an example", "higher is better", "Dashed: held-out examples.", "hyper.lr 0.0001",
         "data fingerprint ffffffffffffffff",
@@ -237,7 +237,25 @@ def test_a_healthy_run_says_what_was_looked_at(run):
     )
     said = page(run).words
     assert "Diagnosis Nothing found. What was looked at" in said
-    assert "reconstructions have 0.6 of the data's power" in said
+    assert "Reconstructions have 0.6 of the data's power" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("held-out loss", "Held-out loss"),
+        ("a share of it", "A share of it"),
+        ("mode collapse: few", "Mode collapse: few"),
+        ("r_v above 0.5", "r_v above 0.5"),
+        ("q(z) is far", "q(z) is far"),
+        ("p below 0.05", "p below 0.05"),
+        ("D wins", "D wins"),
+        ("−3 nats", "−3 nats"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_and_a_symbol_does_not(text, shown):
+    assert report.sentence(text) == shown
 
 
 def test_the_template_ships():

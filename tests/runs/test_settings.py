@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 
 from gen_jax.core.errors import UserError
+from gen_jax.runs import paths
 from gen_jax.runs.settings import differences, flatten, from_json, to_json
 
 
@@ -69,3 +70,17 @@ def test_flatten_and_unknown_fields():
     assert flatten({"a": 1, "b": {"c": 2}}) == {"a": 1, "b.c": 2}
     with pytest.raises(UserError, match="lacks: wrong"):
         from_json(Settings, {"wrong": 1})
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ("mnist5k", "mnist5k"),
+        ("tfds:cifar10", "tfds:cifar10"),
+        ("folder:/home/me/pics", "folder:pics"),
+        ("few:50:table:/data/rows.csv", "few:50:table:rows.csv"),
+        ("edges:pairs:/a/b", "edges:pairs:b"),
+    ],
+)
+def test_a_caption_has_the_name_of_data_and_not_where_they_lie(spec, shown):
+    assert paths.short_spec(spec) == shown

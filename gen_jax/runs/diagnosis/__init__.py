@@ -4,6 +4,7 @@ A rule is a pure function of the metrics so far. `examine` asks all of them at t
 on the way, so what a finished run's log says is what it would have said while training.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from gen_jax.runs.diagnosis import (
     vanishing_gradient,
 )
 from gen_jax.runs.diagnosis.remedies import Ground, fitting
-from gen_jax.runs.diagnosis.rule import Metrics, Rule, Sight
+from gen_jax.runs.diagnosis.rule import LEAST, Metrics, Rule, Sight
 from gen_jax.runs.log import Series
 
 RULES: tuple[Rule, ...] = (
@@ -129,6 +130,16 @@ def summary(diagnosis: Diagnosis, run: Ground = Ground()) -> dict[str, Any]:
         for rule in RULES
     ]
     return {"step": diagnosis.step, "findings": findings, "looked_at": looked}
+
+
+def too_few(metrics: Metrics, settings: Mapping[str, Any]) -> str:
+    """Why no rule has anything to look at."""
+    lines, every = max((len(series.steps) for series in metrics.values()), default=0), settings.get("log_every")
+    if lines >= LEAST:
+        return "nothing to look at: this run does not log what shows signs of failure"
+    when = f": with --log-every {every}, from step {every * LEAST} on" if isinstance(every, int) else ""
+    there = "there is 1" if lines == 1 else f"there are {lines}"
+    return f"nothing to look at yet: a sign takes {LEAST} logged values, and {there}{when}"
 
 
 def moments(metrics: Metrics) -> list[int]:

@@ -48,7 +48,7 @@ BROKEN = {  # (what fails, on process 1 alone or on both) -> what is told of it,
     "what process 0 alone looks at": ("LEADER", "ValueError: broken"),
 }
 BREAK = """
-from gen_jax.core import dealing as d, processes as p
+from gen_jax.core import processes as p, turns as t
 from gen_jax.runs.watching import observe as o, heldout as h
 def broken(*given):
     raise ValueError("broken")
@@ -56,7 +56,7 @@ def broken(*given):
 BREAKS = {
     "PARTS": "own = h.in_batches\nh.in_batches = lambda f, *a, **k: own(broken if {fails} else f, *a, **k)\n",
     "SIGNS": "own = o.observer\no.observer = lambda *a: broken if {fails} else own(*a)\n",
-    "LEADER": "own = d.by_leader\nd.by_leader = lambda make: own(broken)\n",
+    "LEADER": "own = t.by_leader\nt.by_leader = lambda make: own(broken)\n",
 }
 
 

@@ -64,7 +64,9 @@ def marginals(rows: np.ndarray, reference: np.ndarray | None, columns: Sequence[
             axes.spines[side].set_visible(False)
     figure.supylabel("share of rows", fontsize=7, color=canvas.INK)
     if reference is not None:
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=8)
+        figure.legend(
+            *figure.axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, fontsize=8
+        )
     file = canvas.render(figure, "png")
     return Picture(canvas.pixels(figure), file)
 

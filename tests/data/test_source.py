@@ -74,3 +74,12 @@ def test_from_arrays_and_subset():
     changed = image.copy()
     changed[9, 1, 1, 0] ^= 1
     assert source.from_arrays("x", {**arrays, "x": changed}, data.test.arrays, 10).fingerprint != data.fingerprint
+
+
+def test_joined_splits_are_read_in_the_order_asked_for():
+    first, second = (source.in_memory({"x": np.arange(n)[:, None] + 10.0 * n}) for n in (3, 2))
+    both = source.joined(first, second)
+    every = np.array([30, 31, 32, 20, 21.0])
+    assert both.size == 5
+    for rows in ([0, 1, 2, 3, 4], [4, 0, 3, 1], [2], [3, 3]):
+        np.testing.assert_array_equal(both.read(np.array(rows))["x"][:, 0], every[rows])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen_jax.core import alarms, platform
+from gen_jax.core import platform
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.parallel import Layout
@@ -52,7 +52,7 @@ class Opening:
     def compiling(self) -> Iterator[None]:
         """A block that compiles, with a clock on a terminal; what blocks took together is what is remembered."""
         began = time.monotonic()
-        with alarms.hushed(), contextlib.nullcontext() if self._quiet else waiting("compiling"):
+        with contextlib.nullcontext() if self._quiet else waiting("compiling"):
             yield
         self._seconds += time.monotonic() - began
 

@@ -170,6 +170,7 @@ import numpy as np
 from gen_jax.runs import answering
 from gen_jax.runs.signals import Signals
 phase, sent, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 if phase != "notebook":
     answering.as_command()
 

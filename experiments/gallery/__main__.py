@@ -61,7 +61,9 @@ ROWS = {
     "vae2d": Row("VAE, two dimensions", verb="latents", shows="held-out codes by class"),
     "vq_vae": Row("VAE, discrete codes"),
     "ladder_vae": Row("VAE, hierarchical"),
-    "inpaint_vae": Row("VAE, completion", "--steps 800", verb="complete --mask half", shows="observed halves, completed,"),
+    "inpaint_vae": Row(
+        "VAE, completion", "--steps 800", verb="complete --mask half", shows="observed halves, completed,"
+    ),
     "flow_vae": Row("VAE, flow prior"),
     "vae_gan": Row("hybrid"),
     "aae": Row("hybrid of codes"),

@@ -83,7 +83,7 @@ def test_a_size_that_the_architecture_cannot_make(name, size):
 
 def test_points_and_channels_that_the_architecture_cannot_make():
     points = {"x": np.zeros((40, 2), np.float32)}
-    assert_refused(["square images", "mlp"], "dcgan", from_arrays("points", points, points, None))
+    assert_refused(["images, not of points", "gan.py"], "dcgan", from_arrays("points", points, points, None))
     assert_refused(["1 or 3 channels", "2"], "dcgan", images(channels=2))
 
 

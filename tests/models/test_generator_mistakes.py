@@ -15,7 +15,7 @@ CASES = [
     (flow_matching, "digits", {"multipliers": ()}, "--multipliers"),
     (flow_matching, "digits", {"multipliers": (1, 1, 1, 1, 1)}, "multiple of 16"),
     (flow_matching, "folder", {"conditional": True}, "leave out --conditional"),
-    (stylegan2, "ring8", {}, "sizes make square images"),
+    (stylegan2, "ring8", {}, "images, not of points"),
     (stylegan2, "digits", {"widths": ()}, "0 sizes"),
     (stylegan2, "digits", {"widths": (4, 4, 4, 4, 4)}, "multiple of 16"),
     (stylegan2, "folder", {"conditional": True}, "leave out --conditional"),

@@ -91,9 +91,9 @@ def test_depth_may_be_chosen():
         (Generator((4, 4, 1)), (2, 5), "8 to 128 pixels, not 4"),
         (Decoder((256, 256, 3)), (2, 5), "8 to 128 pixels, not 256"),
         (Generator((32, 32, 2)), (2, 5), "1 or 3 channels, not 2"),
-        (Generator((2,)), (2, 5), "square images"),  # pyright: ignore
+        (Generator((2,)), (2, 5), "images, not of points"),  # pyright: ignore
         (Discriminator(), (2, 28, 32, 1), "square images"),
-        (Discriminator(), (2, 2), "use mlp"),
+        (Discriminator(), (2, 2), "for points there are"),
         (Encoder(5), (2, 32, 32, 4), "1 or 3 channels, not 4"),
     ],
 )

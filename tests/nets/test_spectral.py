@@ -91,5 +91,5 @@ def test_averaging_over_shards_changes_nothing():
     x = jnp.ones((4, 2, 6))
     out, stats = jax.vmap(step, axis_name="data")(x)
     whole, alone = step(x[0])
-    np.testing.assert_allclose(out[3], whole, rtol=1e-6)
+    np.testing.assert_allclose(out[3], whole, rtol=1e-6, atol=1e-6)  # a small sum of large products
     np.testing.assert_allclose(stats["spectral"]["u"][2], alone["spectral"]["u"], rtol=1e-6)

@@ -138,9 +138,15 @@ def test_noise_is_an_examples_own_in_training_and_fixed_outside():
 
 
 @pytest.mark.parametrize(
-    ("shape", "widths"), [((9, 9, 1), (4, 4)), ((8, 12, 1), (4, 4)), ((2,), (4,)), ((8, 8, 1), ())]
+    ("shape", "widths", "told"),
+    [
+        ((9, 9, 1), (4, 4), "sizes make square images"),
+        ((8, 12, 1), (4, 4), "sizes make square images"),
+        ((2,), (4,), "images, not of points"),
+        ((8, 8, 1), (), "sizes make square images"),
+    ],
 )
-def test_sizes_that_cannot_be_made(shape, widths):
-    with pytest.raises(UserError, match="sizes make square images") as caught:
+def test_sizes_that_cannot_be_made(shape, widths, told):
+    with pytest.raises(UserError, match=told) as caught:
         jax.eval_shape(lambda: stylegan2.Generator(shape, widths).init(KEY, LATENTS, train=False))
     assert "\n" not in str(caught.value)

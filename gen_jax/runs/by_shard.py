@@ -10,6 +10,7 @@ from typing import Any
 
 from gen_jax.core import processes
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line
 from gen_jax.core.types import State
 from gen_jax.runs import orbax_folder, pieces, state_arrays
 
@@ -54,7 +55,7 @@ def read(
     except UserError:
         raise
     except Exception as error:
-        wrong = " ".join(str(error).split()) or type(error).__name__
+        wrong = one_line(error) or type(error).__name__
     if found := [each for each in processes.everyone(name, wrong) if each]:
         raise ValueError(found[0])
     return record, arrays

@@ -91,7 +91,7 @@ def read(folder: Path, step: int) -> tuple[state_arrays.Record, list[np.ndarray]
     if "pieces" in found:
         refuse_list(found)
         part = _parts(folder, step)
-        arrays = [_empty(leaf) if 0 in leaf["shape"] else part(leaf["path"], ()) for leaf in record]
+        arrays = [state_arrays.empty(leaf) if 0 in leaf["shape"] else part(leaf["path"], ()) for leaf in record]
         pieces.check(record, found["pieces"], pieces.of_arrays(record, arrays))
         return record, arrays
     arrays = state_arrays.unnest(record, _restore_item(folder, step, state=args.StandardRestore())["state"])
@@ -142,10 +142,6 @@ def _parts(folder: Path, step: int) -> pieces.Read:
         return kept[name][where].read().result()
 
     return part
-
-
-def _empty(leaf: dict[str, Any]) -> np.ndarray:
-    return np.zeros(leaf["shape"], np.dtype(leaf["dtype"]))
 
 
 def read_index(folder: Path, step: int, count: int) -> None:

@@ -56,13 +56,18 @@ def nest(record: Record, arrays: Sequence[Any]) -> dict[str, Any]:
     return tree
 
 
+def empty(leaf: Mapping[str, Any]) -> np.ndarray:
+    """An array of no elements, as a record has it: it is not stored."""
+    return np.zeros(leaf["shape"], np.dtype(leaf["dtype"]))
+
+
 def unnest(record: Record, tree: Mapping[str, Any]) -> list[Any]:
     """The inverse of `nest`. Raises KeyError and the like where the tree is not that of the record."""
     arrays = []
     for leaf in record:
         node: Any = tree
         if 0 in leaf["shape"]:
-            node = np.zeros(leaf["shape"], np.dtype(leaf["dtype"]))
+            node = empty(leaf)
         else:
             for name in leaf["path"]:
                 node = node[name]

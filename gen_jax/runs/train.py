@@ -184,11 +184,12 @@ def training(
             with opens as lines:
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, turn, pending = start, 0, None
+                apart = where.shards and processes.together()  # no process has the whole: all save together
                 pace = shared.Pace(config.steps_per_call, shared.preemptible(os.environ))
                 most = pace.rounds
                 if start == 0:
                     first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
-                    beside.look(parallel.local(state), partial(happen, first, step=0))
+                    beside.look(_view(state, apart), partial(happen, first, step=0))
                 while step < config.steps:
                     count = min(most, rounds_until(rows, step, config.steps - step))
                     data = batches.data(step, count)
@@ -205,8 +206,7 @@ def training(
                     events = due(rows, step, last=step == config.steps, stopped=stopped)
                     if events:  # what is seen and kept follows what is logged; a state that has diverged is not kept
                         beside.do(recording.record, pending, config, lines)
-                        apart = where.shards and processes.together()  # no process has the whole: all save together
-                        view = parallel.local(state.replace(opt={}) if apart else state)
+                        view = _view(state, apart)
                         beside.look(view, partial(happen, events, step=step, state=state if apart else None))
                         del view  # the next call overwrites what it may share
                         pending = None
@@ -236,6 +236,11 @@ def training(
         if not quiet:
             print(one_line(f"{run_dir}: {counted(config.steps, 'step')}; see {run_dir / 'samples'}"))
     return run_dir
+
+
+def _view(state: State, apart: bool) -> State:
+    """What is looked at. Of a state that no process has whole, not its largest part, the optimizer's."""
+    return parallel.local(state.replace(opt={}) if apart else state)
 
 
 def _stopped_before_a_round(run_dir: Path, start: int) -> str:

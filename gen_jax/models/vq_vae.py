@@ -5,6 +5,7 @@ prior learns the codes of the same batch, from which nothing else gets a gradien
 log p(x|z) + log p(z) at the code of x is a bound on log p(x).
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
 from gen_jax.core.players import Player, adam
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Given, Players, Tree, Weights
-from gen_jax.models import hypers
+from gen_jax.models import hypers, raster
 from gen_jax.models.conditions import examples_of, values_of
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import quantize
@@ -70,6 +71,22 @@ class _Grid:
         chosen = jnp.take_along_axis(jax.nn.log_softmax(logits, axis=-1), numbers[..., None], axis=-1)
         return chosen.sum(axis=(1, 2, 3)), new
 
+    def logits_at(
+        self, weights: Weights, numbers: Array, memory: Tree, at: tuple[Array, Array], beside: Given
+    ) -> tuple[Array, Tree]:
+        """The prior's logits at one place, [B, codes], and what it remembers of the places so far.
+
+        A network that takes no `at` is called on the whole grid, at every place of it, and remembers nothing.
+        """
+        network = self.players["prior"].module
+        if "at" not in inspect.signature(type(network).__call__).parameters:
+            logits, _ = self.call("prior", weights, numbers, beside, train=False)
+            return logits[:, at[0], at[1]], memory
+        variables = {"params": weights.params["prior"], **weights.stats["prior"], **memory}
+        inputs = numbers, *values_of(beside, self.given)
+        logits, memory = network.apply(variables, *inputs, train=False, at=at, mutable=["memory"])
+        return logits[:, 0, 0], dict(memory)
+
 
 def vq_vae(
     encoder: nn.Module,
@@ -89,7 +106,8 @@ def vq_vae(
     """A VQ-VAE as an `Algorithm`.
 
     encoder: x -> [B, h, w, d]. decoder: [B, h, w, d] -> likelihood outputs. prior_network: code numbers int32
-    [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only. given: what all
+    [B, h, w] -> logits [B, h, w, codes], each position seeing those before it in raster order only; one that takes `at`
+    as `nets.vq.CodePrior` does draws in one pass rather than h·w. given: what all
     three see beside their input, such as `core.types.LABEL`.
     hyper: a mapping or a dataclass: lr, lr_prior, b1, b2, commitment (0.25), codebook_decay (0.99), revive (latents a
     batch under which a code restarts; 0: never); `ema_decay` averages the networks, `clip_norm` bounds their gradients.
@@ -170,17 +188,14 @@ def _finish(algorithm: Algorithm, grid: _Grid, likelihood: Likelihood, binarizat
     height, width, dims = grid.size
 
     def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
-        """Codes drawn position by position, [count, h·w·d]."""
+        """Codes drawn place by place, [count, h·w·d]."""
         places = height * width, grid.codes
         gumbels = keys.draw(keys.named(key, "latents"), count, lambda k: jax.random.gumbel(k, places))
 
-        def place(numbers: Array, position: Array):
-            logits, _ = grid.call("prior", weights, numbers, given, train=False)
-            logits = logits.reshape(count, -1, grid.codes)[:, position]  # [count, codes]
-            chosen = jnp.argmax(logits + gumbels[:, position], axis=-1).astype(jnp.int32)
-            return numbers.reshape(count, -1).at[:, position].set(chosen).reshape(numbers.shape), None
+        def logits(numbers: Array, memory: Tree, at: tuple[Array, Array]) -> tuple[Array, Tree]:
+            return grid.logits_at(weights, numbers, memory, at, given)
 
-        numbers, _ = jax.lax.scan(place, jnp.zeros((count, height, width), jnp.int32), jnp.arange(height * width))
+        numbers = raster.draw(logits, gumbels.reshape(count, height, width, grid.codes))
         return quantize.lookup(numbers, grid.book(weights.stats).embedding).reshape(count, -1)
 
     def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:

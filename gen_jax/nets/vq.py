@@ -68,6 +68,14 @@ class Decoder(nn.Module):
         return ConvTranspose(self.outputs, 4, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+Place = tuple[jax.Array, jax.Array]  # row and column on a grid, int32 scalars
+
+
+def part(x: jax.Array, at: Place, size: int) -> jax.Array:
+    """Of [B, h, w, C] the square [B, size, size, C] whose first corner is `at`."""
+    return jax.lax.dynamic_slice(x, (0, *at, 0), (x.shape[0], size, size, x.shape[-1]))
+
+
 def taps(size: int, strict: bool) -> list[tuple[int, int]]:
     """(row, column) of a kernel's positions before its centre in raster order, and of the centre unless `strict`."""
     centre = size * size // 2
@@ -87,12 +95,16 @@ class MaskedConv(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, at: Place | None = None) -> jax.Array:
+        """[B, h, w, C] -> [B, h, w, features]; with `at`, what it is there alone, [B, 1, 1, features]."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
         seen, reach, (height, width) = taps(self.kernel_size, self.strict), self.kernel_size // 2, x.shape[1:3]
         around = jnp.pad(x.astype(self.dtype), ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+        if at is not None:
+            height, width = 1, 1
+            around = part(around, at, self.kernel_size)
         past = [around[:, row : row + height, column : column + width] for row, column in seen]
         rows, columns = np.array(seen).T
         used = kernel[rows, columns].reshape(len(seen) * x.shape[-1], self.features)
@@ -104,6 +116,9 @@ class CodePrior(nn.Module):
 
     Gated residual masked convolutions. The raster-order mask leaves the blind spot of the first PixelCNN, to the right
     of each row's past: on a grid of 7×7 six 5×5 layers leave little of it.
+
+    With `at`, the logits of that place alone, [B, 1, 1, codes]: places are asked for in raster order, and what each
+    layer saw at those before stays in the collection "memory". A drawing then costs one pass over the grid, not h·w.
     """
 
     codes: int
@@ -113,15 +128,21 @@ class CodePrior(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, numbers: jax.Array, *, train: bool) -> jax.Array:
-        height, width = numbers.shape[1:]
-        place = self.param("place", nn.initializers.normal(0.02), (height, width, self.width))
+    def __call__(self, numbers: jax.Array, *, train: bool, at: Place | None = None) -> jax.Array:
+        place = self.param("place", nn.initializers.normal(0.02), (*numbers.shape[1:], self.width))[None]
         x = MaskedConv(self.width, self.kernel_size, strict=True, dtype=self.dtype)(
-            nn.Embed(self.codes, self.width)(numbers)
+            nn.Embed(self.codes, self.width)(numbers), at
         )
-        x = x + place.astype(self.dtype)
-        for _ in range(self.layers):
-            y = MaskedConv(2 * self.width, self.kernel_size, dtype=self.dtype)(nn.elu(x))
+        x = x + (place if at is None else part(place, at, 1)).astype(self.dtype)
+        for layer in range(self.layers):
+            seen = x if at is None else self._remember(f"layer_{layer}", x, at, numbers.shape)
+            y = MaskedConv(2 * self.width, self.kernel_size, dtype=self.dtype)(seen, at)
             value, gate = jnp.split(y, 2, axis=-1)
             x = x + jnp.tanh(value) * nn.sigmoid(gate)
         return Conv(self.codes, 1, dtype=self.dtype)(nn.relu(x)).astype(jnp.float32)
+
+    def _remember(self, name: str, x: jax.Array, at: Place, shape: tuple[int, ...]) -> jax.Array:
+        """What a layer has seen so far, [B, h, w, width], with x [B, 1, 1, width] where it is now."""
+        memory = self.variable("memory", name, jnp.zeros, (*shape, self.width), x.dtype)
+        memory.value = jax.lax.dynamic_update_slice(memory.value, x, (0, *at, 0))
+        return memory.value

@@ -56,3 +56,16 @@ def test_a_place_sees_only_what_comes_before_it():
         moved = np.abs(prior.apply(params, other, train=True) - before).max(axis=-1).ravel()
         assert (moved[: place + 1] == 0).all()
         assert place == 15 or moved[place + 1 :].any()
+
+
+def test_asked_place_by_place_it_says_what_it_says_of_the_whole_grid():
+    prior = vq.CodePrior(codes=5, width=4, layers=2, kernel_size=3)
+    numbers = jax.random.randint(jax.random.key(0), (3, 4, 6), 0, 5)
+    params = prior.init(jax.random.key(1), numbers, train=True)
+    whole = prior.apply(params, numbers, train=False)
+    memory = {}
+    for place in range(24):
+        at = jnp.int32(place // 6), jnp.int32(place % 6)
+        past = jnp.where(jnp.arange(24).reshape(4, 6) < place, numbers, 0)  # nothing of what comes after
+        logits, memory = prior.apply(params | memory, past, train=False, at=at, mutable=["memory"])
+        np.testing.assert_allclose(logits[:, 0, 0], whole[:, place // 6, place % 6], rtol=1e-5, atol=1e-6)

@@ -73,9 +73,10 @@ def _with(base: Source, kind: str, make: Callable[[np.ndarray], np.ndarray], not
 
         extra = make(of.read(np.zeros(1, np.int64))["x"]).nbytes * of.size
         if of.arrays is None:
-            return Split(of.size, read, of.nbytes + extra)
+            return dataclasses.replace(of, read=read, nbytes=of.nbytes + extra)
         blocks = [make(np.asarray(of.arrays["x"][start : start + 1024])) for start in range(0, of.size, 1024)]
-        return source.in_memory({**of.arrays, "input": np.concatenate(blocks)})
+        made = source.in_memory({**of.arrays, "input": np.concatenate(blocks)})
+        return dataclasses.replace(made, files=of.files)
 
     return dataclasses.replace(
         base,

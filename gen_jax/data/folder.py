@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def folder(path: str, how: How = How()) -> source.Source:
             notes=found.notes,
         )
     images.check_levels(name, images.brightest(data.train, data.test), how)
-    return data
+    own = (tuple(str(file.relative_to(root)) for file, _ in items) for items in (found.train, found.test))
+    train, test = (replace(split, files=files) for split, files in zip((data.train, data.test), own, strict=True))
+    return replace(data, train=train, test=test)
 
 
 def _shape(root: Path, files: Sequence[Path], how: How) -> tuple[int, int, int]:

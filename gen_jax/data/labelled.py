@@ -58,4 +58,4 @@ def _without_labels(split: Split) -> Split:
         return {**found, "label": np.full_like(found["label"], UNKNOWN)}
 
     arrays = split.arrays and {**split.arrays, "label": np.full_like(split.arrays["label"], UNKNOWN)}
-    return Split(split.size, read, split.nbytes, arrays)
+    return dataclasses.replace(split, read=read, arrays=arrays)

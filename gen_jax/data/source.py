@@ -30,6 +30,7 @@ class Split:
     arrays: Arrays | None = None  # the whole split, where it is in memory
     thresholds: np.ndarray | None = None  # uint32 [size] where examples are drawn by weight (`data.weighted`)
     poisson: np.uint32 | None = None  # of 2^32: how likely each is in a batch, where they are drawn so (`data.poisson`)
+    files: tuple[str, ...] | None = None  # what each was read from, where each is a file of a folder
 
 
 class Modes(NamedTuple):
@@ -132,9 +133,12 @@ def evenly(size: int, most: int) -> np.ndarray:
 
 def subset(split: Split, indices: np.ndarray) -> Split:
     """The given examples of a split, renumbered from 0."""
+    files = None if split.files is None else tuple(split.files[i] for i in indices.tolist())
     if split.arrays is not None:
-        return in_memory(split.read(indices))  # not from `arrays`, which may be on the device
-    return Split(len(indices), lambda i: split.read(indices[i]), round(split.nbytes * len(indices) / split.size))
+        # not from `arrays`, which may be on the device
+        return dataclasses.replace(in_memory(split.read(indices)), files=files)
+    nbytes = round(split.nbytes * len(indices) / split.size)
+    return Split(len(indices), lambda i: split.read(indices[i]), nbytes, files=files)
 
 
 def joined(first: Split, second: Split) -> Split:
@@ -146,7 +150,8 @@ def joined(first: Split, second: Split) -> Split:
         back = np.argsort(np.concatenate([np.flatnonzero(of_first), np.flatnonzero(~of_first)]))
         return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
 
-    return Split(first.size + second.size, read, first.nbytes + second.nbytes)
+    files = None if first.files is None or second.files is None else first.files + second.files
+    return Split(first.size + second.size, read, first.nbytes + second.nbytes, files=files)
 
 
 def digest(*parts: Any) -> str:

@@ -1,6 +1,8 @@
 """Anomaly scores: functions of one example, against independent packages and closed forms, and what they refuse."""
 
 import csv
+import itertools
+import os
 import zlib
 
 import jax
@@ -9,11 +11,15 @@ import numpy as np
 import pytest
 from contract_rows import ROWS
 from evaluation_subjects import copier, gan, made, subject
+from PIL import Image
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.players import adam
 from gen_jax.core.types import weights
 from gen_jax.data import load, one_class, source
+from gen_jax.data.folder import folder as folder_of
+from gen_jax.data.images import How
+from gen_jax.data.source import joined, subset
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.subject import Options, Subject
 from gen_jax.runs.scores import named, regret, residuals, table
@@ -190,6 +196,27 @@ def test_all_are_the_train_and_the_test_examples(tmp_path):
     assert [line[:2] for line in lines[1:]] == [
         [split, str(row)] for split in ("train", "test") for row in range(one.source.split(split).size)
     ]
+
+
+def test_a_row_says_which_file_it_is_of(tmp_path):
+    """Of a folder in classes, of which one alone is normal: files follow their pictures through every choice."""
+    for number, (split, owner) in enumerate(itertools.product(("train", "test"), ("good", "bad", "good"))):
+        folder = tmp_path / "parts" / split / owner
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), 40 * number + 20, np.uint8)).save(folder / f"{number}.png")
+    data = one_class.one_class(folder_of(str(tmp_path / "parts"), How(levels=256)), "good")
+    few = subset(joined(data.train, data.test), np.array([3, 0]))
+    assert [int(x.flat[0]) for x in few.read(np.arange(2))["x"]] == [220, 20]
+    names = [os.path.join("test", "good", "5.png"), os.path.join("train", "good", "0.png")]
+    assert list(few.files or ()) == names
+    scored = table.Scored(data.name, np.array([3, 0]), {"knn": np.array([1.0, 2.0])}, None, files=names)
+    table.write(tmp_path / "scores.csv", scored)
+    with (tmp_path / "scores.csv").open() as file:
+        assert list(csv.reader(file)) == [
+            ["example", "file", "knn"],
+            ["3", names[0], "1"],
+            ["0", names[1], "2"],
+        ]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Scored(NamedTuple):
     scores: Mapping[str, np.ndarray]
     labels: Sequence[str] | None
     splits: Sequence[str] | None = None  # of each example, where several were scored
+    files: Sequence[str] | None = None  # what each was read from, where each is a file
 
 
 def requested(names: str) -> list[str]:
@@ -67,11 +68,12 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
     labels = _labels(data, examples, rows)
+    files = None if examples.files is None else [examples.files[row] for row in rows.tolist()]
     if split != ALL:
-        return Scored(data.name, rows, found, labels)
+        return Scored(data.name, rows, found, labels, files=files)
     held_out = rows >= data.train.size
     names = np.where(held_out, "test", "train").tolist()
-    return Scored(data.name, np.where(held_out, rows - data.train.size, rows), found, labels, names)
+    return Scored(data.name, np.where(held_out, rows - data.train.size, rows), found, labels, names, files)
 
 
 def _split(data: Source, name: str) -> Split:
@@ -98,16 +100,15 @@ def _labels(data: Source, examples: Split, rows: np.ndarray) -> list[str] | None
 
 
 def write(path: Path, found: Scored) -> None:
-    """A CSV with a heading: the example's split where there are several, its number there, its class where it has one,
-    and its scores."""
+    """A CSV with a heading: the example's split where there are several, its number there, its file and its class where
+    it has them, and its scores."""
+    said = {"split": found.splits, "example": found.rows.tolist(), "file": found.files, "class": found.labels}
+    columns = {name: values for name, values in said.items() if values is not None}
+    columns |= {name: [f"{value:.9g}" for value in values] for name, values in found.scores.items()}
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    before = [] if found.splits is None else ["split"]
-    lines.writerow([*before, "example", *(["class"] if found.labels is not None else []), *found.scores])
-    for place, row in enumerate(found.rows.tolist()):
-        own = [] if found.labels is None else [found.labels[place]]
-        where = [] if found.splits is None else [found.splits[place]]
-        lines.writerow([*where, row, *own, *(f"{values[place]:.9g}" for values in found.scores.values())])
+    lines.writerow(columns)
+    lines.writerows(zip(*columns.values(), strict=True))
     atomic_write_text(path, text.getvalue())
 
 

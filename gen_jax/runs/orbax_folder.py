@@ -131,13 +131,13 @@ def _parts(folder: Path, step: int) -> pieces.Read:
     """A reader of parts of the arrays. Orbax reads them by a layout of devices; TensorStore, below it, by places."""
     import tensorstore
 
-    kept: dict[str, Any] = {}  # the leaf that is open
+    base, kept = _kvstore(folder, step), {}  # the leaf that is open
 
     def part(path: Sequence[str], where: tuple[slice, ...]) -> np.ndarray:
         name = ".".join(path)
         if name not in kept:
             kept.clear()
-            store = {"driver": "ocdbt", "base": f"file://{folder / str(step) / 'state'}/", "path": f"{name}/"}
+            store = {"driver": "ocdbt", "base": base, "path": f"{name}/"}
             kept[name] = tensorstore.open({"driver": "zarr", "kvstore": store}).result()
         return kept[name][where].read().result()
 
@@ -148,10 +148,15 @@ def read_index(folder: Path, step: int, count: int) -> None:
     """Look for the entries of `count` arrays in a checkpoint's index. Raises anything at all if it lacks some."""
     import tensorstore
 
-    base = {"driver": "file", "path": f"{folder / str(step) / 'state'}/"}
-    keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
+    store = {"driver": "ocdbt", "base": _kvstore(folder, step)}
+    keys = tensorstore.KvStore.open(store).result().list().result()
     found = {key.rpartition(b"/")[0] for key in keys if not key.endswith(b"/.zarray")}
     described = {key.rpartition(b"/")[0] for key in keys if key.endswith(b"/.zarray")}
     if found != described or len(found) != count:
         raise ValueError(f"its index has {len(found & described)} of {count} arrays")
     meta(folder, step)
+
+
+def _kvstore(folder: Path, step: int) -> dict[str, str]:
+    """Where TensorStore finds the arrays of a checkpoint; by its path, since in a URL %, # and spaces are no names."""
+    return {"driver": "file", "path": f"{folder / str(step) / 'state'}/"}

@@ -67,6 +67,14 @@ def test_a_split_run_goes_on_from_a_whole_checkpoint(tmp_path):
     assert not state.params["generator"]["Dense_0"]["kernel"].is_fully_replicated
 
 
+def test_a_folder_of_any_name_is_read_by_shard_and_whole(tmp_path):
+    """Also of one that would be another as a URL."""
+    for name in ("a run #1", "50%20", "größer ~"):
+        write(tmp_path / name, 1, 2)
+        for where in (FOUR, None):
+            assert leaves_equal(restored(tmp_path / name, where)[0], at(2)), name
+
+
 def test_restored_arrays_are_ones_own(tmp_path):
     """A training step writes over them, and the files, read again, are as they were."""
     write(tmp_path, 1)

@@ -16,8 +16,6 @@ from gen_jax.runs.exits import Interrupted, explained
 from gen_jax.runs.signals import Signals
 
 SHARED_SECONDS = 30.0  # until a file that the leader wrote is seen elsewhere: NFS keeps folders that long
-CALL_SECONDS = 3.0  # of one compiled call where a preemption can come: after it, and the one begun, is the checkpoint
-SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "KUBERNETES_SERVICE_HOST")
 VIEW = "view of the run folder"
 HINTS = {
     "configuration": "give all of them the same command",
@@ -100,36 +98,10 @@ def _appears(path: Path) -> bool:
     return True
 
 
-class Pace:
-    """How many rounds the next compiled call runs: all that fit, or, `capped`, what takes `CALL_SECONDS`."""
-
-    def __init__(self, most: int, capped: bool) -> None:
-        self._most, self._capped = most, capped
-        self.rounds = 1 if capped else most
-        self._at = time.monotonic()
-
-    def done(self, rounds: int) -> None:
-        """So many rounds were finished since the last time."""
-        now = time.monotonic()
-        seconds, self._at = now - self._at, now
-        if self._capped and rounds:
-            fits = int(CALL_SECONDS * rounds / max(seconds, 1e-6))
-            self.rounds = max(1, min(self._most, fits, 4 * self.rounds))
-
-    def begin(self) -> None:
-        """What was done since the last call (a picture, a checkpoint) is no part of the next one."""
-        self._at = time.monotonic()
-
-
 def word(turn: int, signals: Signals, asked: int | None, rounds: int) -> tuple[int, int]:
     """(the signal that all stop for after this call, or 0; the most rounds of the next call): the leader's word."""
     said = processes.decide(turn, {"stop": signals.received or asked or 0, "rounds": rounds})
     return said["stop"], said["rounds"]
-
-
-def preemptible(environment: Mapping[str, str]) -> bool:
-    """Whether somebody else may end this process: a scheduler, or another process of the run."""
-    return processes.together() or any(environment.get(name) for name in SCHEDULERS)
 
 
 def same_state(step: int, digest: Callable[[], str]) -> None:

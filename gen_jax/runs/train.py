@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -36,8 +35,10 @@ from gen_jax.runs import (
     shared,
     trust,
 )
+from gen_jax.runs import pace as paces
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
+from gen_jax.runs.pace import Pace
 from gen_jax.runs.settings import to_json
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.watching.aside import aside
@@ -89,10 +90,12 @@ def training(
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
     quiet: bool = False,
     answers: answering.Answers | None = None,
+    pace: Pace | None = None,
 ) -> Training:
     """The loop of `train`, without the running: it yields each compiled call, so that a study can run the calls of
     many runs as one. `source`: the data, where they are loaded already. `prepare`: in place of `compile_steps`.
     `quiet`: no progress and no closing line. `answers`: who answers signals at once.
+    `pace`: how long calls are, where runs share them.
     """
     # ---- what was asked for ------------------------------------------------------------------------------------
     rehearsal.check(config)
@@ -185,7 +188,7 @@ def training(
                 rows = _events(config, watch, diagnosis, checkpoints, lines)
                 step, turn, pending = start, 0, None
                 apart = where.shards and processes.together()  # no process has the whole: all save together
-                pace = shared.Pace(config.steps_per_call, shared.preemptible(os.environ))
+                pace = pace or paces.own(config.steps_per_call)
                 most = pace.rounds
                 if start == 0:
                     first = [Event((), lambda state, step: watch.picture(state, step), looks="the picture")]
@@ -197,7 +200,8 @@ def training(
                     # The previous call's metrics are read while this one runs: the device never waits for the disk.
                     beside.do(recording.record, pending, config, lines)
                     jax.block_until_ready(pending and pending.metrics)  # one call ahead, no further
-                    pace.done(pending.rounds if pending else 0)
+                    if pending:
+                        pace.done(pending.rounds, pending.start + pending.rounds)
                     pending = recording.Call(step, count, metrics)
                     step, turn = step + count, turn + 1
                     vigil.at(turn)

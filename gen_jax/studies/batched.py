@@ -16,6 +16,7 @@ from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.core.lines import counted
 from gen_jax.data.labelled import STREAM
 from gen_jax.runs import feeding
+from gen_jax.runs import pace as paces
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.signals import Signals
@@ -98,9 +99,10 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
             program.functions[key] = steps_of(algorithm, batches, where, config)
         return program.functions[key], 0.0
 
+    pace = paces.own(study.config(*tasks[0]).steps_per_call)  # one for all, or their calls would part by length
     try:
         for number, (arm, seed) in enumerate(tasks):
-            loops[number] = start(study, program, arm, seed, signals, same)
+            loops[number] = start(study, program, arm, seed, signals, same, pace)
             advance(number, None)
         while asked:
             # Runs of one wave stand at the same step, unless they were killed at different ones.

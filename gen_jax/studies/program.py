@@ -22,6 +22,7 @@ from gen_jax.data import feed, load, reading
 from gen_jax.data.source import Source
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Interrupted
+from gen_jax.runs.pace import Pace
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.train import compile_steps, hyper_values, training
 from gen_jax.studies.plan import Arm
@@ -54,8 +55,16 @@ def program_of(study: Study, arm: Arm, programs: list[Program], sources: Sources
     return len(programs) - 1
 
 
-def start(study: Study, program: Program, arm: Arm, seed: int, signals: Signals, prepare: Any = None):
-    """The training loop of one run on a shared program."""
+def start(
+    study: Study,
+    program: Program,
+    arm: Arm,
+    seed: int,
+    signals: Signals,
+    prepare: Any = None,
+    pace: Pace | None = None,
+):
+    """The training loop of one run on a shared program. `pace`: that of runs whose calls are one."""
 
     def build(config: Config, source: Source) -> Algorithm:
         # The functions of the structure's first arm, for they are compiled, with the numbers of this arm.
@@ -71,7 +80,7 @@ def start(study: Study, program: Program, arm: Arm, seed: int, signals: Signals,
     config = study.config(arm, seed)
     # Which labels are known is the seed's; the shapes, and so the program, are the same for all.
     source = program.source if config.labels_per_class is None else load.of(config)
-    return training(config, build, study.script, signals, source, prepare or shared, quiet=True)
+    return training(config, build, study.script, signals, source, prepare or shared, quiet=True, pace=pace)
 
 
 def source_of(config: Config, sources: Sources) -> Source:

@@ -1,5 +1,6 @@
 """Checkpoint folders on the disk: what is asked of Orbax, and only here."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gen_jax.runs.retention import LastAndBest
 
 def manager(folder: Path, policy: LastAndBest, jointly: bool = False):
     """Orbax's, of this process alone, or of all processes together where they write jointly."""
-    from orbax.checkpoint import CheckpointManager, CheckpointManagerOptions
+    from orbax.checkpoint import AsyncOptions, CheckpointManager, CheckpointManagerOptions
 
     try:
         if processes.leader() or not jointly:
@@ -27,7 +28,7 @@ def manager(folder: Path, policy: LastAndBest, jointly: bool = False):
             cleanup_tmp_directories=True,  # left by a process that was killed while saving
             lightweight_initialize=True,  # a damaged old checkpoint must not stop us from opening the folder
             create=False,  # it is there, and Orbax would have all processes make it
-            **({} if jointly else _alone()),
+            **({"async_options": AsyncOptions(barrier_sync_fn=_meet)} if jointly else _alone()),
         )
         return CheckpointManager(folder, options=options, item_names=("state", "meta"))
     except OSError as error:
@@ -41,6 +42,16 @@ def hand_over(manager: Any, step: int, tree: Any, meta: dict[str, Any]) -> None:
 
     items = args.Composite(state=args.StandardSave(tree), meta=args.JsonSave(meta))
     manager.save(step, args=items, force=True)
+
+
+def _meet(*, key: str, timeout_ms: int) -> None:
+    """Orbax's meeting of all processes, but of one that has failed to write its part: Orbax has it come to the last
+    one, where it would wait twenty minutes for the others, which wait for it at the one before."""
+    from orbax.checkpoint import multihost
+
+    if (error := sys.exception()) is not None:
+        raise error
+    multihost.get_barrier_sync_fn()(key=key, timeout_ms=timeout_ms)
 
 
 def _alone() -> dict[str, Any]:

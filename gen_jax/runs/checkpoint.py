@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gen_jax.core import processes
+from gen_jax.core import processes, turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.types import State
@@ -161,9 +161,9 @@ class Checkpoints:
         (the default device if None). What is read is verified against its digest, and the arrays are fresh buffers
         that can be donated. A damaged checkpoint is passed over with a warning. Raises `UserError` if there is none, if
         none is sound, if `step` itself is damaged or missing, or if the checkpoint is that of another model (naming the
-        first leaf that differs).
+        first leaf that differs). Of a split state all processes look for the steps that process 0 sees.
         """
-        steps = self.steps()
+        steps = turns.by_leader(self.steps) if self.split else self.steps()
         if step is not None:
             if step not in steps:
                 raise UserError(f"{self.folder} has no checkpoint of step {step}; it has {_listing(steps)}")

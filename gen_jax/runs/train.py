@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gen_jax.core import parallel, platform, processes, vigil
+from gen_jax.core import parallel, platform, processes, turns, vigil
 from gen_jax.core.connect import connect
 from gen_jax.core.lines import counted, one_line, say
 from gen_jax.core.players import count_parameters
@@ -133,7 +133,7 @@ def training(
         ) as checkpoints,
         aside(platform.accelerated() and not processes.together()) as beside,  # what all do, all do in one order
     ):
-        kept, counts = checkpoints.steps() if continues else [], count_parameters(template.params)
+        kept, counts = turns.by_leader(checkpoints.steps) if continues else [], count_parameters(template.params)
         if max(kept, default=0) < config.steps:
             opened.tell(run_dir, counts, max(kept, default=0))
         if kept:

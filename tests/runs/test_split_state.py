@@ -10,6 +10,7 @@ from jax import numpy as jnp
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import UserError
+from gen_jax.core.starting import PROCESS
 
 
 def test_a_split_state_is_the_same_run_and_another_layout_goes_on(tmp_path):
@@ -101,3 +102,44 @@ def test_damage_that_one_process_finds_is_everyones(tmp_path):
     ends = crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends()
     assert "the checkpoint of step 4 is damaged" in crowd.sane(ends)[2]
     assert crowd.digest(bench.run, 4) == kept
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("sees", ["[]", "own(folder)[:1]"], ids=["none", "an older one"])
+def test_all_go_on_from_what_process_0_sees_of_the_folder(sees, tmp_path):
+    """A network disk shows new files late, and to each machine at its own time."""
+    bench = toys.make(tmp_path / "toy")
+    code = f"""
+import os
+from gen_jax.core import processes
+from gen_jax.runs import orbax_folder
+own = orbax_folder.steps
+def late(folder):
+    return {sees} if processes.index() == 1 else own(folder)
+if "SEES_LATE" in os.environ:
+    orbax_folder.steps = late
+"""
+    crowd.before_it_runs(bench.script, code)
+    asked = {"steps": 2, "backend": "sharded"}
+    crowd.sane(crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends())
+    words = [*crowd.words(bench, **{**asked, "steps": 3}), "--shard-state"]
+    _, _, err = crowd.sane(crowd.Crowd(words, 2, 2, SEES_LATE="1").ends(60))
+    assert "from step 2" in err
+    assert crowd.steps(bench.run)[-1] == 3
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("full", [0, 1])
+def test_a_disk_that_is_full_for_one_process_is_told_at_once(full, tmp_path):
+    """Nobody waits for the process that has failed, and it waits for nobody."""
+    bench = toys.make(tmp_path / "toy")
+    code = f"""
+import os, resource
+if os.environ["{PROCESS}"] == "{full}":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+"""
+    crowd.before_it_runs(bench.script, code)
+    words = [*crowd.words(bench, backend="sharded", width=4096), "--shard-state"]
+    _, _, err = crowd.sane(crowd.Crowd(words, 2, 2).ends(60), 2)
+    assert f"error: {'process 1: ' if full else ''}no space left to write a checkpoint" in err.splitlines()[-1]
+    assert crowd.steps(bench.run) == []

@@ -5,10 +5,12 @@ Who fails says so in the turn of the others, whichever that is; so all of them h
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from gen_jax.core import processes, vigil
 from gen_jax.core.errors import UserError
+
+Made = TypeVar("Made")
 
 
 class Elsewhere(Exception):
@@ -35,6 +37,20 @@ def by_leader(make: Callable[[], Any]) -> Any:
     except Exception as error:
         failed = error
     return take(failed, value=made)["value"]
+
+
+def after_leader(make: Callable[[], Made]) -> Made:
+    """What this process makes, the others than process 0 after it: what it leaves on a disk they find there. Raises as
+    `take` does."""
+    if not processes.together():
+        return make()
+    made, failed = None, None
+    try:
+        made = make() if processes.leader() else None
+    except Exception as error:
+        failed = error
+    take(failed)
+    return make() if made is None else made
 
 
 def anyone(flag: bool) -> bool:

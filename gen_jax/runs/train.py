@@ -115,15 +115,15 @@ def training(
         algorithm = build(config, source)
         template, traced = jax.eval_shape(algorithm.init, jax.random.key(0)), None
     opened = opening.Opening(None if quiet else traced, where)
-    watch = Watch(run_dir, config, algorithm, source)
     code = local_code.of(script)  # after the build, which may import
     changed += identity.of_other_code(before, code, allowed, run_dir, script)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------
     key = jax.random.key(config.seed)
-    best, lower = watch.best
     of, leader = identity.of(source, config.data, code, to_json(config)), processes.leader()
     shared.agree(of, manifest.versions(), continues)
+    watch = Watch(run_dir, config, algorithm, source)
+    best, lower = watch.best
     connect(where)
     patience = STUDY_PATIENCE if quiet else 0.0
     with (

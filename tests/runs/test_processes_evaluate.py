@@ -98,3 +98,36 @@ def test_an_error_of_an_evaluation_that_a_person_has_to_mend_ends_all(tmp_path):
     _, _, err = crowd.sane(crowd.Crowd(crowd.words(bench, evaluate_every=2), 2).ends(120), 2)
     assert err.splitlines()[-1] == "error: process 1: broken"
     assert crowd.steps(bench.run) == [1, 2]  # what was due besides happened nevertheless
+
+
+UNLIKE = """
+import time
+from pathlib import Path
+from gen_jax.core import processes
+from gen_jax.runs.evaluation import extractors
+own = extractors._pca
+def made(source, components):
+    with (Path({folder!r}) / "made").open("a") as file:
+        print(processes.index(), file=file, end=" ")
+    time.sleep(0 if processes.index() else 2)
+    found = own(source, components)
+    with (Path({folder!r}) / "made").open("a") as file:
+        print(processes.index(), file=file, end=" ")
+    return found._replace(stamp={{**found.stamp, "weights": f"of {{processes.index()}}"}})
+extractors._pca = made
+"""
+
+
+@pytest.mark.science
+def test_features_that_differ_between_processes_are_refused(tmp_path):
+    """Each embeds its share; and what process 0 makes (a LeNet, say), the others make after it, who may find it."""
+    script = tmp_path / "vae.py"
+    shutil.copy(ROOT / "experiments" / "vae.py", script)
+    crowd.before_it_runs(script, UNLIKE.format(folder=str(tmp_path)))
+    words = [str(script), "--data", "digits", "--steps", "1", "--track", "fd", "--track-features", "pca:8"]
+    words += ["--run-dir", str(tmp_path / "run")]
+    _, _, err = crowd.sane(crowd.Crowd(words, 2).ends(120), 2)
+    assert "process 1 has another set of features than process 0 (weights: of 1 there, of 0 here)" in err
+    assert "GEN_JAX_CACHE" in err.splitlines()[-1]
+    assert (tmp_path / "made").read_text().split() == ["0", "0", "1", "1"]
+    assert not (tmp_path / "run").exists()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gen_jax.core import turns
+from gen_jax.core import processes, turns
 from gen_jax.core.errors import UserError
 from gen_jax.core.near import meant
 from gen_jax.core.types import Algorithm, State, weights
@@ -23,6 +23,7 @@ PREFIX = "tracked/"
 LOWER = ("fd", "kid")
 KNOWN = (*LOWER, *scores.NEIGHBOURS)
 COLLAPSE = 2.0  # DCGAN, LSGAN and ACGAN on CIFAR-10 ended 2.8, 4.9 and 4.4 times above their best FID
+HINTS = {"set of features": "give all of them the same GEN_JAX_CACHE, on a disk that they share"}
 RULE = (
     f"Collapsed: the final value is more than {COLLAPSE:g} times as bad as the best (where lower is better, a best "
     f"under 1 % of the largest value counts as that 1 %)"
@@ -40,7 +41,8 @@ def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
     """What `--track` of a run's settings asks for; with "" it measures nothing.
 
     Raises UserError for a metric that cannot be tracked, or features that these data cannot have: before anything is
-    written. A LeNet that is not in the cache yet is trained here.
+    written. A LeNet that is not in the cache yet is trained here. Of several processes, whose settings are the same,
+    all have to ask: each embeds its share, so they have to have the same features.
     """
     names = [name.strip() for name in config.track.split(",") if name.strip()]
     if not names:
@@ -58,7 +60,8 @@ def tracker(config: Config, algorithm: Algorithm, source: Source) -> Tracker:
             raise UserError(
                 f"--track {name} needs {least} held-out examples, and {source.name} has {source.test.size}; drop it"
             )
-    extractor = extractors.make(config.track_features, source, config)
+    extractor = turns.after_leader(lambda: extractors.make(config.track_features, source, config))
+    processes.agree("features", {"set of features": extractor.stamp}, HINTS)
     if "fd" in names and extractor.dimension > extractors.LARGEST:
         raise UserError(f"--track fd on {extractor.dimension} features is too much; use --track-features pca")
     chosen = {_title(name, extractor): scores.quick(name, extractor)[1] for name in names}

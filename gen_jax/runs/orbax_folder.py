@@ -28,7 +28,8 @@ def manager(folder: Path, policy: LastAndBest, jointly: bool = False):
             cleanup_tmp_directories=True,  # left by a process that was killed while saving
             lightweight_initialize=True,  # a damaged old checkpoint must not stop us from opening the folder
             create=False,  # it is there, and Orbax would have all processes make it
-            **({"async_options": AsyncOptions(barrier_sync_fn=_meet)} if jointly else _alone()),
+            async_options=AsyncOptions(barrier_sync_fn=_meet) if jointly else None,
+            **({} if jointly else _alone()),
         )
         return CheckpointManager(folder, options=options, item_names=("state", "meta"))
     except OSError as error:

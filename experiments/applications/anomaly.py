@@ -18,12 +18,15 @@ neighbour, zlib's code length. A score is of one example; labels of test example
 --study-dir, one file each.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from anomaly_models import Config
 from anomaly_parts import one_class_part, shift_part, table_part
 from anomaly_scores import FLOORS, Found
 
 from gen_jax.core.errors import UserError
+from gen_jax.metrics import intervals
 from gen_jax.runs.scores import named
 from gen_jax.studies import papers
 
@@ -64,14 +67,7 @@ def section(config: Config, found: Found) -> str:
         each = [f"{np.mean(one):.1f}" if wide else papers.spread(one, 1) for one in values]
         called = f"*{FLOORS[name]}*" if name in FLOORS else name.replace("_", " ")
         lines.append("| " + " | ".join([called, *figures, *each]) + " |")
-    own = [name for name in names if name not in FLOORS and " " not in name]
-    best = max(own, key=lambda name: np.mean(means(found, name, "auroc")))
-    floors = [name for name in names if name not in own]
-    floor = max(floors, key=lambda name: np.mean(means(found, name, "auroc")))
-    best_is, floor_is = (float(np.mean(means(found, name, "auroc"))) for name in (best, floor))
-    word = "better than" if best_is > floor_is else "not better than"
-    called = FLOORS.get(floor, floor)
-    lines += ["", f"- {best.replace('_', ' ')}, {best_is:.1f}, is **{word}** the best floor, {called}, {floor_is:.1f}."]
+    lines += ["", verdict(found, names)]
     lines.append(
         f"- {len(seeds)} seeds, mean ± half of the 95 % interval over seeds; {config.steps} steps of "
         f"{config.batch_size}, width {config.width}, {config.latent_size} latents; at most {config.examples} test "
@@ -79,6 +75,28 @@ def section(config: Config, found: Found) -> str:
     )
     said = papers.command("applications/anomaly.py")
     return "\n".join([*lines, f"- `{said}` on {papers.hardware()}.", ""])
+
+
+def verdict(found: Found, names: Sequence[str]) -> str:
+    """Whether the best of the model's scores tells more than the best floor, over seeds (a floor may know none)."""
+    own = [name for name in names if name not in FLOORS and " " not in name]
+    floors = [name for name in names if name not in own]
+
+    def by_seed(name: str) -> dict[int, float]:
+        return {seed: mean[0] for seed in found if (mean := means({seed: found[seed]}, name, "auroc"))}
+
+    mean = {name: float(np.mean(list(by_seed(name).values()))) for name in names}
+    best, floor = (max(each, key=lambda name: mean[name]) for each in (own, floors))
+    mine, theirs = by_seed(best), by_seed(floor)
+    gains = intervals.t_interval([value - theirs.get(seed, mean[floor]) for seed, value in mine.items()])
+    word = "better than" if gains.low > 0 else "worse than" if gains.high < 0 else "not to be told from"
+    word = f"{word}** the best floor" if len(mine) > 1 else "one seed, which decides nothing**, beside the best floor"
+    flatters = f" (best of {len(own)} scores by the test labels, which flatters it)" if len(own) > 1 else ""
+    return (
+        f"- {best.replace('_', ' ')}, {mean[best]:.1f}{flatters}, is **{word}, {FLOORS.get(floor, floor)}, "
+        f"{mean[floor]:.1f}: {papers.spread([gains.value], 1, sign=True)}"
+        + (f", 95 % [{gains.low:+.1f}, {gains.high:+.1f}]." if len(mine) > 1 else ".").replace("-", "−")
+    )
 
 
 PARTS = {"one_class": one_class_part, "shift": shift_part, "table": table_part}

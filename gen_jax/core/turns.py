@@ -4,6 +4,7 @@ Who fails says so in the turn of the others, whichever that is; so all of them h
 """
 
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -32,11 +33,24 @@ def by_leader(make: Callable[[], Any]) -> Any:
     if not processes.together():
         return make()
     made, failed = None, None
-    try:
-        made = make() if processes.leader() else None
+    try:  # what JSON cannot hold fails here, in this turn, for which the others wait
+        made = json.loads(json.dumps(make())) if processes.leader() else None
     except Exception as error:
         failed = error
     return take(failed, value=made)["value"]
+
+
+def by_all(do: Callable[[], object]) -> None:
+    """What all processes do, each for itself; where one fails all raise, as in `take`."""
+    if not processes.together():
+        do()
+        return
+    failed = None
+    try:
+        do()
+    except Exception as error:
+        failed = error
+    take(failed)
 
 
 def after_leader(make: Callable[[], Made]) -> Made:

@@ -210,11 +210,15 @@ class Checkpoints:
     def _write_by_shard(self, step: int, state: State) -> None:
         meta = by_shard.write(self.manager, step, state, self.policy.values[step], f"pieces/{next(self.turns)}")
         with self._believed(step):
-            if self.verified:
-                orbax_folder.read_index(self.folder, step, sum(0 not in leaf["shape"] for leaf in meta["leaves"]))
-            else:
-                orbax_folder.check_pieces(self.folder, step, meta)
-                self.verified.append(step)
+            turns.by_all(lambda: self._read_back(step, meta))
+
+    def _read_back(self, step: int, meta: Mapping[str, Any]) -> None:
+        """The index of what was written by shard, or, the first time, this process's share of it."""
+        if self.verified:
+            orbax_folder.read_index(self.folder, step, sum(0 not in leaf["shape"] for leaf in meta["leaves"]))
+        else:
+            orbax_folder.check_pieces(self.folder, step, meta)
+            self.verified.append(step)
 
     @contextlib.contextmanager
     def _believed(self, step: int) -> Iterator[None]:

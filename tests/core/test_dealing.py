@@ -122,3 +122,13 @@ def test_processes_that_do_different_things_do_not_wait_for_each_other():
 def test_flags_and_the_leaders_value_are_of_all():
     verdict = turns._verdict([part(flag=False, value=[1.5]), part(flag=True, value=None)])
     assert (verdict["flag"], verdict["value"]) == (True, [1.5])
+
+
+def test_what_json_cannot_hold_is_a_failure_that_all_hear_of(monkeypatch):
+    """Not one that process 0 has between two turns, while the others wait for its word."""
+    said = []
+    monkeypatch.setattr(turns.processes, "together", lambda: True)
+    monkeypatch.setattr(turns, "take", lambda failed, **word: said.append(failed) or word)
+    turns.by_leader(lambda: np.float32(1))
+    assert turns.by_leader(lambda: (1, 2)) == [1, 2]
+    assert [type(failed) for failed in said] == [TypeError, type(None)]

@@ -1,5 +1,6 @@
 """A state that is split over devices and processes: the same run, its shards written and read by each."""
 
+import json
 import signal
 
 import crowd
@@ -143,3 +144,27 @@ if os.environ["{PROCESS}"] == "{full}":
     _, _, err = crowd.sane(crowd.Crowd(words, 2, 2).ends(60), 2)
     assert f"error: {'process 1: ' if full else ''}no space left to write a checkpoint" in err.splitlines()[-1]
     assert crowd.steps(bench.run) == []
+
+
+@pytest.mark.science
+def test_what_one_process_cannot_read_back_no_process_takes_for_saved(tmp_path):
+    """Also of the last checkpoint, after which nobody would have said more than that the run is complete."""
+    bench = toys.make(tmp_path / "toy")
+    code = """
+from gen_jax.core import processes
+from gen_jax.runs import orbax_folder
+own = orbax_folder.check_pieces
+def check(folder, step, found):
+    if processes.index() == 1:
+        import time
+        time.sleep(2)
+        raise ValueError("broken")
+    own(folder, step, found)
+orbax_folder.check_pieces = check
+"""
+    crowd.before_it_runs(bench.script, code)
+    words = [*crowd.words(bench, steps=1, backend="sharded"), "--shard-state"]
+    _, out, err = crowd.sane(crowd.Crowd(words, 2, 2).ends(60), 2)
+    assert json.loads((bench.run / "manifest.json").read_text())["status"] == "failed"
+    assert "1 step" not in out
+    assert "was written and cannot be read back (process 1: ValueError: broken)" in err.splitlines()[-1]

@@ -126,12 +126,14 @@ def training(
     best, lower = watch.best
     connect(where)
     patience = STUDY_PATIENCE if quiet else 0.0
+    # What several processes do, they do in one order; and of a state that is split nobody has room for a copy.
+    threaded = platform.accelerated() and not processes.together() and not where.shards
     with (
         shared.begun(run_dir, lambda: folder.begin(run_dir, config, script, code, continues, patience)),
         checkpoint.open_checkpoints(
             run_dir, best_metric=best, lower_is_better=lower, writable=leader or where.shards, split=where.shards
         ) as checkpoints,
-        aside(platform.accelerated() and not processes.together()) as beside,  # what all do, all do in one order
+        aside(threaded) as beside,
     ):
         kept, counts = turns.by_leader(checkpoints.steps) if continues else [], count_parameters(template.params)
         if max(kept, default=0) < config.steps:
@@ -161,9 +163,7 @@ def training(
 
         # ---- one program ---------------------------------------------------------------------------------------
         batches = feeding.make(source, config, algorithm.minibatches, where, start)
-        if (
-            platform.accelerated() and not quiet and not processes.together()
-        ):  # while the round is compiled, so is what looks at it
+        if threaded and not quiet:  # while the round is compiled, so is what looks at it
             beside.look(state, lambda state: watch.rehearse(state, config.evaluate_every > 0))
         with opened.compiling():
             run, seconds = (prepare or compile_steps)(algorithm, batches, where, config, state)

@@ -14,6 +14,7 @@ from gen_jax.core.types import State
 from gen_jax.runs import train as train_
 from gen_jax.runs.checkpoint import open_checkpoints
 from gen_jax.runs.exits import Diverged
+from gen_jax.runs.watching import aside as aside_
 from gen_jax.runs.watching.aside import aside
 from gen_jax.studies.study import load_script
 
@@ -95,3 +96,16 @@ def test_a_run_is_the_same_either_way(monkeypatch, tmp_path):
             found[threaded] = values, checkpoints.steps(), checkpoints.digest()
         assert len(list((run / "samples").glob("*.png"))) == 4  # of steps 0, 4, 8 and 10
     assert found[True] == found[False]
+
+
+def test_a_state_that_is_split_over_devices_is_not_copied(monkeypatch, tmp_path):
+    """It is split because it fills them."""
+    script = ROOT / "experiments" / "gan.py"
+    config_type, build = load_script(script)
+    monkeypatch.setattr(train_, "platform", SimpleNamespace(accelerated=lambda: True))
+    monkeypatch.setattr(aside_, "_copy", lambda state: pytest.fail("it was copied"))
+    numbers = {"evaluate_every": 2, "checkpoint_every": 2, "steps": 2, "width": 8, "depth": 1, "batch_size": 16}
+    split = {"backend": "sharded", "devices": 4, "shard_state": True}
+    train_.train(config_type(run_dir=tmp_path / "run", data="ring8", **numbers, **split), build, script)
+    with open_checkpoints(tmp_path / "run", writable=False) as checkpoints:
+        assert checkpoints.steps() == [2]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gen_jax.core import processes
+from gen_jax.core import processes, vigil
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line
 from gen_jax.core.types import State
@@ -21,7 +21,7 @@ def write(manager: Any, step: int, state: State, metrics: dict[str, float], name
     `name` is used once a run. Raises whatever a disk raises.
     """
     arrays, record = pieces.arrays_of(state), state_arrays.record_of(state)
-    held = pieces.in_order([piece for own in processes.everyone(name, pieces.own(arrays)) for piece in own])
+    held = pieces.in_order([piece for own in _everyone(name, pieces.own(arrays)) for piece in own])
     if not pieces.complete(arrays, held):
         raise ValueError(f"of step {step} the processes hold other pieces than all of the state, each once")
     meta = {"step": step, "digest": pieces.digest_of(record, held), "leaves": record, "pieces": held}
@@ -56,6 +56,12 @@ def read(
         raise
     except Exception as error:
         wrong = one_line(error) or type(error).__name__
-    if found := [each for each in processes.everyone(name, wrong) if each]:
+    if found := [each for each in _everyone(name, wrong) if each]:
         raise ValueError(found[0])
     return record, arrays
+
+
+def _everyone(name: str, mine: Any) -> list[Any]:
+    """`processes.everyone`; who does not come, since its disk stands still, is named."""
+    with vigil.ahead():
+        return processes.everyone(name, mine)

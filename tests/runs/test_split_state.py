@@ -168,3 +168,32 @@ orbax_folder.check_pieces = check
     assert json.loads((bench.run / "manifest.json").read_text())["status"] == "failed"
     assert "1 step" not in out
     assert "was written and cannot be read back (process 1: ValueError: broken)" in err.splitlines()[-1]
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("where", ["own", "in_order"], ids=["while it writes", "while it reads"])
+def test_a_process_whose_disk_stands_still_is_named(where, tmp_path):
+    bench = toys.make(tmp_path / "toy")
+    code = f"""
+import os, time
+from gen_jax.core import processes
+from gen_jax.runs import pieces
+own = pieces.{where}
+def hangs(*given):
+    if "HANGS" in os.environ and processes.index() == 1:
+        time.sleep(1000)
+    return own(*given)
+pieces.{where} = hangs
+"""
+    crowd.before_it_runs(bench.script, code)
+    asked = {"steps": 1, "backend": "sharded"}
+    if where == "in_order":
+        crowd.sane(crowd.Crowd([*crowd.words(bench, **asked), "--shard-state"], 2, 2).ends())
+    words = [*crowd.words(bench, **{**asked, "steps": 2}), "--shard-state"]
+    started = crowd.Crowd(words, 2, 2, HANGS="1", GEN_JAX_LATE="5")
+    crowd.wait_for(lambda: started.started[0].poll() is not None, 60)
+    started.started[1].kill()
+    status, _, err = started.ends(10)[0]
+    assert status == 1
+    assert err.splitlines()[-1].startswith("error: process 1 (on ")
+    assert "it hangs" in err.splitlines()[-1]

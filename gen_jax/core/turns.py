@@ -18,11 +18,11 @@ class Elsewhere(Exception):
     """Another process failed; the message names it and says how."""
 
 
-def take(failed: Exception | None, **word: Any) -> dict[str, Any]:
+def take(failed: Exception | None, made: str, **word: Any) -> dict[str, Any]:
     """A turn of something that all processes do together: what process 0 makes of the words of all. `failed`: what this
-    process met on the way to it. Where one failed, all raise: it what it met, the others Elsewhere, or UserError where
-    it is one."""
-    verdict = _turn("part", failed, **word)
+    process met on the way to it. `made`: what it made or asks, which is the same on all. Where one failed, all raise:
+    it what it met, the others Elsewhere, or UserError where it is one."""
+    verdict = _turn("part", failed, made=made, **word)
     if (error := failed or _other(verdict)) is not None:
         raise error
     return verdict
@@ -37,7 +37,7 @@ def by_leader(make: Callable[[], Any]) -> Any:
         made = json.loads(json.dumps(make())) if processes.leader() else None
     except Exception as error:
         failed = error
-    return take(failed, value=made)["value"]
+    return take(failed, made="the leader's", value=made)["value"]
 
 
 def by_all(do: Callable[[], object]) -> None:
@@ -50,7 +50,7 @@ def by_all(do: Callable[[], object]) -> None:
         do()
     except Exception as error:
         failed = error
-    take(failed)
+    take(failed, made="all")
 
 
 def after_leader(make: Callable[[], Made]) -> Made:
@@ -63,7 +63,7 @@ def after_leader(make: Callable[[], Made]) -> Made:
         made = make() if processes.leader() else None
     except Exception as error:
         failed = error
-    take(failed)
+    take(failed, made="after the leader")
     return make() if made is None else made
 
 
@@ -71,7 +71,7 @@ def anyone(flag: bool) -> bool:
     """Whether it is so on any process. All have to ask."""
     if not processes.together():
         return flag
-    return take(None, flag=flag)["flag"]
+    return take(None, made="a flag", flag=flag)["flag"]
 
 
 def ended(failed: Exception | None) -> Exception | None:

@@ -132,3 +132,21 @@ def test_what_json_cannot_hold_is_a_failure_that_all_hear_of(monkeypatch):
     turns.by_leader(lambda: np.float32(1))
     assert turns.by_leader(lambda: (1, 2)) == [1, 2]
     assert [type(failed) for failed in said] == [TypeError, type(None)]
+
+
+def test_turns_of_different_kinds_are_told_apart(monkeypatch):
+    """Or who asks for a flag would get the answer to another question."""
+    said = []
+
+    def heard(failed, **word):
+        said.append(part(failed, **word))
+        return {"value": None, "flag": False}
+
+    monkeypatch.setattr(turns.processes, "together", lambda: True)
+    monkeypatch.setattr(turns, "take", heard)
+    for ask in (turns.by_leader, turns.by_all, turns.after_leader):
+        ask(lambda: 1)
+    turns.anyone(True)
+    for left in said:
+        for right in said:
+            assert (other(left, right) is None) == (left is right)

@@ -126,6 +126,8 @@ def over_processes(count: int, make: Callable[[Sequence[int]], Iterable[Tree]]) 
     made, failed = list[Tree](), None
     try:
         made = list(make(own or range(1)))
+        if len(shapes := {*map(_shapes, made)}) > 1:  # else one's bytes would lie where another's are
+            raise ValueError(f"batches of several shapes cannot be gathered: {' and '.join(sorted(shapes))}")
     except Exception as error:
         failed = error
     turns.take(failed, made=_shapes(made[0]) if made else "")

@@ -150,3 +150,14 @@ def test_turns_of_different_kinds_are_told_apart(monkeypatch):
     for left in said:
         for right in said:
             assert (other(left, right) is None) == (left is right)
+
+
+def test_batches_of_several_shapes_are_refused_where_they_would_be_gathered(monkeypatch):
+    said = []
+    monkeypatch.setattr(turns.processes, "together", lambda: True)
+    monkeypatch.setattr(turns, "take", lambda failed, **word: said.append(failed))
+    monkeypatch.setattr(dealing, "_in_order", lambda *_: [])
+    dealing.over_processes(3, lambda numbers: (np.zeros(2) for _ in numbers))
+    dealing.over_processes(3, lambda numbers: (np.zeros(2 + number) for number in numbers))
+    assert said[0] is None
+    assert "several shapes" in str(said[1])

@@ -246,7 +246,7 @@ def main(config: Config) -> None:
     else:
         against, column = "pca", "knn"
     said = [
-        Claim(f"{paper.titles[name]} is above {paper.titles[against]}", column, against, name)
+        Claim(f"{paper.titles[against]} is below {paper.titles[name]}", column, against, name)
         for name in settings
         if name in values and against in values
     ]

@@ -32,11 +32,8 @@ def by_leader(make: Callable[[], Any]) -> Any:
     """What process 0 makes, on every process: something that JSON can hold. Raises as `take` does."""
     if not processes.together():
         return make()
-    made, failed = None, None
-    try:  # what JSON cannot hold fails here, in this turn, for which the others wait
-        made = json.loads(json.dumps(make())) if processes.leader() else None
-    except Exception as error:
-        failed = error
+    # What JSON cannot hold fails here, in this turn, for which the others wait.
+    made, failed = _tried(lambda: json.loads(json.dumps(make())) if processes.leader() else None)
     return take(failed, made="the leader's", value=made)["value"]
 
 
@@ -45,12 +42,7 @@ def by_all(do: Callable[[], object]) -> None:
     if not processes.together():
         do()
         return
-    failed = None
-    try:
-        do()
-    except Exception as error:
-        failed = error
-    take(failed, made="all")
+    take(_tried(do)[1], made="all")
 
 
 def after_leader(make: Callable[[], Made]) -> Made:
@@ -58,13 +50,17 @@ def after_leader(make: Callable[[], Made]) -> Made:
     `take` does."""
     if not processes.together():
         return make()
-    made, failed = None, None
-    try:
-        made = make() if processes.leader() else None
-    except Exception as error:
-        failed = error
+    made, failed = _tried(lambda: make() if processes.leader() else None)
     take(failed, made="after the leader")
     return make() if made is None else made
+
+
+def _tried(make: Callable[[], Made]) -> tuple[Made | None, Exception | None]:
+    """What it makes, or the error that it met."""
+    try:
+        return make(), None
+    except Exception as error:
+        return None, error
 
 
 def anyone(flag: bool) -> bool:

@@ -5,9 +5,9 @@ python experiments/ctgan.py --data table:adult.data.gz --columns adult.toml     
 python -m gen_jax sample RUN --count 1000 --given "income=>50K" --out rows.csv
 
 Mode-specific normalisation, training by sampling with a condition a row, a residual generator (256, 256), a critic
-(256, 256) with dropout .5 and a penalty on its slope of 10, Adam 2e-4 (.5, .9), batches of 500: the paper's. The weights
-that rows are drawn with are averaged and the critic judges single rows, where the paper averages nothing and has packs
-of ten (--packing 10 --hyper.ema-decay 0), with which shares and what depends on what keep moving: docs/applications.md.
+(256, 256) with dropout .5 and a penalty on its slope of 10, Adam 2e-4 (.5, .9), batches of 500: the paper's. Rows are
+drawn with averaged weights and the critic judges single rows, where the paper averages nothing and has packs of ten
+(--packing 10 --hyper.ema-decay 0), with which shares and what depends on what keep moving: docs/applications.md.
 The paper's 300 epochs are 19,500 steps of Adult's 32,561 rows, the default; of other tables, set --steps to
 300 · rows / 500. Expect rows of which boosted trees learn a part of what they learn of real ones; measured here:
 docs/applications.md. Losses say little of the rows: look at them. The default run takes tens of CPU minutes.

@@ -1,6 +1,6 @@
 """ClusterGAN (Mukherjee et al. 2019, arXiv:1809.03627): clusters as the one-hot part of a GAN's latents.
 
-z is N(0, .1² I) noise and a one-hot code, side by side. Generator and encoder move together: the encoder recovers noise
+z is N(0, σ² I) noise and a one-hot code, side by side. Generator and encoder move together: the encoder recovers noise
 (squared error) and code (cross-entropy) of made images, the generator lets it; the discriminator is WGAN-GP's. Clusters
 of real images are the code that the encoder names. No label is read, and no bound is there to choose a seed by: the
 authors choose checkpoints by the labels of a validation set, which is not done here.
@@ -24,7 +24,7 @@ from gen_jax.models.few_labels import cross_entropy
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives.penalties import gradient_penalty
 
-SPREAD = 0.1  # of the noise, the paper's: small beside the codes, so that these decide
+SPREAD = 0.1  # of the noise, the paper's
 
 
 class _Latents(NamedTuple):
@@ -32,13 +32,14 @@ class _Latents(NamedTuple):
 
     noise: int
     clusters: int
+    spread: float
 
     def draw(self, key: Array, count: int) -> Array:
         """[count, noise + clusters]."""
         own = keys.named(key, "latents")
         drawn = keys.draw(own, count, lambda k: jax.random.randint(k, (), 0, self.clusters))
         codes = jax.nn.one_hot(drawn, self.clusters)
-        return jnp.concatenate([SPREAD * keys.normal(own, count, self.noise), codes], axis=-1)
+        return jnp.concatenate([self.spread * keys.normal(own, count, self.noise), codes], axis=-1)
 
 
 def clustergan(
@@ -50,6 +51,7 @@ def clustergan(
     noise: int,
     clusters: int,
     hyper: Any,
+    spread: float = SPREAD,
     n_critic: int = 5,
     optimizers: Mapping[str, Callable] | None = None,
 ) -> Algorithm:
@@ -58,11 +60,12 @@ def clustergan(
     generator: z [B, noise + clusters] -> x [B, *shape]. discriminator: x -> logits [B], without BatchNorm. encoder: x
     -> [B, noise + clusters], the noise and the logits of the code. hyper: lr_generator (of generator and encoder),
     lr_discriminator, b1, b2, gradient_penalty, noise_cycle and code_cycle; `ema_decay` averages generator and encoder.
+    spread: the noise's deviation: small beside the codes these decide, and too small nothing else does.
     Raises UserError for fewer than two clusters or no noise.
     """
     if clusters < 2 or noise < 1:
         raise UserError(f"{clusters} clusters, {noise} of noise: a ClusterGAN has 2 clusters or more, and noise beside")
-    values, size, space = hypers.values_of(hyper), noise + clusters, _Latents(noise, clusters)
+    values, size, space = hypers.values_of(hyper), noise + clusters, _Latents(noise, clusters, spread)
     hypers.need(values, ("gradient_penalty", "noise_cycle", "code_cycle"))
     chosen = {"generator": adam("lr_generator"), "discriminator": adam("lr_discriminator"), **(optimizers or {})}
     code, example = (jax.ShapeDtypeStruct((2, *s), jnp.float32) for s in ((size,), shape))

@@ -212,7 +212,7 @@ class Checkpoints:
         with self._believed(step):
             turns.by_all(lambda: self._read_back(step, meta))
 
-    def _read_back(self, step: int, meta: Mapping[str, Any]) -> None:
+    def _read_back(self, step: int, meta: dict[str, Any]) -> None:
         """The index of what was written by shard, or, the first time, this process's share of it."""
         if self.verified:
             orbax_folder.read_index(self.folder, step, sum(0 not in leaf["shape"] for leaf in meta["leaves"]))

@@ -9,7 +9,7 @@ Mode-specific normalisation, training by sampling with a condition a row, a resi
 drawn with averaged weights and the critic judges single rows, where the paper averages nothing and has packs of ten
 (--packing 10 --hyper.ema-decay 0), with which shares and what depends on what keep moving: docs/applications.md.
 The paper's 300 epochs are 19,500 steps of Adult's 32,561 rows, the default; of other tables, set --steps to
-300 · rows / 500. Expect rows of which boosted trees learn a part of what they learn of real ones; measured here:
+300 · rows / 500. Expect rows of which boosted trees learn most of what they learn of real ones; measured here:
 docs/applications.md. Losses say little of the rows: look at them. The default run takes tens of CPU minutes.
 """
 

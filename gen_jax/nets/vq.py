@@ -135,7 +135,8 @@ class CodePrior(nn.Module):
         )
         x = x + (place if at is None else part(place, at, 1)).astype(self.dtype)
         for layer in range(self.layers):
-            seen = x if at is None else self._remember(f"layer_{layer}", x, at, numbers.shape)
+            y = nn.elu(x)
+            seen = y if at is None else self._remember(f"layer_{layer}", y, at, numbers.shape)
             y = MaskedConv(2 * self.width, self.kernel_size, dtype=self.dtype)(seen, at)
             value, gate = jnp.split(y, 2, axis=-1)
             x = x + jnp.tanh(value) * nn.sigmoid(gate)

@@ -69,3 +69,23 @@ def test_asked_place_by_place_it_says_what_it_says_of_the_whole_grid():
         past = jnp.where(jnp.arange(24).reshape(4, 6) < place, numbers, 0)  # nothing of what comes after
         logits, memory = prior.apply(params | memory, past, train=False, at=at, mutable=["memory"])
         np.testing.assert_allclose(logits[:, 0, 0], whole[:, place // 6, place % 6], rtol=1e-5, atol=1e-6)
+
+
+def test_a_prior_is_its_formula():
+    """Embedding, a strict layer with the places added, gated residual layers on the activated input, logits."""
+    prior = vq.CodePrior(codes=5, width=4, layers=2, kernel_size=3)
+    numbers = jax.random.randint(jax.random.key(0), (3, 4, 6), 0, 5)
+    params = prior.init(jax.random.key(1), numbers, train=True)["params"]
+    params = jax.tree.map(lambda leaf: leaf + 0.1, params)  # biases are no longer 0
+
+    def layer(number, x, strict=False):
+        own = params[f"MaskedConv_{number}"]
+        return masked(own["kernel"], own["bias"], x, strict)
+
+    x = layer(0, params["Embed_0"]["embedding"][numbers], strict=True) + params["place"]
+    for number in (1, 2):
+        y = layer(number, np.where(x > 0, x, np.expm1(x)))
+        x = x + np.tanh(y[..., :4]) / (1 + np.exp(-y[..., 4:]))
+    expected = np.maximum(x, 0) @ params["Conv_0"]["kernel"][0, 0] + params["Conv_0"]["bias"]
+    found = prior.apply({"params": params}, numbers, train=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

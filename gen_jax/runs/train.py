@@ -38,7 +38,6 @@ from gen_jax.runs import (
 from gen_jax.runs import pace as paces
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
-from gen_jax.runs.pace import Pace
 from gen_jax.runs.settings import to_json
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.watching.aside import aside
@@ -90,7 +89,7 @@ def training(
     prepare: Callable[..., tuple[parallel.Steps, float]] | None = None,
     quiet: bool = False,
     answers: answering.Answers | None = None,
-    pace: Pace | None = None,
+    pace: paces.Pace | None = None,
 ) -> Training:
     """The loop of `train`, without the running: it yields each compiled call, so that a study can run the calls of
     many runs as one. `source`: the data, where they are loaded already. `prepare`: in place of `compile_steps`.

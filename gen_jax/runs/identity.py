@@ -2,8 +2,9 @@
 
 Each sitting of a run keeps its own in manifest.json, under `identity`, so that nothing that a run was ever trained on
 is forgotten. Data and code that are not the run's are refused by name, with what changed from what to what;
-`--allow-changed` goes on nevertheless, and the manifest says so for ever, under `changed`. Other versions of packages
-are told in one line: they may change the last bits, and a model should outlive them.
+`--allow-changed` goes on nevertheless, and the manifest says so for ever, under `changed`. Other versions of packages,
+and an edited gen_jax (`runs.sources`), are told in one line: they may change the last bits, and a model should outlive
+them.
 """
 
 import hashlib
@@ -125,8 +126,9 @@ def settle(found: Sequence[Change], allowed: Sequence[str], run_dir: Path, advic
     return list(found)
 
 
-def tell_packages(before: Mapping[str, str], now: Mapping[str, str], run_dir: Path) -> None:
-    """One line where a run was made with other versions of what computes it."""
+def tell_packages(record: Mapping[str, Any] | None, now: Mapping[str, str], run_dir: Path) -> None:
+    """One line where a run was last trained with other versions of what computes it; none where it kept no manifest."""
+    before = record["sittings"][-1]["versions"] if record is not None else now
     other = [
         f"{name} {before.get(name, 'none')} there, {now.get(name, 'none')} here"
         for name in PACKAGES

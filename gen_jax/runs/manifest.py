@@ -20,6 +20,7 @@ from gen_jax.core import processes
 from gen_jax.core.errors import UserError
 from gen_jax.data import reading
 from gen_jax.data.source import Source
+from gen_jax.runs import sources
 from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.folder import FORMAT, record
 from gen_jax.runs.identity import CHANGED, KEY, Change
@@ -191,11 +192,11 @@ def _files(identity: Mapping[str, Any] | None) -> str:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of the packages that matter, without those that are not installed."""
+    """Versions of the packages that matter, gen_jax's with the mark of its source, without those not installed."""
     found = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            found[name] = sources.version(name)
         except metadata.PackageNotFoundError:
             continue
     return found

@@ -68,6 +68,5 @@ def data_of(run: Path, config: Config, access: Access, source: Source | None = N
     record = folder.record(run)
     found = identity.changes(identity.last(record, run), {"data": identity.of_data(source, config.data)})
     identity.settle(found, access.allow_changed, run, {"data": "give the data that it was trained on, with --data"})
-    if record is not None:
-        identity.tell_packages(record["sittings"][-1]["versions"], manifest.versions(), run)
+    identity.tell_packages(record, manifest.versions(), run)
     return source

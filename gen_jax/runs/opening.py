@@ -13,6 +13,7 @@ from gen_jax.core import platform
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.parallel import Layout
+from gen_jax.runs import folder, identity, manifest
 from gen_jax.runs.files import atomic_write_json, read_bytes
 from gen_jax.runs.progress import waiting
 
@@ -40,8 +41,11 @@ class Opening:
         self._plain = traced is not None and plain_convolutions(traced.jaxpr.jaxpr) > NOTICED
 
     def tell(self, run_dir: Path, parameters: Mapping[str, int], start: int) -> None:
-        """The line."""
+        """The line; and one where a run goes on by other versions of packages than before (a study says it under its
+        table)."""
         if not self._quiet:
+            if start:
+                identity.tell_packages(folder.record(run_dir), manifest.versions(), run_dir)
             resumed = f", from step {start:,}" if start else ""
             words = f"{self._where}, {sizes(parameters)}; compiling ({expected(self._program, self._equations)})"
             say(f"{run_dir}{resumed}: {words}")

@@ -3,13 +3,15 @@
 import json
 import shutil
 import sys
+from importlib import metadata
 
 import pytest
 import toys
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import identity, local_code, manifest
+from gen_jax.runs import identity, local_code, manifest, sources
 from gen_jax.runs.access import Access
+from gen_jax.runs.evaluation import protocol
 from gen_jax.runs.opened import open_state
 
 
@@ -198,6 +200,47 @@ def test_other_versions_of_packages_are_one_line(bench, capsys):
     open_state(bench.run)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "other versions" in line]
     assert "jax 0.0.1 there" in line
+
+
+def test_a_run_that_goes_on_elsewhere_is_one_line(bench, capsys):
+    path = bench.run / "manifest.json"
+    record = json.loads(path.read_text())
+    record["sittings"][-1]["versions"] |= {"jax": "0.0.1", "gen_jax": "0.2.0 (source 00000000)"}
+    path.write_text(json.dumps(record))
+    bench.train(steps=4)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "other versions" in line]
+    assert "jax 0.0.1 there" in line
+    assert "(source 00000000) there" in line
+    bench.train(steps=4)  # complete
+    assert "other versions" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("edit", "counts"),
+    [
+        (lambda folder: (folder / "nets/mlp.py").write_text("x = 2\n"), True),
+        (lambda folder: (folder / "nets/new.py").write_text(""), True),
+        (lambda folder: (folder / "nets/mlp.py").unlink(), True),
+        (lambda folder: (folder / "nets/mlp.py").rename(folder / "core/mlp.py"), True),
+        (lambda folder: (folder / "verbs/show.py").write_text("y = 2\n"), False),
+        (lambda folder: (folder / "nets/notes.txt").write_text("z"), False),
+    ],
+)
+def test_the_mark_of_gen_jax_is_of_what_computes(tmp_path, edit, counts):
+    for number, name in enumerate(["core", "nets", "verbs"]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ["a.py", "mlp.py", "show.py"][number]).write_text(f"x = {number}\n")
+    sources.mark.cache_clear()
+    before = sources.mark(tmp_path)
+    edit(tmp_path)
+    sources.mark.cache_clear()
+    assert (sources.mark(tmp_path) != before) == counts
+
+
+def test_a_run_and_its_scores_name_the_source_of_gen_jax(bench):
+    (sitting,) = json.loads((bench.run / "manifest.json").read_text())["sittings"]
+    assert sitting["versions"]["gen_jax"] == f"{metadata.version('gen_jax')} (source {sources.mark()})"
+    assert f"(source {sources.mark()})" in protocol.packages()
 
 
 def test_a_relative_import_is_refused_by_line(bench):

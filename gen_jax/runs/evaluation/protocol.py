@@ -16,7 +16,7 @@ from gen_jax.core import lines
 from gen_jax.core.errors import UserError
 from gen_jax.core.near import meant
 from gen_jax.metrics import lenet
-from gen_jax.runs import shapes
+from gen_jax.runs import shapes, sources
 from gen_jax.runs.evaluation import (
     anomalies,
     classifiers,
@@ -216,11 +216,11 @@ def stamp(subject: Subject, name: str, model: Model) -> dict[str, Any]:
 
 
 def packages() -> str:
-    """Names and versions of what the numbers depend on."""
+    """Names and versions of what the numbers depend on, gen_jax's with the mark of its source."""
     found = []
     for name in PACKAGES:
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            found.append(f"{name} {sources.version(name)}")
         except metadata.PackageNotFoundError:
             continue
     return ", ".join(found)

@@ -50,7 +50,7 @@ def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bounded=True, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
         hyper=config.hyper,

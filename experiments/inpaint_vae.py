@@ -58,7 +58,7 @@ def build(config: Config, data: Source) -> Algorithm:
     return inpaint_vae(
         inpaint.Encoder(config.latent_size, **sizes),
         inpaint.Encoder(config.latent_size, **sizes),
-        inpaint.Decoder(data.shape[-1], **sizes),
+        inpaint.Decoder(data.shape[-1], bounded=gaussian, **sizes),
         likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
         binarization=config.binarization,
         hide=functools.partial(masks.draw, masks.named(*config.masks)),

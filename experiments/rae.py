@@ -46,7 +46,7 @@ def build(config: Config, data: Source) -> Algorithm:
     return autoencoder(
         # No batch normalisation: the gradient penalty needs a decoder that treats examples apart.
         mlp.Encoder(config.latent_size, widths=(config.width, config.width), dtype=dtype),
-        mlp.Decoder(data.shape, widths=(config.width, config.width), dtype=dtype),
+        mlp.Decoder(data.shape, widths=(config.width, config.width), bounded=True, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
         latent_size=config.latent_size,

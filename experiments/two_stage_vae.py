@@ -48,7 +48,8 @@ class Config(experiment.Config):
 def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     widths = (config.second_width,) * 3
-    decoder, gaussian = dcgan.Decoder(data.shape, width=config.width, dtype=dtype), config.likelihood == "gaussian"
+    gaussian = config.likelihood == "gaussian"
+    decoder = dcgan.Decoder(data.shape, width=config.width, bounded=gaussian, dtype=dtype)
     first = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
         scale.SharedScale(decoder) if gaussian else decoder,

@@ -44,7 +44,7 @@ def build(config: Config, data: Source) -> Algorithm:
     gaussian = config.likelihood == "gaussian"
     body = vae_body(
         dcgan.Encoder(config.latent_size, width=config.width, norm=norm, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, norm=norm, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, norm=norm, bounded=gaussian, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma) if gaussian else likelihoods.bernoulli(),
         binarization=config.binarization,
         shape=data.shape,

@@ -45,7 +45,7 @@ def build(config: Config, data: Source) -> Algorithm:
     dtype = config.dtype
     return autoencoder(
         dcgan.Encoder(config.latent_size, width=config.width, dtype=dtype),
-        dcgan.Decoder(data.shape, width=config.width, dtype=dtype),
+        dcgan.Decoder(data.shape, width=config.width, bounded=True, dtype=dtype),
         likelihood=likelihoods.gaussian(config.sigma),
         shape=data.shape,
         latent_size=config.latent_size,

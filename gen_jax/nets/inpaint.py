@@ -33,11 +33,15 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(latents [B, d], what is observed [B, H, W, C]) -> likelihood outputs [B, H, W, outputs], unbounded."""
+    """(latents [B, d], what is observed [B, H, W, C]) -> likelihood outputs [B, H, W, outputs].
+
+    `bounded`: means in [-1, 1], by tanh.
+    """
 
     outputs: int
     width: int = 32
     stages: int = 2
+    bounded: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -53,7 +57,8 @@ class Decoder(nn.Module):
         for skip in reversed(larger):
             x = jax.image.resize(x, (*skip.shape[:3], x.shape[-1]), "nearest")
             x = nn.relu(Conv(skip.shape[-1], 3, dtype=self.dtype)(jnp.concatenate([x, skip], axis=-1)))
-        return Conv(self.outputs, 3, dtype=self.dtype)(x).astype(jnp.float32)
+        made = Conv(self.outputs, 3, dtype=self.dtype)(x).astype(jnp.float32)
+        return jnp.tanh(made) if self.bounded else made
 
 
 class DenseTrunk(nn.Module):

@@ -128,10 +128,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [B, d] (and label [B]) -> the likelihood's parameters [B, *shape[:-1], outputs], unbounded.
+    """Latents [B, d] (and label [B]) -> the likelihood's parameters [B, *shape[:-1], outputs].
 
     outputs: numbers a pixel, by default as many as the image has channels. `bias_init` is the output layer's: IWAE
-    starts it at the logit of the training set's mean image.
+    starts it at the logit of the training set's mean image. `bounded`: means in [-1, 1], by tanh.
     """
 
     shape: tuple[int, ...]
@@ -142,6 +142,7 @@ class Decoder(nn.Module):
     classes: int | None = None
     kernel_init: Initializer = GLOROT
     bias_init: Initializer = nn.initializers.zeros_init()
+    bounded: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -150,4 +151,5 @@ class Decoder(nn.Module):
         x = with_label(latents, label, self.classes).astype(self.dtype)
         x, _ = Trunk(self.widths, self.activation, self.norm, kernel_init=self.kernel_init, dtype=self.dtype)(x, train)
         x = Dense(prod(shape), kernel_init=self.kernel_init, bias_init=self.bias_init, dtype=self.dtype)(x)
-        return x.reshape(-1, *shape).astype(jnp.float32)
+        made = x.reshape(-1, *shape).astype(jnp.float32)
+        return jnp.tanh(made) if self.bounded else made

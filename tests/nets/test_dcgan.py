@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gen_jax.core.errors import UserError
+from gen_jax.nets import inpaint, mlp
 from gen_jax.nets.dcgan import Decoder, Discriminator, Encoder, Generator, stages
 from gen_jax.nets.layers import LayerNorm
 
@@ -132,10 +133,18 @@ def test_options_of_the_discriminator():
     assert not np.array_equal(call(0), call(1))
 
 
-def test_generator_ends_in_tanh_and_decoder_does_not():
-    latents = 1e4 * jax.random.normal(KEY, (4, 5))
-    for module, bounded in ((Generator((9, 9, 1), width=4), True), (Decoder((9, 9, 1), width=4), False)):
-        images = module.apply(module.init(KEY, latents, train=False), latents, train=False)
+def test_generator_ends_in_tanh_and_a_decoder_only_where_it_is_bounded():
+    latents, seen = 1e4 * jax.random.normal(KEY, (4, 5)), jnp.ones((4, 8, 8, 1))
+    for module, given, bounded in (
+        (Generator((9, 9, 1), width=4), (), True),
+        (Decoder((9, 9, 1), width=4), (), False),
+        (Decoder((9, 9, 1), width=4, bounded=True), (), True),
+        (mlp.Decoder((9, 9, 1), activation=jax.nn.relu), (), False),
+        (mlp.Decoder((9, 9, 1), activation=jax.nn.relu, bounded=True), (), True),
+        (inpaint.Decoder(1, width=4), (seen,), False),
+        (inpaint.Decoder(1, width=4, bounded=True), (seen,), True),
+    ):
+        images = module.apply(module.init(KEY, latents, *given, train=False), latents, *given, train=False)
         assert (float(jnp.abs(images).max()) <= 1) == bounded
 
 

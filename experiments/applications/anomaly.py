@@ -13,9 +13,9 @@ shift: a VAE of one whole data set (discretised logistic) meets another of the s
 table: scikit-learn's tables; clean training sets (70 % of the normal class) and contaminated ones (70 % of all rows),
 named apart as ADBench does (Han et al. 2022), beside scikit-learn's isolation forest, one-class SVM and local outliers.
 
-Floors stand in the same table: the residual of 32 principal components (half of fewer dimensions), distance to the 5th
-neighbour, zlib's code length. A score is of one example; labels of test examples choose nothing. Outcomes are kept in
---study-dir, one file each.
+Floors stand in the same table: the residual of 32 principal components (half of fewer dimensions) and the distance to
+the 5th neighbour, plain and blurred by one pixel, and zlib's code length. A score is of one example; labels of test
+examples choose nothing. Outcomes are kept in --study-dir, one file each.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,8 @@ from gen_jax.runs.scores import named
 from gen_jax.studies import papers
 
 SCORES = {
-    ("one_class", "vae"): "reconstruction,reconstruction_probability,elbo,nll,latent_knn,residual_knn",
+    ("one_class", "vae"): "reconstruction,blurred_reconstruction,reconstruction_probability,elbo,nll,latent_knn,"
+    "residual_knn,blurred_residual_knn",
     ("one_class", "bigan"): "reconstruction,logit,feature_distance,f_anogan,alad,latent_knn,residual_knn",
     ("shift", "vae"): "elbo,nll,reconstruction,latent_knn,regret,ratio,complexity",
     ("table", "vae"): "reconstruction,elbo,latent_knn",

@@ -19,7 +19,13 @@ from gen_jax.runs.files import atomic_write_json, read_json
 from gen_jax.runs.scores import named
 from gen_jax.runs.scores.score import Rank, of_rows
 
-FLOORS = {"pca": "principal components", "knn": "5th neighbour", "zlib": "−zlib length"}
+FLOORS = {
+    "pca": "principal components",
+    "knn": "5th neighbour",
+    "blurred_pca": "principal components, blurred residual",
+    "blurred_knn": "5th neighbour, blurred images",
+    "zlib": "−zlib length",
+}
 ELSEWHERE = (
     "study_dir",
     "out",
@@ -32,7 +38,7 @@ ELSEWHERE = (
 
 OF_WEIGHTS = (
     "reconstruction", "reconstruction_probability", "elbo", "nll", "regret", "logit", "feature_distance", "f_anogan",
-    "alad",
+    "alad", "blurred_reconstruction",
 )  # fmt: skip
 # Scores that look at the weights and at nothing else: (algorithm, score) -> what it was made with, and the rank.
 _MADE: dict[tuple[int, str], tuple[Subject, Rank]] = {}
@@ -82,7 +88,7 @@ def aurocs(
 def place(config: Config, name: str, names: Sequence[str]) -> tuple[Path, dict[str, str]]:
     """The file of an outcome, and the settings that it depends on."""
     settings = {k: str(v) for k, v in dataclasses.asdict(config).items() if k not in ELSEWHERE}
-    settings["scores"] = ",".join(names)
+    settings["scores"] = ",".join(names or FLOORS)
     return config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json", settings
 
 

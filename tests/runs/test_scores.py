@@ -71,6 +71,7 @@ def test_a_score_is_of_one_example(name, score, monkeypatch):
 
 # ---- values ----------------------------------------------------------------------------------------------------------
 def test_floors_are_those_of_scikit_learn_and_zlib():
+    from scipy.ndimage import gaussian_filter
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
 
@@ -89,8 +90,50 @@ def test_floors_are_those_of_scikit_learn_and_zlib():
     np.testing.assert_allclose(found("pca"), residual, rtol=1e-4)
     distances = NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)[0][:, -1]
     np.testing.assert_allclose(found("knn"), distances, rtol=1e-5)
+    blurred = [gaussian_filter(x.reshape(-1, 12, 12), (0, 1, 1)).reshape(len(x), -1) for x in (train, test)]
+    distances = NearestNeighbors(n_neighbors=5).fit(blurred[0]).kneighbors(blurred[1])[0][:, -1]
+    np.testing.assert_allclose(found("blurred_knn"), distances, rtol=1e-4)
+    residual = (pca.inverse_transform(pca.transform(test)) - test).reshape(-1, 12, 12)
+    blurred = (gaussian_filter(residual, (0, 1, 1)) ** 2).sum(axis=(1, 2))
+    np.testing.assert_allclose(found("blurred_pca"), blurred, rtol=1e-4)
     sizes = [-8 * len(zlib.compress(x.tobytes(), 9)) for x in source.whole(one.source.test)["x"]]
     np.testing.assert_array_equal(found("zlib"), sizes)
+
+
+def test_the_blurred_residual_forgives_what_single_pixels_do():
+    """A reconstruction that misses by +1 in four pixels: side by side they are seen, far apart they are not."""
+    from scipy.ndimage import gaussian_filter
+
+    missed = np.zeros((2, 8, 8, 1), np.float32)
+    missed[0, 3:5, 3:5], missed[1, 1::5, 1::5] = 1.0, 1.0
+    x = np.zeros((2, 8, 8, 1), np.float32)
+
+    def decode(view, latents, given=None):
+        return latents.reshape(-1, 8, 8, 1)
+
+    def encode(view, batch):
+        return {"mean": (batch["x"] + batch["missed"]).reshape(len(batch["x"]), -1)}
+
+    each = {"x": x, "missed": missed}
+    one = subject(gan()._replace(encode=encode, decode=decode), source.from_arrays("npz:random", each, each, None))
+    plain, blurred = (
+        of_rows(named.score(name), named.score(name).make(one), one.source.test, np.arange(2))
+        for name in ("reconstruction", "blurred_reconstruction")
+    )
+    assert plain[0] == plain[1] == 4.0
+    smooth = gaussian_filter(missed[..., 0], (0, 1, 1))
+    np.testing.assert_allclose(blurred, (smooth**2).sum(axis=(1, 2)), rtol=1e-5)
+    assert blurred[0] > 2 * blurred[1]
+
+
+def test_scores_of_blurred_images_are_of_images():
+    rows = {"x": np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)}
+    one = subject(gan()._replace(encode=None), source.from_arrays("a table", rows, rows, None))
+    for name, instead in (("blurred_knn", "use knn"), ("blurred_pca", "use pca"),
+                          ("blurred_reconstruction", "use reconstruction"),
+                          ("blurred_residual_knn", "use residual_knn")):  # fmt: skip
+        with pytest.raises(UserError, match=f"{name}.*{instead}"):
+            named.score(name).check(one)
 
 
 def test_regret_is_what_the_encoder_leaves_on_the_table():

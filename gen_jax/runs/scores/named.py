@@ -3,13 +3,14 @@
 from gen_jax.core.errors import UserError
 from gen_jax.core.near import near
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.scores import complexity, likelihoods, neighbours, ratio, regret, residuals
+from gen_jax.runs.scores import blurred, complexity, likelihoods, neighbours, ratio, regret, residuals
 from gen_jax.runs.scores.names import NAMES
 from gen_jax.runs.scores.score import Score
 
 SCORES: dict[str, Score] = {
     "model": likelihoods.MODEL,
     "reconstruction": residuals.RECONSTRUCTION,
+    "blurred_reconstruction": blurred.BLURRED_RECONSTRUCTION,
     "elbo": likelihoods.ELBO,
     "nll": likelihoods.NLL,
     "reconstruction_probability": likelihoods.RECONSTRUCTION_PROBABILITY,
@@ -23,8 +24,11 @@ SCORES: dict[str, Score] = {
     "complexity": complexity.COMPLEXITY,
     "latent_knn": neighbours.LATENT_KNN,
     "residual_knn": neighbours.RESIDUAL_KNN,
+    "blurred_residual_knn": blurred.BLURRED_RESIDUAL_KNN,
     "pca": neighbours.PCA,
     "knn": neighbours.KNN,
+    "blurred_pca": blurred.BLURRED_PCA,
+    "blurred_knn": blurred.BLURRED_KNN,
     "zlib": complexity.ZLIB,
 }
 assert tuple(SCORES) == NAMES, "names.NAMES and named.SCORES name different scores"

@@ -1,6 +1,7 @@
 """Scores by distance to training data: in codes, in pixels, and to their principal components."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from gen_jax.metrics import neighbours
 from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.subject import KEPT, Subject
 from gen_jax.runs.scores import residuals
-from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, parts
+from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, floats, parts
 
 NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
 AT_ONCE = 1_000  # examples whose score is cheap
 
 
-def _distance(queries: np.ndarray, points: np.ndarray, at_once: int) -> np.ndarray:
+def distance(queries: np.ndarray, points: np.ndarray, at_once: int) -> np.ndarray:
     """To the 5th neighbour. So many queries at a time, whatever else is asked for: products round by their size."""
     starts = range(0, len(queries), at_once)
     found = [neighbours.nearest(queries[start : start + at_once], points, NEIGHBOUR)[0] for start in starts]
@@ -31,22 +32,19 @@ def _latent_knn(subject: Subject) -> Rank:
 
     def rank(raw: Raw) -> np.ndarray:
         codes = compiled(subject.weights, ((part,) for part in parts(subject, raw)))
-        return _distance(np.concatenate([code["mean"] for code in codes]).reshape(-1, points.shape[1]), points, BATCH)
+        return distance(np.concatenate([code["mean"] for code in codes]).reshape(-1, points.shape[1]), points, BATCH)
 
     return rank
 
 
 def _knn(subject: Subject, at_once: int = AT_ONCE) -> Rank:
     points = _train(subject)
-    return lambda raw: _distance(flat(raw["x"]), points, at_once)
+    return lambda raw: distance(flat(raw["x"]), points, at_once)
 
 
 def _pca(subject: Subject) -> Rank:
     """Squared error of the first principal components of the training examples."""
-    x = _train(subject).astype(np.float64)
-    centre = x.mean(axis=0)
-    _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
-    axes = vectors[:, -_components(x.shape[1]) :]  # [n, components], the largest last
+    centre, axes = components(subject)
 
     def rank(raw) -> np.ndarray:
         centred = flat(raw["x"]) - centre
@@ -62,22 +60,36 @@ def _residual_knn(subject: Subject) -> Rank:
     return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
 
 
+def components(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """(the training examples' mean [n], their first principal components [n, count], the largest last), float64."""
+    x = _train(subject).astype(np.float64)
+    centre = x.mean(axis=0)
+    _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
+    return centre, vectors[:, -_components(x.shape[1]) :]
+
+
 def _components(dimensions: int) -> int:
     """`COMPONENTS`, and of few dimensions half: all of them would leave no residual."""
     return min(COMPONENTS, max(1, dimensions // 2))
 
 
-def _train(subject: Subject) -> np.ndarray:
+def training(subject: Subject) -> np.ndarray:
+    """The training examples that distances are to, float32 [N, *event]."""
     train = subject.source.train
-    return flat(train.read(evenly(train.size, KEPT))["x"])
+    return floats(train.read(evenly(train.size, KEPT))["x"])
 
 
-def _enough(score: str):
+def _train(subject: Subject) -> np.ndarray:
+    points = training(subject)
+    return points.reshape(len(points), -1)
+
+
+def enough(score: str, *abilities: str) -> Callable[[Subject], None]:
+    """The check of a score of neighbours, by a model that can do these."""
+
     def check(subject: Subject) -> None:
-        if score in ("latent_knn", "residual_knn"):
-            subject.need("encode", score)
-        if score == "residual_knn":
-            subject.need("decode", score)
+        for ability in abilities:
+            subject.need(ability, score)
         if subject.source.train.size < NEIGHBOUR:
             raise UserError(f"{score} looks at {NEIGHBOUR} neighbours, and there are {subject.source.train.size}")
 
@@ -88,9 +100,9 @@ def _stamp(subject: Subject) -> dict[str, object]:
     return {"training examples": min(subject.source.train.size, KEPT)}
 
 
-LATENT_KNN = Score(_enough("latent_knn"), _latent_knn, _stamp)
-RESIDUAL_KNN = Score(_enough("residual_knn"), _residual_knn, _stamp)
-KNN = Score(_enough("knn"), _knn, _stamp, batch=AT_ONCE)
+LATENT_KNN = Score(enough("latent_knn", "encode"), _latent_knn, _stamp)
+RESIDUAL_KNN = Score(enough("residual_knn", "encode", "decode"), _residual_knn, _stamp)
+KNN = Score(enough("knn"), _knn, _stamp, batch=AT_ONCE)
 PCA = Score(
     lambda subject: None,
     _pca,

@@ -102,9 +102,14 @@ def of_rows(score: Score, rank: Rank, split: Split, rows: np.ndarray, devices: i
 
 def flat(x: np.ndarray) -> np.ndarray:
     """Examples [B, *event] as the model sees them, [B, n] float32."""
+    return floats(x).reshape(len(x), -1)
+
+
+def floats(x: np.ndarray) -> np.ndarray:
+    """Examples [B, *event] as the model sees them, float32."""
     from gen_jax.data.source import to_float
 
-    return to_float(np.asarray(x)).reshape(len(x), -1).astype(np.float32)
+    return to_float(np.asarray(x)).astype(np.float32)
 
 
 def squared(difference: Array) -> Array:

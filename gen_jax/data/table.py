@@ -62,8 +62,7 @@ def table(path: str, said: str | None = None) -> TableSource:
     """
     file, what, asked = Path(path).expanduser(), f"table:{path}", plan(said)
     found = _tidy(cells_of(path, asked.names, asked.comment), asked, what)
-    if len(found.rows) < 2:
-        raise UserError(f"{what} has {len(found.rows)} rows of values; at least 2 are needed, one of them to test")
+    _refuse_too_few(found, what)
     held = None if asked.test is None else _test(asked.test, found.names, asked)
     kept, held_out = source.holdout(len(found.rows)) if held is None else (np.arange(len(found.rows)), np.arange(0))
     columns, kinds = [], {}
@@ -87,27 +86,56 @@ def table(path: str, said: str | None = None) -> TableSource:
     kind = of_columns(MIXED if mixed else TABLES, columns)
     name = f"table:{visible(file.name)}"
     data = source.from_arrays(name, {"x": train}, {"x": rest}, None, kind=kind, notes=tuple(notes))
-    # Of numbers alone as it was before there were categories.
-    told = [tuple(column) if mixed else tuple(column)[:3] for column in columns]
     fields = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
-    fields |= {"fingerprint": source.digest(data.fingerprint, *told)}
+    fields |= {"fingerprint": _fingerprint(data.fingerprint, columns)}
     made = TableSource(**fields, columns=columns, target=asked.target, delimiter=found.delimiter)
     return frequencies.with_stream(made, [c.kind == "category" for c in columns]) if mixed else made
 
 
 def like(path: str, columns: Sequence[Column], said: str | None = None) -> Table:
     """Another table with the same columns, in their order. Raises UserError where one is not there, or one too many."""
-    asked, names = plan(said), [column.name for column in columns]
-    found = _tidy(cells_of(path, asked.names, asked.comment), asked, f"table:{path}")
+    return _numbers(_like(path, columns, plan(said)), path)
+
+
+def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
+    """Another table as a model of `own` sees it: its columns in their order, its means and deviations, its categories.
+
+    `said` as in `table`; the rows to test on that it may name are `own`'s, and of this one a tenth is held out. Raises
+    UserError as `like` does, and for a table of one row.
+    """
+    asked, what = plan(said)._replace(test=None, target=None), f"table:{path}"
+    found = _like(path, own.columns, asked)
+    _refuse_too_few(found, what)
+    values = np.stack([values_of(what, c, *_of(found, i)) for i, c in enumerate(own.columns)], axis=1)
+    x = standardised(values, own.columns)
+    parts = [source.in_memory({"x": x[rows]}) for rows in source.holdout(len(x))]
+    return dataclasses.replace(
+        own,
+        name=f"table:{visible(Path(path).expanduser().name)}",
+        fingerprint=_fingerprint(source.fingerprint(*parts), own.columns),
+        train=parts[0],
+        test=parts[1],
+        others={},
+        notes=("a tenth held out", f"read by the columns of {own.name}"),
+        delimiter=found.delimiter,
+    )
+
+
+def _like(path: str, columns: Sequence[Column], asked: Plan) -> Cells:
+    names, cells = [column.name for column in columns], cells_of(path, asked.names, asked.comment)
+    kinds, spellings = (
+        {name: each for name, each in part.items() if name in cells.names} for part in (asked.kinds, asked.spellings)
+    )
+    found = _tidy(cells, asked._replace(kinds=kinds, spellings=spellings, target=None), f"table:{path}")
     if not found.header and not asked.names and len(found.names) == len(names):
-        return _numbers(found._replace(names=tuple(names)), path)
+        return found._replace(names=tuple(names))
     if lost := [name for name in names if name not in found.names]:
         raise UserError(f"table:{path} has no column {visible(lost[0])!r}; the run's table has {short(names, 8)}")
     if more := [name for name in found.names if name not in names]:
         raise UserError(
             f"table:{path} has a column {visible(more[0])!r} that the run's table has not; it has {short(names, 8)}"
         )
-    return _numbers(_chosen(found, names), path)
+    return _chosen(found, names)
 
 
 def held_out(path: str, columns: Sequence[Column], said: str | None = None) -> tuple[Table, np.ndarray]:
@@ -166,6 +194,17 @@ def _test(path: str, names: tuple[str, ...], asked: Plan) -> Cells:
             f"table:{path}, to test on, has no column {visible(lost[0])!r}; it needs those of the train rows"
         )
     return _chosen(found, names)
+
+
+def _fingerprint(of_rows: str, columns: Sequence[Column]) -> str:
+    """Of numbers alone as it was before there were categories."""
+    mixed = any(column.kind == "category" for column in columns)
+    return source.digest(of_rows, *(tuple(column) if mixed else tuple(column)[:3] for column in columns))
+
+
+def _refuse_too_few(found: Cells, what: str) -> None:
+    if len(found.rows) < 2:
+        raise UserError(f"{what} has {len(found.rows)} rows of values; at least 2 are needed, one of them to test")
 
 
 def _refuse_unnamed(found: Cells, kinds: dict[str, str], what: str) -> None:

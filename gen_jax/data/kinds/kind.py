@@ -28,3 +28,4 @@ class Kind(NamedTuple):
     # x -> features [N, F] in which neighbours mean something; None: x has them itself, and distances are enough
     signs: Callable[[np.ndarray], np.ndarray] | None = None
     sound: Callable[[np.ndarray], bytes] | None = None  # x -> a WAV file of all, one after another
+    rate: int | None = None  # of sounds: samples a second

@@ -80,4 +80,5 @@ def sounds(rate: int) -> Kind:
         rows=_rows,
         features=POINTS.features,
         sound=lambda clips: file(clips, rate),
+        rate=rate,
     )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import load, reading
+from gen_jax.data import reading
+from gen_jax.data.alike import alike
 from gen_jax.data.one_class import REST
 from gen_jax.data.source import Split, evenly, whole
 from gen_jax.metrics import classification
@@ -36,16 +37,11 @@ def sides(subject: Subject, metric: str) -> Mapping[str, tuple[Split, np.ndarray
     if against.startswith(CLASS):
         return _of_class(subject, against, metric)
     if "against" not in subject.memory:
-        subject.memory["against"] = load.other(subject.config, against)
+        given = subject.algorithm.given
+        subject.memory["against"] = alike(subject.source, subject.config, against, "--against", given)
     other = subject.memory["against"]
-    if other.shape != subject.source.shape:
-        raise UserError(
-            f"--against {against}: its examples are of shape {other.shape}, and this model's of {subject.source.shape}"
-        )
     if other.fingerprint == subject.source.fingerprint:
         raise UserError(f"--against {against}: these are the run's own data, so nothing is strange in them; {HOW}")
-    if "label" in subject.algorithm.given and other.classes != subject.source.classes:
-        raise UserError(f"--against {against}: this model is given labels, and these data have other classes")
     return {"normal": _spread(split), "strange": _spread(other.split(subject.options.reference))}
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import counted
-from gen_jax.data import load, reading
+from gen_jax.data import reading
+from gen_jax.data.alike import alike
 from gen_jax.data.source import Source, Split, evenly, joined
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.files import atomic_write_text
@@ -44,14 +45,11 @@ def requested(names: str) -> list[str]:
 def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, count: int | None) -> Scored:
     """The scores of a split of the data `of` (the run's own by default), all checked before the first is measured.
 
-    Raises UserError for data of another shape or without such a split, and for a score that this model cannot have.
+    Raises UserError for data that are not of the run's kind (`data.alike`) or without such a split, and for a score
+    that this model cannot have.
     """
-    data = subject.source if of is None else load.other(subject.config, of)
-    if data.shape != subject.source.shape:
-        raise UserError(
-            f"--data {of}: its examples are of shape {data.shape}, and this model's of {subject.source.shape}"
-        )
-    _check_given(subject, data, of)
+    own = subject.source
+    data = own if of is None else alike(own, subject.config, of, "--data", subject.algorithm.given)
     examples = _split(data, split)
     if count is not None and count > examples.size:
         raise UserError(
@@ -79,17 +77,6 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
 def _split(data: Source, name: str) -> Split:
     """A split by its name, or all that the data have."""
     return joined(data.train, data.test) if name == ALL else data.split(name)
-
-
-def _check_given(subject: Subject, data: Source, of: str | None) -> None:
-    """Raises UserError where the model is given what these data do not have, or have in another number."""
-    first = data.test.read(np.arange(1))
-    missing = [name for name in subject.algorithm.given if name not in first]
-    if missing or ("label" in subject.algorithm.given and data.classes != subject.source.classes):
-        given = ", ".join(subject.algorithm.given)
-        raise UserError(
-            f"--data {of}: this model is given {given} as {subject.source.name} tells it, and these data do not"
-        )
 
 
 def _labels(data: Source, examples: Split, rows: np.ndarray) -> list[str] | None:

@@ -19,6 +19,7 @@ from gen_jax.core.types import weights
 from gen_jax.data import load, one_class, source
 from gen_jax.data.folder import folder as folder_of
 from gen_jax.data.images import How
+from gen_jax.data.kinds import MIXED
 from gen_jax.data.source import joined, subset
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation.subject import Options, Subject
@@ -172,6 +173,9 @@ def test_the_ratio_is_the_difference_of_two_elbos(monkeypatch):
     found = of_rows(chosen, chosen.make(one), one.source.test, rows)
     own, theirs = (of_rows(elbo, elbo.make(each), one.source.test, rows) for each in (one, other.at(twice)))
     np.testing.assert_allclose(found, own - theirs, rtol=1e-5)
+    before = chosen.stamp(one)  # of a background that was trained anew, in the same folder and as long, it is another
+    one.memory["other run"] = one.memory["other run"]._replace(state=other.weights)
+    assert chosen.stamp(one) != before
 
 
 # ---- one class -------------------------------------------------------------------------------------------------------
@@ -276,6 +280,12 @@ def test_a_row_says_which_file_it_is_of(tmp_path):
         (lambda: table.measure(subject(), ["knn"], None, "strange", None), ["'strange'", "train, test"]),
         (lambda: table.measure(subject(), ["knn"], "digits", "test", None), ["(8, 8, 1)", "(12, 12, 1)"]),
         (lambda: named.score("zlib").check(subject(copier(made()), toy())), ["zlib"]),
+        (lambda: table.measure(rows(gap="train"), ["knn"], None, "test", None), ["knn", "1 of 30", "rows", "miss"]),
+        (lambda: table.measure(rows(gap="train"), ["pca"], None, "test", None), ["pca", "1 of 30", "rows", "miss"]),
+        (lambda: table.measure(rows(gap="test"), ["knn"], None, "test", None), ["1 of 30", "missing values"]),
+        (lambda: table.measure(rows(kind=MIXED), ["knn"], None, "test", None), ["knn", "categories", "use model"]),
+        (lambda: table.measure(rows(kind=MIXED), ["pca"], None, "test", None), ["pca", "categories", "use model"]),
+        (lambda: named.score("reconstruction").check(rows(kind=MIXED)), ["reconstruction", "categories", "use model"]),
     ],
 )
 def test_a_mistake_is_one_line(call, words):
@@ -283,6 +293,17 @@ def test_a_mistake_is_one_line(call, words):
         call()
     assert "\n" not in str(caught.value)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def rows(gap=None, kind=None):
+    """A table of four columns; `gap`: the split of which one row misses a value."""
+    parts = {
+        name: np.random.default_rng(seed).normal(size=(30, 4)).astype(np.float32)
+        for seed, name in enumerate(("train", "test"))
+    }
+    if gap is not None:
+        parts[gap][7, 2] = np.nan
+    return subject(gan(), source.from_arrays("rows", {"x": parts["train"]}, {"x": parts["test"]}, None, kind=kind))
 
 
 def toy():

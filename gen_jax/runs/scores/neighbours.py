@@ -7,12 +7,13 @@ import numpy as np
 
 from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.data.source import evenly
 from gen_jax.metrics import neighbours
 from gen_jax.runs.batches import in_batches
 from gen_jax.runs.evaluation.subject import KEPT, Subject
 from gen_jax.runs.scores import residuals
-from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, floats, parts
+from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, floats, need_numbers, parts, with_gaps
 
 NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
 AT_ONCE = 1_000  # examples whose score is cheap
@@ -29,6 +30,8 @@ def _latent_knn(subject: Subject) -> Rank:
     compiled, train = dealing.by_device(subject.need("encode", "latent_knn")), subject.source.train
     found = in_batches(compiled, subject.weights, train, evenly(train.size, KEPT), BATCH)["mean"]
     points = found.reshape(len(found), -1)
+    if broken := int((~np.isfinite(points)).any(axis=1).sum()):  # neighbours of others would be any
+        raise UserError(f"{broken} of the {counted(len(points), 'training code')} are not finite")
 
     def rank(raw: Raw) -> np.ndarray:
         codes = compiled(subject.weights, ((part,) for part in parts(subject, raw)))
@@ -74,9 +77,16 @@ def _components(dimensions: int) -> int:
 
 
 def training(subject: Subject) -> np.ndarray:
-    """The training examples that distances are to, float32 [N, *event]."""
+    """The training examples that distances are to, float32 [N, *event]. Raises UserError where one misses a value: by
+    arithmetic with it all would lie at no distance, and neighbours would be any."""
     train = subject.source.train
-    return floats(train.read(evenly(train.size, KEPT))["x"])
+    found = floats(train.read(evenly(train.size, KEPT))["x"])
+    if gaps := with_gaps(found):
+        raise UserError(
+            f"distances to training examples need all of their values, and {gaps:,} of {len(found):,} of "
+            f"{subject.source.name} miss some; fill them first (`python -m gen_jax complete`)"
+        )
+    return found
 
 
 def _train(subject: Subject) -> np.ndarray:
@@ -88,6 +98,8 @@ def enough(score: str, *abilities: str) -> Callable[[Subject], None]:
     """The check of a score of neighbours, by a model that can do these."""
 
     def check(subject: Subject) -> None:
+        if score != "latent_knn":
+            need_numbers(subject, score)
         for ability in abilities:
             subject.need(ability, score)
         if subject.source.train.size < NEIGHBOUR:
@@ -104,7 +116,7 @@ LATENT_KNN = Score(enough("latent_knn", "encode"), _latent_knn, _stamp)
 RESIDUAL_KNN = Score(enough("residual_knn", "encode", "decode"), _residual_knn, _stamp)
 KNN = Score(enough("knn"), _knn, _stamp, batch=AT_ONCE)
 PCA = Score(
-    lambda subject: None,
+    lambda subject: need_numbers(subject, "pca"),
     _pca,
     lambda subject: _stamp(subject) | {"components": _components(math.prod(subject.source.shape))},
     batch=AT_ONCE,

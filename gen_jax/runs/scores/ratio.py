@@ -5,6 +5,7 @@ background alone: the training examples with a part of their pixels replaced at 
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.metrics.lenet import weight_hash
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.opened import Opened
 from gen_jax.runs.scores.likelihoods import ELBO
@@ -37,7 +38,8 @@ def _make(subject: Subject) -> Rank:
 
 def _stamp(subject: Subject) -> dict[str, object]:
     found = _background(subject)
-    return {"background": f"{found.path}, step {found.step}, {found.source.fingerprint[:16]}", **ELBO.stamp(subject)}
+    made = f"step {found.step}, {found.source.fingerprint[:16]}, model {weight_hash(beside(subject, found).weights)}"
+    return {"background": f"{found.path}, {made}", **ELBO.stamp(subject)}
 
 
 RATIO = Score(_check, _make, _stamp, ELBO.batch)

@@ -16,7 +16,7 @@ from gen_jax.core import keys
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Array, Batch, Weights, given_of
 from gen_jax.runs.evaluation.subject import Subject
-from gen_jax.runs.scores.score import Rank, Score, Single, on_device, squared
+from gen_jax.runs.scores.score import Rank, Score, Single, need_numbers, on_device, squared
 
 KAPPA = 1.0  # of the features, in f-AnoGAN
 LAMBDA, SEARCH_STEPS, SEARCH_RATE = 0.1, 200, 0.05  # AnoGAN's weight of the features, and its descent
@@ -116,7 +116,12 @@ def _residual(score: str, measure: Callable[[Array], Array]) -> Score:
     return Score(_check_features(score), lambda subject: on_device(subject, _between(subject, score, measure)))
 
 
-RECONSTRUCTION = Score(lambda subject: again(subject, "reconstruction"), _reconstruction)
+def _check_reconstruction(subject: Subject) -> None:
+    need_numbers(subject, "reconstruction")
+    again(subject, "reconstruction")
+
+
+RECONSTRUCTION = Score(_check_reconstruction, _reconstruction)
 LOGIT = Score(_logits, _logit)
 FEATURE_DISTANCE = _residual("feature_distance", _mean_square)
 ALAD = _residual("alad", lambda difference: jnp.abs(difference).sum(axis=-1))

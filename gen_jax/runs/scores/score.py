@@ -9,6 +9,7 @@ import numpy as np
 
 from gen_jax.core import dealing, keys
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.core.types import Array, Batch, Weights
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Split
@@ -87,17 +88,31 @@ def value(subject: Subject, name: str, score: str) -> Single:
     return lambda weights, batch, key: evaluate(weights, batch, key)[name]
 
 
+def need_numbers(subject: Subject, score: str) -> None:
+    """Raises UserError where columns of x are categories, whose numbers lie at no distance from one another."""
+    if subject.source.kind.mixed:
+        raise UserError(f"{score} measures distances, and {subject.source.name} has columns of categories; use model")
+
+
 def of_rows(score: Score, rank: Rank, split: Split, rows: np.ndarray, devices: int = 1) -> np.ndarray:
     """The scores of these examples, float64 [N], in batches of one shape, one for each of so many devices at a time.
     Raises UserError where one is not finite."""
-    found, size = [], score.batch * devices
+    found, gaps, size = [], 0, score.batch * devices
     for start in range(0, len(rows), size):
         wanted = rows[start : start + size]
-        found.append(np.asarray(rank(split.read(np.resize(wanted, size))), np.float64)[: len(wanted)])
+        raw = split.read(np.resize(wanted, size))
+        gaps += with_gaps(raw["x"][: len(wanted)])
+        found.append(np.asarray(rank(raw), np.float64)[: len(wanted)])
     found = np.concatenate(found)
     if broken := int((~np.isfinite(found)).sum()):
-        raise UserError(f"{broken} of {len(found)} anomaly scores are not finite, so they have no order")
+        why = f"; {counted(gaps, 'example')} of them with missing values" if gaps else ""
+        raise UserError(f"{broken} of {len(found)} anomaly scores are not finite, so they have no order{why}")
     return found
+
+
+def with_gaps(x: np.ndarray) -> int:
+    """How many of the examples [N, *event] miss a value."""
+    return 0 if x.dtype == np.uint8 else int(np.isnan(x.reshape(len(x), -1)).any(axis=1).sum())
 
 
 def flat(x: np.ndarray) -> np.ndarray:

@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
+# Newer JAX wants Python 3.12, for which there are locks of their own; what .venv is made of counts where there is one.
+VERSION := import sys; print("-3.12" if sys.version_info >= (3, 12) else "")
+FOR := $(shell { $(RUN) -c '$(VERSION)' || $(PYTHON) -c '$(VERSION)'; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test contract bench site lint format house lock clean
@@ -9,15 +12,15 @@ RUN := $(BIN)/python
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/installed: requirements.lock
+.venv/installed: requirements$(FOR).lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with `make PYTHON=python3.12 ...`" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements$(FOR).lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+.venv/installed-dev: .venv/installed requirements-dev$(FOR).lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev$(FOR).lock
 	@touch $@
 
 demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 4 minutes on two cores) into runs/demo
@@ -71,12 +74,12 @@ format: .venv/installed-dev  ## apply ruff's fixes and format
 house:  ## figures of the code: import circles, sizes, arguments, untyped settings, repeated lines
 	@$(PYTHON) tests/house.py
 
-lock:  ## write the lock files anew from the ranges in requirements*.txt
+lock:  ## write the lock files of this PYTHON anew (3.11; 3.12 and newer) from the ranges in requirements*.txt
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
-	(echo "# Exact versions of everything that requirements.txt brings. Written by make lock."; .venv-lock/bin/pip freeze) > requirements.lock
+	(echo "# Exact versions of everything that requirements.txt brings. Written by make lock."; .venv-lock/bin/pip freeze) > requirements$(FOR).lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	(echo "# Exact versions of everything, with what tests and lint need. Written by make lock."; .venv-lock/bin/pip freeze) > requirements-dev.lock
+	(echo "# Exact versions of everything, with what tests and lint need. Written by make lock."; .venv-lock/bin/pip freeze) > requirements-dev$(FOR).lock
 	rm -rf .venv-lock
 
 clean:  ## remove the environment and caches (runs/ stays)

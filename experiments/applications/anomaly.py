@@ -23,11 +23,11 @@ from collections.abc import Sequence
 import numpy as np
 from anomaly_models import Config
 from anomaly_parts import one_class_part, shift_part, table_part
-from anomaly_scores import FLOORS, Found
+from anomaly_scores import FLOORS, OF_TABLES, Found
 
 from gen_jax.core.errors import UserError
 from gen_jax.metrics import intervals
-from gen_jax.runs.scores import named
+from gen_jax.runs.scores import table
 from gen_jax.studies import papers
 
 SCORES = {
@@ -108,9 +108,10 @@ def main(config: Config) -> None:
     asked = config.scores or SCORES.get((config.part, config.model), "")
     if not asked:
         raise UserError(f"--part {config.part} takes --model vae, or say --scores")
-    names = [name.strip().replace("-", "_") for name in asked.split(",")]
-    for name in names:
-        named.score(name)
+    names, floors = table.requested(asked), OF_TABLES if config.part == "table" else FLOORS
+    names = [name for name in names if name not in floors]  # which stand in every table
+    if not names:
+        raise UserError(f"--scores {asked}: floors stand in every table; name a score of the model as well")
     text = section(config, PARTS[config.part](config, names))
     against = f" {config.against}" if config.part == "shift" else ""
     papers.write_section(config.out, f"anomaly {config.part} {config.model} {config.data}{against}", text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from anomaly_models import Config, fitter, fitter_of_many, model
-from anomaly_scores import FLOORS, Found, aurocs, kept, place, subject_of
+from anomaly_scores import FLOORS, OF_TABLES, Found, aurocs, check, kept, place, subject_of
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import accelerated
@@ -24,9 +24,10 @@ from gen_jax.runs.opened import Opened
 # ---- one class normal ------------------------------------------------------------------------------------------------
 def one_class_part(config: Config, names: Sequence[str]) -> Found:
     base = load.load(config.data, config.data_dir and str(config.data_dir))
-    split = {text: one_class(base, text) for text in config.classes.split(",")}
-    algorithm = model(config, base.shape)
-    fit = fitter_of_many(algorithm, config, max(data.train.size for data in split.values()))
+    split = {text.strip(): one_class(base, text.strip()) for text in config.classes.split(",")}
+    algorithm, size = model(config, base.shape), max(data.train.size for data in split.values())
+    check(algorithm, base, [*names, *FLOORS])
+    fit = fitter_of_many(algorithm, config, size)
     found: Found = {}
     short = base.name.rpartition(":")[2]
     for seed in (*range(config.seeds), -1):
@@ -34,17 +35,24 @@ def one_class_part(config: Config, names: Sequence[str]) -> Found:
         called = {
             text: f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}") for text in split
         }
+        # A model sees its class filled up to the largest of them (`fitter`); floors do not.
+        of = {text: [data.fingerprint, *([size] if wanted else [])] for text, data in split.items()}
 
-        def outcome(text: str, view: Any, seed: int = seed, wanted: Sequence[str] = wanted, called: Any = called):
+        def outcome(text: str, view: Any, seed: int = seed, wanted: Any = wanted, called: Any = called, of: Any = of):
             data = split[text]
             measure = partial(aurocs, normal=data.test, strange=data.split(REST), most=config.examples)
             # Floors know no seed, and no weights.
+            each = list(wanted or FLOORS)
             made = kept(
-                config, called[text], wanted, lambda: measure(subject_of(algorithm, view, data), list(wanted or FLOORS))
+                config, called[text], wanted, of[text], lambda: measure(subject_of(algorithm, view, data), each)
             )
             found.setdefault(seed, {})[text] = made["scores"]
 
-        left = [text for text in split if not place(config, called[text], wanted)[0].exists()] if seed >= 0 else []
+        left = (
+            [text for text in split if not place(config, called[text], wanted, of[text])[0].exists()]
+            if seed >= 0
+            else []
+        )
         # A CPU gains nothing by learning all classes at once, and would have nothing to show when it is stopped.
         for texts in [left] if left and accelerated() else [[text] for text in left]:
             states = fit([split[text] for text in texts], seed)
@@ -71,7 +79,10 @@ def shift_part(config: Config, names: Sequence[str]) -> Found:
     data, other = load.load(config.data, folder), load.load(config.against, folder)
     if other.shape != data.shape:
         raise UserError(f"--against {config.against}: its shape is {other.shape}, and that of {data.name} {data.shape}")
+    if other.fingerprint == data.fingerprint:
+        raise UserError(f"--against {config.against}: these are the data of --data, so nothing is strange in them")
     algorithm = model(config, data.shape)
+    check(algorithm, data, [*(name for name in names if name != "ratio"), *FLOORS])  # its other model is made below
     fit = fitter_of_many(algorithm, config, data.train.size)
     learnt = [data, mutated(data, config.mutation)] if "ratio" in names else [data]
     found: Found = {}
@@ -90,7 +101,8 @@ def shift_part(config: Config, names: Sequence[str]) -> Found:
             return aurocs(subject, names, data.test, other.test, config.examples)
 
         name = f"{short}-" + ("floors" if seed < 0 else f"seed{seed}")
-        found[seed] = {"all": kept(config, name, () if seed < 0 else names, make)["scores"]}
+        of = data.fingerprint, other.fingerprint
+        found[seed] = {"all": kept(config, name, () if seed < 0 else names, of, make)["scores"]}
     return found
 
 
@@ -129,8 +141,9 @@ def table_part(config: Config, names: Sequence[str]) -> Found:
                 data = source.from_arrays(config.data, *splits, None)
                 odd = in_memory({"x": scaled[test[strange[test]]]})
                 algorithm = model(config, data.shape)
+                check(algorithm, data, [*names, *OF_TABLES])
                 view = weights(fitter(algorithm, config, data.train.size)(data, seed))
-                scores = aurocs(subject_of(algorithm, view, data), [*names, "pca", "knn"], data.test, odd, len(x))
+                scores = aurocs(subject_of(algorithm, view, data), [*names, *OF_TABLES], data.test, odd, len(x))
                 floors = {
                     "isolation forest": IsolationForest(random_state=seed),
                     "one-class SVM": OneClassSVM(gamma="scale"),
@@ -147,6 +160,7 @@ def table_part(config: Config, names: Sequence[str]) -> Found:
                     }
                 return scores
 
-            kept_ = kept(config, f"{config.data}-{case}-seed{seed}", names, make)
+            of = x, strange  # of the scikit-learn that is installed
+            kept_ = kept(config, f"{config.data}-{case}-seed{seed}", names, of, make)
             found.setdefault(seed, {})[case] = kept_["scores"]
     return found

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from anomaly_models import Config
 
-from gen_jax.core.types import Algorithm
+from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import source
 from gen_jax.data.source import Source, evenly
 from gen_jax.metrics import classification
@@ -26,16 +27,9 @@ FLOORS = {
     "blurred_knn": "5th neighbour, blurred images",
     "zlib": "−zlib length",
 }
-ELSEWHERE = (
-    "study_dir",
-    "out",
-    "seeds",
-    "data_dir",
-    "classes",
-    "scores",
-)  # settings that an outcome does not depend on
-
-
+OF_TABLES = ("pca", "knn")  # the floors of tables, whose others are scikit-learn's
+# Settings that an outcome does not depend on, or by what stands behind them: the data that were read.
+ELSEWHERE = ("study_dir", "out", "seeds", "data_dir", "classes", "scores")
 OF_WEIGHTS = (
     "reconstruction", "reconstruction_probability", "elbo", "nll", "regret", "logit", "feature_distance", "f_anogan",
     "alad", "blurred_reconstruction",
@@ -85,16 +79,26 @@ def aurocs(
     return found
 
 
-def place(config: Config, name: str, names: Sequence[str]) -> tuple[Path, dict[str, str]]:
-    """The file of an outcome, and the settings that it depends on."""
+def check(algorithm: Algorithm, data: Source, names: Sequence[str]) -> None:
+    """Raises UserError where this model and these data do not have one of the scores: before anything is trained."""
+    view = weights(jax.eval_shape(algorithm.init, jax.random.key(0)))
+    for name in names:
+        named.score(name).check(subject_of(algorithm, view, data))
+
+
+def place(config: Config, name: str, names: Sequence[str], of: Sequence[object]) -> tuple[Path, dict[str, str]]:
+    """The file of an outcome, and what it depends on: settings, and `of`, the fingerprints of the data among it, since
+    what is under a name today may be another tomorrow."""
     settings = {k: str(v) for k, v in dataclasses.asdict(config).items() if k not in ELSEWHERE}
-    settings["scores"] = ",".join(names or FLOORS)
+    settings |= {"scores": ",".join(names or FLOORS), "of": source.digest(*of)[:16]}
     return config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json", settings
 
 
-def kept(config: Config, name: str, names: Sequence[str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(
+    config: Config, name: str, names: Sequence[str], of: Sequence[object], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """An outcome from its file, or made now and kept there."""
-    path, settings = place(config, name, names)
+    path, settings = place(config, name, names, of)
     if path.exists():
         return read_json(path)
     began = time.perf_counter()

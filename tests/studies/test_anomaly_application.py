@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from gen_jax.data import load
+from gen_jax.core.errors import UserError
+from gen_jax.data import load, source
 from gen_jax.data.one_class import REST, one_class
 from gen_jax.data.source import whole
 
@@ -77,6 +78,55 @@ def test_a_floors_figure_is_that_of_scikit_learn(anomaly, tmp_path, capsys):
     line = next(line for line in text.splitlines() if "principal components*" in line)
     assert float(line.split("|")[2]) == pytest.approx(expected, abs=0.051)
     assert len(load_digits().data) == data.train.size + data.test.size + data.split(REST).size + _left_out(data)
+
+
+def glance(**changes):
+    settings = {"data": "digits", "classes": "3", "seeds": 1, "steps": 2, "width": 8, "latent_size": 2, "examples": 20}
+    return settings | changes
+
+
+def test_outcomes_of_other_data_under_the_same_name_are_others(anomaly, tmp_path, monkeypatch, capsys):
+    """And of a class beside others, up to whose size its training examples are filled: floors alone stay."""
+    data = load.load("digits")
+    shown = {"data": data}
+    monkeypatch.setattr(load, "load", lambda *spec: shown["data"])
+
+    def made(classes="0"):
+        capsys.readouterr()
+        anomaly.main(anomaly.Config(**glance(scores="reconstruction", study_dir=tmp_path, classes=classes)))
+        return [line.split(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("digits-class0")]
+
+    both = ["digits-class0-vae-seed0", "digits-class0-floors"]
+    assert made() == both
+    assert made() == []
+    assert made("0, 3") == both[:1]
+    mirrored = {name: values[:, ::-1] if name == "x" else values for name, values in whole(data.train).items()}
+    shown["data"] = source.from_arrays("digits", mirrored, whole(data.test), data.classes)
+    assert made() == both
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"scores": "reconstruction,alad"}, ["alad", "`features`"]),
+        ({"scores": "elbo", "model": "bigan"}, ["elbo", "measures"]),
+        ({"scores": "pca, knn"}, ["--scores pca, knn", "floors"]),
+        ({"scores": "elbow"}, ["'elbow'", "did you mean elbo"]),
+        ({"classes": "3,12"}, ["12", "classes 0 to 9"]),
+        ({"part": "shift", "against": "digits"}, ["--against digits", "nothing is strange"]),
+        ({"part": "table", "data": "wine", "scores": "blurred_knn"}, ["blurred_knn", "use knn"]),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_trained(anomaly, tmp_path, monkeypatch, settings, words):
+    def never(*_):
+        raise AssertionError("a model was trained")
+
+    monkeypatch.setattr(sys.modules["anomaly_parts"], "fitter", never)
+    monkeypatch.setattr(sys.modules["anomaly_parts"], "fitter_of_many", lambda *_: never)
+    with pytest.raises(UserError) as caught:
+        anomaly.main(anomaly.Config(**glance(study_dir=tmp_path / "s", **settings)))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert not (tmp_path / "s").exists()
 
 
 def _left_out(data):

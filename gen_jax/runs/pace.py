@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Hashable
 
 from gen_jax.core import processes
 
@@ -20,17 +21,18 @@ class Pace:
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self.rounds = 1
-        self._at, self._step = time.monotonic(), 0
+        self._at, self._said = time.monotonic(), set[Hashable]()
 
-    def done(self, rounds: int, step: int) -> None:
-        """So many rounds were finished since the last time, and with them this step: of runs that share this, the first
-        says so."""
-        if step <= self._step:
+    def done(self, rounds: int, run: Hashable = None) -> None:
+        """This run has finished so many rounds since the last time. Of runs that share this, one says so of them all:
+        the first that has said so before, wherever each of them stands and whichever ends."""
+        if self._said and run not in self._said:
+            self._said.add(run)
             return
         now = time.monotonic()
         fits = int(self._seconds * rounds / max(now - self._at, 1e-6))
         self.rounds = max(1, min(self._most, fits, 4 * self.rounds))
-        self._at, self._step = now, step
+        self._at, self._said = now, {run}
 
     def begin(self) -> None:
         """What was done since the last call (a picture, a checkpoint) is no part of the next one."""

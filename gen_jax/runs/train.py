@@ -200,7 +200,7 @@ def training(
                     beside.do(recording.record, pending, config, lines)
                     jax.block_until_ready(pending and pending.metrics)  # one call ahead, no further
                     if pending:
-                        pace.done(pending.rounds, pending.start + pending.rounds)
+                        pace.done(pending.rounds, run_dir)
                     pending = recording.Call(step, count, metrics)
                     step, turn = step + count, turn + 1
                     vigil.at(turn)

@@ -13,12 +13,11 @@ class Clock:
 
 def calls(own, clock, seconds_a_round, count):
     """The lengths of the first calls of a run whose rounds take so long."""
-    found, step = [], 0
+    found = []
     for _ in range(count):
         rounds = own.rounds
         clock.now += rounds * seconds_a_round
-        step += rounds
-        own.done(rounds, step)
+        own.done(rounds)
         found.append(rounds)
     return found
 
@@ -43,7 +42,7 @@ def test_what_stands_between_calls_is_no_part_of_them(monkeypatch):
     clock.now += 1000.0  # an evaluation
     own.begin()
     clock.now += 5.0
-    own.done(50, 71 + 50)
+    own.done(50)
     assert own.rounds == 50
 
 
@@ -51,14 +50,24 @@ def test_runs_that_share_a_pace_make_calls_of_one_length(monkeypatch):
     """The second to say that a call is over says so at once, which is no measure of how long it took."""
     clock = Clock(monkeypatch)
     own = pace.Pace(50, 10.0)
-    step = 0
     for expected in (1, 4, 11, 11):
         assert own.rounds == expected
         clock.now += expected * 0.9
-        step += expected
-        for _ in range(3):  # runs
-            own.done(expected, step)
+        for run in "abc":
+            own.done(expected, run)
             clock.now += 1e-3
+
+
+def test_when_the_first_of_them_ends_the_others_go_on(monkeypatch):
+    """A run that stands far before the others, and is through after one call."""
+    clock = Clock(monkeypatch)
+    own = pace.Pace(50, 10.0)
+    for runs in ("ab", "b", "b", "b", "b"):
+        rounds = own.rounds
+        clock.now += rounds * 1e-3
+        for run in runs:
+            own.done(rounds, run)
+    assert own.rounds == 50
 
 
 @pytest.mark.parametrize(("variable", "seconds"), [(None, pace.CALL_SECONDS), ("SLURM_JOB_ID", pace.PREEMPTED_SECONDS)])

@@ -52,7 +52,9 @@ def slope(paper: Paper, outcome: Outcome) -> str:
 
 
 def spread(values: Sequence[float], digits: int, sign: bool = False) -> str:
-    """mean ± half of the 95 % t interval over seeds."""
+    """mean ± half of the 95 % t interval over seeds; a dash where nothing was measured."""
+    if not len(values):
+        return "–"
     found = intervals.t_interval(values)
     half = f" ± {(found.high - found.low) / 2:.{digits}f}" if len(values) > 1 else ""
     return f"{found.value:{'+' if sign else ''}.{digits}f}{half}".replace("-", "−")

@@ -116,3 +116,9 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_trained(out
     (tmp_path / "samples").mkdir()
     with pytest.raises(UserError, match="--out"):
         papers.study(papers.Config(out=tmp_path / out), "name", "part", "gan")
+
+
+def test_what_was_not_measured_is_a_dash():
+    paper = papers.Paper("p", "P", (papers.Column("a", "A"), papers.Column("b", "B")), {}, "published", {})
+    text = papers.markdown(paper, {"arm": {"a": {0: 1.0, 1: 2.0}}}, [], [])
+    assert "| arm | 1.50 ± 6.35 | – | 2 | – |" in text

@@ -87,7 +87,11 @@ def of(config: Asked) -> source.Source:
     """The data that a run's settings ask for, as by `load`."""
     how = images.How(config.image_size, config.channels, config.background, config.levels)
     columns = getattr(config, "columns", None)
-    found = load(config.data, config.data_dir and str(config.data_dir), how=how, columns=columns)
+    return narrowed(load(config.data, config.data_dir and str(config.data_dir), how=how, columns=columns), config)
+
+
+def narrowed(found: source.Source, config: Asked) -> source.Source:
+    """What of the data these settings leave to learn from: one class, few labels, batches as a private run draws."""
     if config.normal_class is not None:
         found = one_class.one_class(found, config.normal_class)
     if getattr(config, "private", False):  # of scripts whose models can be trained so

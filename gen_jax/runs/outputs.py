@@ -31,6 +31,25 @@ def file(out: Path, flag: str, suffix: str) -> Path:
     return out
 
 
+def own(path: Path) -> Path:
+    """A file of a run's folder that a verb writes anew each time. Raises UserError where it is a folder, or cannot be
+    written."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, and a file is to be written there; give --out")
+    _refuse_unwritable(path, "--out", path.parent.resolve() / path.name)
+    return path
+
+
+def not_over(out: Path, flag: str, *data: str | None) -> None:
+    """Raises UserError where `out` is a file that one of these data sets (as after --data) is read from."""
+    for spec in data:
+        parts = (spec or "").split(":")  # a kind may be of another, as few:10:table:PATH is; and a path may hold colons
+        for start in range(1, len(parts)):
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
+                if os.path.samefile(Path(":".join(parts[start:])).expanduser(), out):
+                    raise UserError(f"{flag} {out} is the file of the data {spec}; give another name")
+
+
 def folder(out: Path, flag: str) -> Path:
     """The path that a flag gives for a folder to write into. Raises UserError for a file, and for the folder of a run
     or a study, whose own files have the same names.

@@ -51,13 +51,14 @@ def complete(
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.kinds import IMAGES
     from gen_jax.data.table import TableSource
-    from gen_jax.runs import completing
+    from gen_jax.runs import completing, outputs
 
     completing.need(opened.algorithm, "complete")
     view = weights_of(opened.state, averaged=weights == "ema")
     asked = _Asked(data, mask, completions, count, seed)
     if isinstance(opened.source, TableSource):
         path = _table_path(run, out)
+        outputs.not_over(path, "--out", data, run_data, opened.config.data)
         rows = _table(opened, view, asked, path)
     elif opened.source.kind is IMAGES:
         path = picture_path(run, "completions", out)

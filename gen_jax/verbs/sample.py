@@ -98,6 +98,7 @@ def _rows(
     trust: bool, access: Access, as_json: bool,
 ) -> None:  # fmt: skip
     opened = open_state(run, step, trust, access)
+    outputs.not_over(path, "--out", access.data, opened.config.data)
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.columns import texts
     from gen_jax.data.table_files import written

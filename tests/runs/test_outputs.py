@@ -16,6 +16,7 @@ from gen_jax.verbs.interpolate import interpolate
 from gen_jax.verbs.latents import latents
 from gen_jax.verbs.reconstruct import reconstruct
 from gen_jax.verbs.sample import sample
+from gen_jax.verbs.score import score
 from gen_jax.verbs.traverse import traverse
 
 DRAW = {"sample": sample, "reconstruct": reconstruct, "interpolate": interpolate, "traverse": traverse,
@@ -136,3 +137,34 @@ def test_compare_may_write_beside_them(place):
 def test_converted_weights(out, place, capsys):
     status, _, err = ending(lambda: convert_inception(place / "none.pth", Path(out)), capsys)
     assert_one_line(status, err, "OUT")
+
+
+@pytest.mark.parametrize(
+    ("out", "data"),
+    [
+        ("rows.csv", "table:{}/rows.csv"),
+        ("rows.csv", "table:{}/link/../rows.csv"),
+        ("sub/../rows.csv", "few:10:table:{}/rows.csv"),
+        ("a:b.csv", "table:{}/a:b.csv"),
+    ],
+)
+def test_the_file_of_the_data_is_not_written_over(out, data, place):
+    (place / "sub").mkdir()
+    for name in ("rows.csv", "a:b.csv", "more.csv"):
+        (place / name).write_text("a,b\n1,2\n")
+    (place / "link").unlink()
+    (place / "link").symlink_to(place / "sub")
+    with pytest.raises(UserError, match="is the file of the data"):
+        outputs.not_over(Path(out), "--out", None, "digits", data.format(place))
+    outputs.not_over(Path("more.csv"), "--out", data.format(place))
+    outputs.not_over(Path("new.csv"), "--out", data.format(place), "npz:~nobody-of-that-name/x")
+
+
+def test_a_table_of_scores_is_refused_before_the_run_is_opened(place, capsys, monkeypatch):
+    monkeypatch.setitem(score.__globals__, "open_state", _too_late)
+    (place / "run" / "scores.csv").mkdir()
+    before = contents(place)
+    for given in ({}, {"out": Path("run/config.json")}, {"out": Path("study")}):
+        status, _, err = ending(lambda given=given: score(place / "run", **given), capsys)
+        assert_one_line(status, err)
+    assert contents(place) == before

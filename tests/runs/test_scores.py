@@ -22,6 +22,7 @@ from gen_jax.data.images import How
 from gen_jax.data.kinds import MIXED
 from gen_jax.data.source import joined, subset
 from gen_jax.runs.config import Config
+from gen_jax.runs.evaluation import anomalies
 from gen_jax.runs.evaluation.subject import Options, Subject
 from gen_jax.runs.scores import named, regret, residuals, table
 from gen_jax.runs.scores.score import of_rows
@@ -178,6 +179,16 @@ def test_the_ratio_is_the_difference_of_two_elbos(monkeypatch):
     assert chosen.stamp(one) != before
 
 
+def test_a_run_is_no_background_of_itself(tmp_path):
+    from gen_jax.runs.opened import Opened
+
+    one = of_row("vae")
+    one.run_dir, one.options = tmp_path / "run", one.options._replace(background=tmp_path / "x" / ".." / "run")
+    one.memory["other run"] = Opened(one.options.background, one.config, one.source, one.algorithm, None, 3)  # pyright: ignore
+    with pytest.raises(UserError, match="the run itself"):
+        named.score("ratio").check(one)
+
+
 # ---- one class -------------------------------------------------------------------------------------------------------
 def test_one_class_is_normal_and_the_others_are_kept_apart():
     base = made(classes=3)
@@ -200,6 +211,21 @@ def test_the_settings_choose_it_and_another_data_set_has_all_of_its_classes(monk
     config = Config(data="digits", normal_class="0")
     assert load.of(config).counts == (100, 0, 0)
     assert load.other(config, "digits").counts == made(classes=3).counts
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"), [({"normal_class": "0"}, True), ({"labels_per_class": 2}, True), ({"normal_class": "1"}, False)]
+)
+def test_the_data_of_which_a_run_sees_a_part_are_its_own(monkeypatch, changes, own):
+    monkeypatch.setitem(load.PLAIN, "digits", lambda: made())
+    learnt = load.of(Config(data="digits", **({"normal_class": "0"} if not own else changes)))
+    one = subject(gan(), learnt, against="digits")
+    one.config = Config(data="digits", **changes)
+    if own:
+        with pytest.raises(UserError, match="the run's own data"):
+            anomalies.sides(one, "auroc")
+    else:
+        assert set(anomalies.sides(one, "auroc")) == {"normal", "strange"}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.data import reading
+from gen_jax.data import load, reading
 from gen_jax.data.alike import alike
 from gen_jax.data.one_class import REST
-from gen_jax.data.source import Split, evenly, whole
+from gen_jax.data.source import Source, Split, evenly, whole
 from gen_jax.metrics import classification
 from gen_jax.runs.evaluation.metric import Metric, Value
 from gen_jax.runs.evaluation.subject import KEPT, Subject
@@ -37,12 +37,21 @@ def sides(subject: Subject, metric: str) -> Mapping[str, tuple[Split, np.ndarray
     if against.startswith(CLASS):
         return _of_class(subject, against, metric)
     if "against" not in subject.memory:
-        given = subject.algorithm.given
-        subject.memory["against"] = alike(subject.source, subject.config, against, "--against", given)
+        other = alike(subject.source, subject.config, against, "--against", subject.algorithm.given)
+        if _is_own(subject, other):
+            raise UserError(f"--against {against}: these are the run's own data, so nothing is strange in them; {HOW}")
+        subject.memory["against"] = other
     other = subject.memory["against"]
-    if other.fingerprint == subject.source.fingerprint:
-        raise UserError(f"--against {against}: these are the run's own data, so nothing is strange in them; {HOW}")
     return {"normal": _spread(split), "strange": _spread(other.split(subject.options.reference))}
+
+
+def _is_own(subject: Subject, other: Source) -> bool:
+    """Whether these are the data that the run learns from, or learns a class of: what is normal would be among them."""
+    try:
+        learnt = load.narrowed(other, subject.config)
+    except UserError:  # they do not have the class, or not so many labels
+        return False
+    return subject.source.fingerprint in (other.fingerprint, learnt.fingerprint)
 
 
 def _rest(subject: Subject, against: str) -> Mapping[str, tuple[Split, np.ndarray]]:

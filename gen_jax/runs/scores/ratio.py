@@ -2,6 +2,8 @@
 background alone: the training examples with a part of their pixels replaced at random, say.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from gen_jax.core.errors import UserError
@@ -21,6 +23,8 @@ HOW = (
 def _background(subject: Subject) -> Opened:
     """The other run. Raises UserError where there is none, or none that this model can be compared with."""
     found = other(subject, "--background", f"ratio compares two models; {HOW}")
+    if subject.run_dir is not None and Path(found.path).resolve() == Path(subject.run_dir).resolve():
+        raise UserError(f"--background {found.path}: this is the run itself, so all ratios are 0; {HOW}")
     if found.algorithm.levels != subject.algorithm.levels:
         raise UserError(f"--background {subject.options.background}: its likelihood is of another kind; {HOW}")
     return found

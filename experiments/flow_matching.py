@@ -12,10 +12,10 @@ Expect digits by the end of the default run.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from gen_jax import experiment
-from gen_jax.core.domains import Depth, Share, Size
+from gen_jax.core.domains import Depth, Interval, Share, Size
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import LABEL, Algorithm
 from gen_jax.data.kinds import need_images
@@ -37,7 +37,7 @@ class Config(experiment.Config):
     """law of the times that training draws"""
     conditional: bool = False
     """use the labels"""
-    width: Size = 32
+    width: Annotated[int, Interval(2, 1_000_000)] = 32
     """channels at the image's size"""
     multipliers: tuple[Size, ...] = (1, 2, 2)
     """channels of each level in units of width; each further level halves the image"""

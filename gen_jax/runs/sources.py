@@ -30,7 +30,8 @@ def mark(folder: Path | None = None) -> str:
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
         inside = path.relative_to(folder)
-        if inside.parts[0] not in WITHOUT and not any(part.startswith(".") for part in inside.parts):
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if inside.parts[0] not in WITHOUT and not hidden and path.is_file():  # and no link to what is gone
             content = path.read_bytes()
             found.update(f"{inside.as_posix()} {len(content)}\n".encode())
             found.update(content)

@@ -224,6 +224,8 @@ def test_a_run_that_goes_on_elsewhere_is_one_line(bench, capsys):
         (lambda folder: (folder / "nets/mlp.py").rename(folder / "core/mlp.py"), True),
         (lambda folder: (folder / "verbs/show.py").write_text("y = 2\n"), False),
         (lambda folder: (folder / "nets/notes.txt").write_text("z"), False),
+        (lambda folder: (folder / "nets/gone.py").symlink_to(folder / "nowhere.py"), False),
+        (lambda folder: (folder / "nets/folder.py").mkdir(), False),
     ],
 )
 def test_the_mark_of_gen_jax_is_of_what_computes(tmp_path, edit, counts):

@@ -113,8 +113,9 @@ def test_donating_right_after_an_asynchronous_save(tmp_path):
         for step in range(1, 7):
             before, place = state, where_it_lies(state)
             state = donated(state)
-            assert before.params["generator"]["w"].is_deleted()
-            assert where_it_lies(state) == place  # the step really wrote over what the save may still be reading
+            if step == 1 or jax.version.__version_info__ < (0, 11):  # jaxlib 0.11 gives nothing away that a save reads
+                assert before.params["generator"]["w"].is_deleted()
+                assert where_it_lies(state) == place  # the step really wrote over what the save may still be reading
             sums[step] = hashlib.sha256(np.array(state.params["generator"]["w"]).tobytes()).hexdigest()
             checkpoints.save(state, step)
     template = jax.eval_shape(lambda: state)

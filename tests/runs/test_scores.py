@@ -24,7 +24,7 @@ from gen_jax.data.source import joined, subset
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation import anomalies
 from gen_jax.runs.evaluation.subject import Options, Subject
-from gen_jax.runs.scores import named, regret, residuals, table
+from gen_jax.runs.scores import blurred, named, regret, residuals, table
 from gen_jax.runs.scores.score import of_rows
 
 EACH = [
@@ -126,6 +126,18 @@ def test_the_blurred_residual_forgives_what_single_pixels_do():
     smooth = gaussian_filter(missed[..., 0], (0, 1, 1))
     np.testing.assert_allclose(blurred, (smooth**2).sum(axis=(1, 2)), rtol=1e-5)
     assert blurred[0] > 2 * blurred[1]
+
+
+@pytest.mark.parametrize("shape", [(7, 7, 1), (5, 9, 3), (2, 3, 1)])
+def test_the_blur_is_scipy_s_of_each_image_and_channel(shape):
+    """By NumPy and by JAX, and of an image whatever stands beside it."""
+    from scipy.ndimage import gaussian_filter
+
+    images = np.random.default_rng(0).normal(size=(6, *shape)).astype(np.float32)
+    expected = gaussian_filter(images, (0, 1, 1, 0))
+    np.testing.assert_allclose(blurred.blur(images), expected, atol=1e-5)
+    np.testing.assert_allclose(blurred.blur(images, jnp.einsum), expected, atol=1e-5)
+    np.testing.assert_array_equal(blurred.blur(images[2:3])[0], blurred.blur(images)[2])
 
 
 def test_scores_of_blurred_images_are_of_images():

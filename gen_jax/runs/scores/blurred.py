@@ -7,6 +7,7 @@ image that can outweigh a part that should not be there. Heat maps of anomalies 
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,9 +31,10 @@ def weights_of(size: int) -> np.ndarray:
     return gaussian_filter1d(np.eye(size), DEVIATION, axis=0).astype(np.float32)
 
 
-def blur(images: Array, xp: Callable[..., Array] = np.einsum) -> Array:
-    """[B, H, W, C] -> the same blurred."""
-    return xp("ih,bhwc,jw->bijc", weights_of(images.shape[1]), images, weights_of(images.shape[2]))
+def blur(images: Any, xp: Callable[..., Any] = np.einsum) -> Any:
+    """[B, H, W, C] -> the same blurred, down and then across: both at once would be H·W products a pixel, not H + W."""
+    down = xp("ih,bhwc->biwc", weights_of(images.shape[1]), images)
+    return xp("jw,biwc->bijc", weights_of(images.shape[2]), down)
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

@@ -102,6 +102,22 @@ def test_floors_are_those_of_scikit_learn_and_zlib():
     np.testing.assert_array_equal(found("zlib"), sizes)
 
 
+@pytest.mark.parametrize("count", [1, 7, 20, 60])
+def test_components_of_fewer_examples_than_dimensions(count):
+    """As many as the examples vary in, at most 32 of them; what is left of others depends on nothing else."""
+    from sklearn.decomposition import PCA
+
+    data = source.from_arrays("npz:random", {"x": pictures(count, 0)}, {"x": pictures(24, 1)}, None)
+    one, chosen = subject(gan(), data), named.score("pca")
+    found = of_rows(chosen, chosen.make(one), data.test, np.arange(24))
+    train, test = (source.to_float(source.whole(s)["x"]).reshape(s.size, -1) for s in (data.train, data.test))
+    expected = ((test - train.mean(axis=0)) ** 2).sum(axis=1)
+    if count > 1:
+        pca = PCA(min(32, count - 1), svd_solver="full").fit(train)
+        expected = ((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_the_blurred_residual_forgives_what_single_pixels_do():
     """A reconstruction that misses by +1 in four pixels: side by side they are seen, far apart they are not."""
     from scipy.ndimage import gaussian_filter

@@ -16,6 +16,7 @@ from gen_jax.runs.scores import residuals
 from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, flat, floats, need_numbers, parts, with_gaps
 
 NEIGHBOUR, COMPONENTS, SMALL = 5, 32, 1e-6
+VARIED = 1e-10  # of the largest component's variance, below which one is rounding
 AT_ONCE = 1_000  # examples whose score is cheap
 
 
@@ -64,11 +65,16 @@ def _residual_knn(subject: Subject) -> Rank:
 
 
 def components(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """(the training examples' mean [n], their first principal components [n, count], the largest last), float64."""
+    """(the training examples' mean [n], their first principal components [n, count], the largest last), float64. Fewer
+    where the examples do not vary in so many directions: others would be any."""
     x = _train(subject).astype(np.float64)
-    centre = x.mean(axis=0)
-    _, vectors = np.linalg.eigh((x - centre).T @ (x - centre))
-    return centre, vectors[:, -_components(x.shape[1]) :]
+    centre, count = x.mean(axis=0), _components(x.shape[1])
+    x -= centre
+    few = len(x) < x.shape[1]  # of fewer examples than dimensions the products are the smaller matrix
+    values, vectors = (part[..., -count:] for part in np.linalg.eigh(x @ x.T if few else x.T @ x))
+    varied = values > VARIED * values[-1]
+    values, vectors = values[varied], vectors[:, varied]
+    return centre, x.T @ vectors / np.sqrt(values) if few else vectors
 
 
 def _components(dimensions: int) -> int:

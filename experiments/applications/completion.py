@@ -177,7 +177,7 @@ def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[
     own = (
         settings(method, config, values.shape) if method in MODELS else {"trees": config.trees, "sweeps": config.sweeps}
     )
-    told = {"data": config.data, "missing": config.missing, "protocol": config.protocol, "seed": seed, **own}
+    told = {"data": source.digest(values), "missing": config.missing, "protocol": config.protocol, "seed": seed, **own}
     told |= {"importance": config.importance} if method == "miwae" else {}
     file = config.study_dir / Path(config.data).stem / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
     if file.exists():

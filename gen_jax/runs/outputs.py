@@ -33,7 +33,9 @@ def file(out: Path, flag: str, suffix: str) -> Path:
 
 def own(path: Path) -> Path:
     """A file of a run's folder that a verb writes anew each time. Raises UserError where it is a folder, or cannot be
-    written."""
+    written. That there is no such run is said by who opens it."""
+    if not path.parent.is_dir():
+        return path
     if path.is_dir():
         raise UserError(f"{path} is a folder, and a file is to be written there; give --out")
     _refuse_unwritable(path, "--out", path.parent.resolve() / path.name)

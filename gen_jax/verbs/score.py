@@ -51,9 +51,8 @@ def score(
     from gen_jax.runs import outputs
 
     split = split or ("test" if data is None else "all")
-    given = None if out is None else outputs.file(out, "--out", ".csv")
+    path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
     opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
-    path = given or outputs.own(run / "scores.csv")
     outputs.not_over(path, "--out", data, run_data, opened.config.data)
     from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of

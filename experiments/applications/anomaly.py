@@ -26,6 +26,7 @@ from anomaly_parts import one_class_part, shift_part, table_part
 from anomaly_scores import FLOORS, OF_TABLES, Found
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import counted
 from gen_jax.metrics import intervals
 from gen_jax.runs.scores import table
 from gen_jax.studies import papers
@@ -70,7 +71,7 @@ def section(config: Config, found: Found) -> str:
         lines.append("| " + " | ".join([called, *figures, *each]) + " |")
     lines += ["", verdict(found, names)]
     lines.append(
-        f"- {len(seeds)} seeds, mean ± half of the 95 % interval over seeds; {config.steps} steps of "
+        f"- {counted(len(seeds), 'seed')}, mean ± half of the 95 % interval over seeds; {config.steps} steps of "
         f"{config.batch_size}, width {config.width}, {config.latent_size} latents; at most {config.examples} test "
         "examples a side; last step."
     )

@@ -16,7 +16,7 @@ from gen_jax.core.types import Array, Batch, Weights
 from gen_jax.data.kinds import need_images
 from gen_jax.runs.evaluation.subject import Subject
 from gen_jax.runs.scores import neighbours
-from gen_jax.runs.scores.neighbours import AT_ONCE, SMALL
+from gen_jax.runs.scores.neighbours import AT_ONCE
 from gen_jax.runs.scores.residuals import again
 from gen_jax.runs.scores.score import BATCH, Rank, Raw, Score, floats, on_device, squared
 
@@ -56,8 +56,7 @@ def _knn(subject: Subject, at_once: int = AT_ONCE) -> Rank:
 
 
 def _residual_knn(subject: Subject) -> Rank:
-    residual, distance = _reconstruction(subject), _knn(subject, BATCH)
-    return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
+    return neighbours.of_both(_reconstruction(subject), _knn(subject, BATCH))
 
 
 def _pca(subject: Subject) -> Rank:

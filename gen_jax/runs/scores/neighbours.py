@@ -58,9 +58,12 @@ def _pca(subject: Subject) -> Rank:
 
 
 def _residual_knn(subject: Subject) -> Rank:
-    """Log of the reconstruction's squared error + that of the squared distance to the 5th neighbour: far from what the
+    return of_both(residuals.RECONSTRUCTION.make(subject), _knn(subject, BATCH))
+
+
+def of_both(residual: Rank, distance: Rank) -> Rank:
+    """Log of a reconstruction's squared error + that of the squared distance to the 5th neighbour: far from what the
     model can draw, and far from what it has seen. No scale has to be chosen."""
-    residual, distance = residuals.RECONSTRUCTION.make(subject), _knn(subject, BATCH)
     return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
 
 

@@ -31,6 +31,7 @@ products and convolutions, counted from the program before lowering; *of matmul 
 product's rate on the same cores. *Peak MiB* is the process's memory while it trains, interpreter and libraries
 included. Our times hold what PyTorch's do not: gradient norms, the check for non-finite values, metrics of every
 round. *compile s* is the compiler's time (PyTorch: with the first rounds).
+Compilers differ: what stands under JAX 0.11 ran in Python 3.12 (`make bench PYTHON=python3.12`), which it needs.
 """
 
 
@@ -118,11 +119,23 @@ def show(name: str, result: dict[str, Any]) -> None:
         console.print(remark, highlight=False)
 
 
+def key(name: str, result: dict[str, Any]) -> str:
+    """Under which a result is kept: a case has one for each JAX (0.10, 0.11), whose compilers differ."""
+    major, minor = result["machine"]["versions"]["jax"].split(".")[:2]
+    return f"{name}@{major}.{minor}"
+
+
+def of_case(kept: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+    """(JAX's version, result) of a case, oldest first."""
+    found = [(version, kept[k]) for k in kept for case, _, version in [k.partition("@")] if case == name and version]
+    return sorted(found, key=lambda pair: tuple(map(int, pair[0].split("."))))
+
+
 def write(document: Path, results: dict[str, Any]) -> None:
     """Add results to those kept beside the document, and render it from all of them."""
     store = document.with_suffix(".json")
     kept = json.loads(store.read_text()) if store.exists() else {}
-    kept |= results
+    kept |= {name if name == "gpu" else key(name, result): result for name, result in results.items()}
     document.parent.mkdir(parents=True, exist_ok=True)
     store.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     document.write_text(render(kept))
@@ -130,31 +143,32 @@ def write(document: Path, results: dict[str, Any]) -> None:
 
 def render(kept: dict[str, Any]) -> str:
     parts = [INTRODUCTION, "## Against PyTorch\n", summary(kept)]
-    for name in [name for name in RACES if name in kept]:
-        parts.append(section(name, kept[name]))
+    for name in RACES:
+        parts += [section(name, result, version) for version, result in of_case(kept, name)]
     if "gpu" in kept:
         parts.append(gpu_report.section(kept["gpu"]))
     parts.append("## This project alone\n")
-    for name in [name for name in MEASURES if name in kept]:
-        parts.append(section(name, kept[name]))
+    for name in MEASURES:
+        parts += [section(name, result, version) for version, result in of_case(kept, name)]
     return "\n".join(parts)
 
 
 def summary(kept: dict[str, Any]) -> str:
-    lines = ["| case | ours, ms a round | PyTorch, better way | ratio | bar |", "|---|--:|--:|--:|--:|"]
-    for name in [name for name in RACES if name in kept]:
-        result = kept[name]
+    lines = ["| case | JAX | ours, ms a round | PyTorch, better way | ratio | bar |", "|---|--:|--:|--:|--:|--:|"]
+    cases = [(name, *found) for name in RACES for found in of_case(kept, name)]
+    for name, version, result in cases:
         ours, *peers = result["sides"]
         best = min(peers, key=lambda side: side["seconds"], default=None)
         theirs = f"{1e3 * best['seconds']:.2f} ({best['name'].replace('_', ' ')})" if best else "not measured"
         ratio = f"**{result['ratio']:.2f}**" if best else ""
-        lines.append(f"| {title(name)} | {1e3 * ours['seconds']:.2f} | {theirs} | {ratio} | {result['bar'] or ''} |")
+        cells = [title(name), version, f"{1e3 * ours['seconds']:.2f}", theirs, ratio, str(RACES[name].bar or "")]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def section(name: str, result: dict[str, Any]) -> str:
+def section(name: str, result: dict[str, Any], version: str) -> str:
     headings, rows, remarks = tables(name, result)
-    lines = [f"### {title(name)}\n", "| " + " | ".join(headings) + " |"]
+    lines = [f"### {title(name)} (JAX {version})\n", "| " + " | ".join(headings) + " |"]
     lines.append("|---" + "|--:" * (len(headings) - 1) + "|")
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
     lines += ["", *remarks, ""]

@@ -129,7 +129,7 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
     if own:
         found, whole = table.held_out(place, columns, opened.config.columns)
     else:
-        found = table.like(place, columns)
+        found = table.like(place, columns, opened.config.columns)
         whole = np.arange(len(found.values))
     rows = whole[asked.rows(len(whole), len(whole))]
     x = table.standardised(found.values[rows], columns)

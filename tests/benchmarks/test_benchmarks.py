@@ -65,14 +65,18 @@ def test_results_become_a_document(tmp_path):
     assert outcome.ratio == 0.5
     result = report.of_race(outcome)
     machine = {"cores": 2, "of": 2, "processor": "a processor", "memory_gib": 8, "system": "Linux", "python": "3.11"}
-    result |= {"machine": machine | {"versions": {}, "load": 0.0, "clock": "wall"}}
     result |= {"date": "2026-11-21", "commit": "abc", "repeats": 2, "command": "python -m benchmarks dcgan-64"}
-    report.write(tmp_path / "performance.md", {"dcgan-64": result})
-    report.write(tmp_path / "performance.md", {"ring-gan": result})
+
+    def with_jax(version):
+        return result | {"machine": machine | {"versions": {"jax": version}, "load": 0.0, "clock": "wall"}}
+
+    for name, version in (("dcgan-64", "0.11.2"), ("dcgan-64", "0.9.1"), ("dcgan-64", "0.11.0"), ("ring-gan", "0.9.1")):
+        report.write(tmp_path / "performance.md", {name: with_jax(version)})
     text = (tmp_path / "performance.md").read_text()
     assert "**0.50**" in text
     assert "no compiler" in text
-    assert text.count("a processor") == 2
+    assert text.count("a processor") == 3  # 0.11.0 in the place of 0.11.2
+    assert text.index("(JAX 0.9)") < text.index("(JAX 0.11)")  # by number, not letter by letter
 
 
 def test_a_gpus_results_become_a_section(tmp_path):

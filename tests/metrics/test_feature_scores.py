@@ -106,6 +106,14 @@ def test_own_radius_counts_duplicates_but_not_itself():
         neighbours.radii(points, 4)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_point_is_near_to_what_is_not_finite(value):
+    sound, broken = np.zeros((4, 2)), np.where(np.eye(4, 2) == 1, value, 0.0)
+    for queries, points in ((sound, broken), (broken, sound)):
+        with pytest.raises(UserError, match="non-finite"):
+            neighbours.nearest(queries, points)
+
+
 def test_authenticity_falls_with_planted_copies():
     rng = np.random.default_rng(5)
     train, held_out, fresh = rng.standard_normal((3, 500, 6))

@@ -67,6 +67,23 @@ def test_by_default_held_out_rows_lose_half_of_their_cells(table, capsys):
     assert len(rows_of(run / "pictures" / "completions.csv")) == 1 + 2 * 3
 
 
+def test_another_table_is_read_as_the_runs_own_was(tmp_path):
+    """What `--columns` leaves out and spells otherwise is left out and spelled so there, too."""
+    rows = [line.split(",") for line in text().splitlines()]
+    keyed = "\n".join(",".join([f"k{i}", *row]) for i, row in enumerate(rows[1:]))
+    (tmp_path / "t.csv").write_text(f"key,{','.join(rows[0])}\n{keyed}\n")
+    (tmp_path / "new.csv").write_text(f"key,{','.join(rows[0])}\n{keyed.replace(',1,', ',one,')}\n")
+    (tmp_path / "columns.toml").write_text('[kinds]\nkey = "drop"\n[spellings."b b"]\none = "1"\n')
+    small = {"data": f"table:{tmp_path / 't.csv'}", "columns": str(tmp_path / "columns.toml"), "width": 8,
+             "samples": 3, "latent_size": 2, **QUIET}  # fmt: skip
+    gen_jax.train(EXPERIMENTS / "miwae.py", small, tmp_path / "run")
+    for name in ("t.csv", "new.csv"):
+        complete(tmp_path / "run", data=f"table:{tmp_path / name}", out=tmp_path / f"filled-{name}", completions=0)
+    made = rows_of(tmp_path / "filled-new.csv")
+    assert made[0] == ["a", "b b", "c"]
+    assert made == rows_of(tmp_path / "filled-t.csv")
+
+
 def test_pictures_have_a_row_an_example(tmp_path, capsys):
     small = {"data": "digits", "width": 4, "stages": 1, "latent_size": 2, **QUIET}
     run = gen_jax.train(EXPERIMENTS / "inpaint_vae.py", small, tmp_path / "run")

@@ -55,6 +55,8 @@ SHAPES = [
     ("transposed 4×4 ×2", conv_transpose, plain_transpose, 32, 64, 3, 4, 2),
     ("conv 3×3", conv, plain, 32, 128, 3, 3, 1),
     ("conv 3×3", conv, plain, 32, 3, 128, 3, 1),
+    ("conv 3×3", conv, plain, 28, 32, 32, 3, 1),
+    ("conv 3×3", conv, plain, 28, 64, 32, 3, 1),
     ("conv 3×3", conv, plain, 16, 128, 128, 3, 1),
     ("conv 3×3", conv, plain, 8, 256, 256, 3, 1),
 ]

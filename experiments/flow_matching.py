@@ -1,6 +1,6 @@
 """Flow matching with a small U-Net: a baseline from the neighbouring family (Lipman et al. 2023, arXiv:2210.02747).
 
-    python experiments/flow_matching.py                    # mnist5k; about 8 CPU minutes for 2,000 steps
+    python experiments/flow_matching.py                    # mnist5k; about 20 minutes on two cores for 2,000 steps
     python experiments/flow_matching.py --conditional      # told the class, as cgan is
     python -m gen_jax evaluate RUN --metrics fd --sampler euler:10     # ten evaluations of the network a sample
     python -m gen_jax evaluate RUN --metrics fd --sampler heun:50      # the same as the sampler "prior"

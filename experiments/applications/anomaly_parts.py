@@ -2,9 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from anomaly_models import Config, fitter, fitter_of_many, model
@@ -12,7 +11,7 @@ from anomaly_scores import FLOORS, OF_TABLES, Found, aurocs, check, kept, place,
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.platform import accelerated
-from gen_jax.core.types import weights
+from gen_jax.core.types import Algorithm, Weights, weights
 from gen_jax.data import load, source
 from gen_jax.data.one_class import REST, one_class
 from gen_jax.data.source import Source, in_memory, whole
@@ -22,45 +21,47 @@ from gen_jax.runs.opened import Opened
 
 
 # ---- one class normal ------------------------------------------------------------------------------------------------
+class Task(NamedTuple):
+    """What is measured of one class: by which name it is kept, which scores (none: the floors), of which data."""
+
+    called: str
+    scores: Sequence[str]
+    of: list[Any]
+    data: Source
+
+
 def one_class_part(config: Config, names: Sequence[str]) -> Found:
     base = load.load(config.data, config.data_dir and str(config.data_dir))
     split = {text.strip(): one_class(base, text.strip()) for text in config.classes.split(",")}
     algorithm, size = model(config, base.shape), max(data.train.size for data in split.values())
     check(algorithm, base, [*names, *FLOORS])
-    fit = fitter_of_many(algorithm, config, size)
+    fit, short = fitter_of_many(algorithm, config, size), base.name.rpartition(":")[2]
     found: Found = {}
-    short = base.name.rpartition(":")[2]
-    for seed in (*range(config.seeds), -1):
-        wanted = () if seed < 0 else names
-        called = {
-            text: f"{short}-class{text}-" + ("floors" if seed < 0 else f"{config.model}-seed{seed}") for text in split
-        }
+    for seed in range(config.seeds):
         # A model sees its class filled up to the largest of them (`fitter`); floors do not.
-        of = {text: [data.fingerprint, *([size] if wanted else [])] for text, data in split.items()}
-
-        def outcome(text: str, view: Any, seed: int = seed, wanted: Any = wanted, called: Any = called, of: Any = of):
-            data = split[text]
-            measure = partial(aurocs, normal=data.test, strange=data.split(REST), most=config.examples)
-            # Floors know no seed, and no weights.
-            each = list(wanted or FLOORS)
-            made = kept(
-                config, called[text], wanted, of[text], lambda: measure(subject_of(algorithm, view, data), each)
-            )
-            found.setdefault(seed, {})[text] = made["scores"]
-
-        left = (
-            [text for text in split if not place(config, called[text], wanted, of[text])[0].exists()]
-            if seed >= 0
-            else []
-        )
+        tasks = {
+            text: Task(f"{short}-class{text}-{config.model}-seed{seed}", names, [data.fingerprint, size], data)
+            for text, data in split.items()
+        }
+        left = [text for text, task in tasks.items() if not place(config, *task[:3])[0].exists()]
         # A CPU gains nothing by learning all classes at once, and would have nothing to show when it is stopped.
         for texts in [left] if left and accelerated() else [[text] for text in left]:
-            states = fit([split[text] for text in texts], seed)
-            for text, state in zip(texts, states, strict=True):
-                outcome(text, weights(state))
-        for text in split:
-            outcome(text, None)
-    return {seed: {text: cases[text] for text in split} for seed, cases in sorted(found.items())}
+            for text, state in zip(texts, fit([split[text] for text in texts], seed), strict=True):
+                _scored(config, tasks[text], algorithm, weights(state))
+        found[seed] = {text: _scored(config, task, algorithm) for text, task in tasks.items()}
+    floors = {text: Task(f"{short}-class{text}-floors", (), [data.fingerprint], data) for text, data in split.items()}
+    found[-1] = {text: _scored(config, task, algorithm) for text, task in floors.items()}
+    return dict(sorted(found.items()))
+
+
+def _scored(config: Config, task: Task, algorithm: Algorithm, view: Weights | None = None) -> Any:
+    """The scores of a task, from its file where there is one; floors know no weights."""
+
+    def measured() -> dict[str, Any]:
+        subject = subject_of(algorithm, view, task.data)
+        return aurocs(subject, list(task.scores or FLOORS), task.data.test, task.data.split(REST), config.examples)
+
+    return kept(config, *task[:3], measured)["scores"]
 
 
 # ---- another data set ------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ self-normalised importance weights.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -18,21 +17,18 @@ from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import Call, adam, caller
-from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Sampler, Weights
+from gen_jax.core.players import adam, caller
+from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Weights
 from gen_jax.models import gaps, hypers
 from gen_jax.models.codes import check_latent_size
-from gen_jax.models.folding import fold, repeat, unfold
-from gen_jax.models.gaps import Seen
-from gen_jax.models.memory import check_samples_fit, chunk_size
+from gen_jax.models.miwae_completion import completions
+from gen_jax.models.miwae_parts import Miwae
 from gen_jax.models.samplers import latent_samplers
-from gen_jax.objectives import bounds, divergences, student
+from gen_jax.objectives import bounds
 from gen_jax.objectives.bounds import Bound, Estimate, Estimator, Terms
-from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, sum_event
+from gen_jax.objectives.likelihoods import Binarization, Likelihood, check
 
 TAILS = 5  # degrees of freedom of q: heavier tails than p(z)'s keep the importance weights bounded
-SMALLEST = 1e-30  # of a uniform draw whose logarithm is taken twice
-IMPORTANCE = 1000.0  # samples behind one completion, by default; the paper's tables take 10,000
 
 
 def miwae(
@@ -71,7 +67,7 @@ def miwae(
         "encoder": hypers.player(encoder, (seen,), optimizer, values),
         "decoder": hypers.player(decoder, (jax.ShapeDtypeStruct(location.shape, jnp.float32),), optimizer, values),
     }
-    model = _Miwae(caller(players), likelihood, shape, location.shape[-1], tails)
+    model = Miwae(caller(players), likelihood, shape, location.shape[-1], tails)
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
         view, key = Weights(params, context.stats), context.key
@@ -94,80 +90,8 @@ def miwae(
     return _finish(compose(players, (Phase(tuple(players), objective),), values), model, estimate.samples)
 
 
-@dataclass(frozen=True)
-class _Miwae:
-    """p(x|z), q(z | x observed) and p(z) = N(0, I)."""
-
-    call: Call
-    likelihood: Likelihood
-    shape: tuple[int, ...]
-    latent_size: int
-    tails: int | None
-
-    def posterior(
-        self, weights: Weights, seen: Seen, key: Array | None = None, *, train: bool = False
-    ) -> tuple[tuple[Array, Array], Any]:
-        """((location, log scale²) of q, each [B, d]; the encoder's statistics)."""
-        return self.call("encoder", *weights, seen.condition, train=train, key=key)
-
-    def draw(self, key: Array, location: Array, log_square: Array, count: int) -> Array:
-        """`count` reparameterised samples of q, [k, B, d]."""
-        more = self.tails or 0
-        noise = keys.normal(keys.named(key, "posterior"), location.shape[0], count, 1 + more, location.shape[1])
-        noise = jnp.swapaxes(noise, 0, 1)  # [k, B, 1 + tails, d]
-        standard = noise[:, :, 0]
-        if self.tails is not None:  # t = normal / sqrt(chi² / degrees), of whole degrees: no rejection, exact gradients
-            standard = standard * jax.lax.rsqrt(jnp.mean(noise[:, :, 1:] ** 2, axis=2))
-        return divergences.normal_sample(location, log_square, standard)
-
-    def log_posterior(self, z: Array, location: Array, log_square: Array) -> Array:
-        """log q(z | x observed): [k, B]."""
-        if self.tails is None:
-            return divergences.normal_log_prob(z, location, log_square).sum(axis=-1)
-        return student.log_density(z, location, jnp.exp(log_square / 2), float(self.tails)).sum(axis=-1)
-
-    def log_prior(self, z: Array) -> Array:
-        return divergences.normal_log_prob(z).sum(axis=-1)
-
-    def render(
-        self, weights: Weights, x: Array, scored: Array, z: Array, key: Array | None = None, *, train: bool = False
-    ) -> tuple[Array, Array, Any]:
-        """(log p(x scored | z) [k, B], raw outputs [B·k, ..., P], the decoder's statistics) at z [k, B, d]."""
-        count, depth = z.shape[0], self.likelihood.parameters(self.shape[-1])
-        check_samples_fit(count, x.shape[0], (*self.shape[:-1], depth))
-        outputs, stats = self.call("decoder", *weights, fold(z), train=train, key=key)
-        log_prob = sum_event(self.likelihood.log_prob(outputs, repeat(x, count)), repeat(scored, count))
-        return unfold(log_prob, count), outputs, stats
-
-    def chunks(self, samples: int, x: Array) -> tuple[int, int]:
-        """(samples a chunk, chunks)."""
-        depth = self.likelihood.parameters(self.shape[-1])
-        chunk = chunk_size(samples, x.size // self.shape[-1] * depth)
-        return chunk, samples // chunk
-
-    def weigh(
-        self, weights: Weights, seen: Seen, scored: Array, key: Array, chunk: int
-    ) -> Callable[[Array], tuple[Array, Array]]:
-        """number of a chunk -> (log-weights [chunk, B] of p(x scored), raw outputs [B·chunk, ..., P])."""
-        posterior, _ = self.posterior(weights, seen)
-
-        def one(number: Array) -> tuple[Array, Array]:
-            z = self.draw(jax.random.fold_in(keys.named(key, "importance"), number), *posterior, chunk)
-            log_prob, outputs, _ = self.render(weights, seen.x, scored, z)
-            return log_prob + self.log_prior(z) - self.log_posterior(z, *posterior), outputs
-
-        return one
-
-    def evidence(self, weights: Weights, seen: Seen, key: Array, samples: int) -> bounds.LogLikelihood:
-        """log p(x shown), [B] each part."""
-        chunk, count = self.chunks(samples, seen.x)
-        weigh = self.weigh(weights, seen, seen.shown, key, chunk)
-        return bounds.streaming_log_likelihood(lambda number: weigh(number)[0], count, chunk)
-
-
-def _finish(algorithm: Algorithm, model: _Miwae, samples: int) -> Algorithm:
+def _finish(algorithm: Algorithm, model: Miwae, samples: int) -> Algorithm:
     """The algorithm with what a MIWAE can do."""
-    image = len(model.shape) == 3
 
     def prior(weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}) -> Array:
         return keys.normal(keys.named(key, "latents"), count, model.latent_size)
@@ -175,62 +99,6 @@ def _finish(algorithm: Algorithm, model: _Miwae, samples: int) -> Algorithm:
     def decode(weights: Weights, latents: Array, given: Mapping[str, Array] = {}) -> Array:
         """The mean of p(x|z)."""
         return model.likelihood.mean(model.call("decoder", *weights, latents, train=False)[0])
-
-    def complete(
-        weights: Weights,
-        key: Array,
-        count: int,
-        given: Mapping[str, Array] = {},
-        *,
-        samples: float = IMPORTANCE,
-        noise: float = 0.0 if image else 1.0,
-    ) -> Array:
-        """One draw of p(x missing | x observed) an example: one of the importance samples, by its weight."""
-        seen = gaps.asked(given)
-        chunk, chunks = model.chunks(int(samples), seen.x)
-        weigh = model.weigh(weights, seen, seen.shown, key, chunk)
-
-        def absorb(best: tuple[Array, Array], number: Array) -> tuple[tuple[Array, Array], None]:
-            # The largest of log-weight + Gumbel noise is a draw by weight, and needs one pass (Gumbel 1954).
-            log_w, outputs = weigh(number)
-            own = jax.random.fold_in(keys.named(key, "resample"), number)
-            uniform = keys.uniform(own, seen.x.shape[0], chunk, minval=SMALLEST)
-            races = log_w - jnp.log(-jnp.log(uniform)).T  # [chunk, B]
-            first = jnp.argmax(races, axis=0)  # [B]
-            rows = outputs.reshape(-1, chunk, *outputs.shape[1:])
-            mine = jnp.take_along_axis(rows, first.reshape(-1, *[1] * (rows.ndim - 1)), axis=1)[:, 0]
-            ahead = races.max(axis=0) > best[0]
-            kept = jnp.where(ahead.reshape(-1, *[1] * (mine.ndim - 1)), mine, best[1])
-            return (jnp.maximum(races.max(axis=0), best[0]), kept), None
-
-        depth = model.likelihood.parameters(model.shape[-1])
-        rows = seen.x.shape[0]
-        start = jnp.full(rows, -jnp.inf), jnp.zeros((rows, *model.shape[:-1], depth))
-        (_, outputs), _ = jax.lax.scan(absorb, start, jnp.arange(chunks))
-        drawn = model.likelihood.sample(outputs, key) if noise else model.likelihood.mean(outputs)
-        return gaps.filled(seen, drawn)
-
-    def expected(
-        weights: Weights, key: Array, count: int, given: Mapping[str, Array] = {}, *, samples: float = IMPORTANCE
-    ) -> Array:
-        """E[x missing | x observed] by self-normalised importance sampling (the paper's equation 12)."""
-        seen = gaps.asked(given)
-        chunk, chunks = model.chunks(int(samples), seen.x)
-        weigh = model.weigh(weights, seen, seen.shown, key, chunk)
-
-        def absorb(carry: tuple[Array, Array], number: Array) -> tuple[tuple[Array, Array], None]:
-            log_w, outputs = weigh(number)  # [chunk, B]
-            total, mean = carry
-            above = jnp.logaddexp(total, jax.nn.logsumexp(log_w, axis=0))  # [B]
-            shares = jnp.exp(log_w - above).T  # [B, chunk]
-            means = model.likelihood.mean(outputs).reshape(-1, chunk, *model.shape)
-            wide = [1] * len(model.shape)
-            fresh = (shares.reshape(-1, chunk, *wide) * means).sum(axis=1)
-            return (above, jnp.exp(total - above).reshape(-1, *wide) * mean + fresh), None
-
-        start = jnp.full(seen.x.shape[0], -jnp.inf), jnp.zeros(seen.x.shape)
-        (_, mean), _ = jax.lax.scan(absorb, start, jnp.arange(chunks))
-        return gaps.filled(seen, mean)
 
     def encode(weights: Weights, batch: Batch) -> dict[str, Array]:
         (location, log_square), _ = model.posterior(weights, gaps.look(batch))
@@ -254,12 +122,8 @@ def _finish(algorithm: Algorithm, model: _Miwae, samples: int) -> Algorithm:
             "effective_samples": jnp.minimum(whole.effective_samples, part.effective_samples),
         }
 
-    completions = {
-        "complete": Sampler(complete, gaps.GIVEN, {"samples": IMPORTANCE, "noise": 0.0 if image else 1.0}),
-        "expected": Sampler(expected, gaps.GIVEN, {"samples": IMPORTANCE}),
-    }
     return algorithm._replace(
-        samplers=latent_samplers(prior, decode, normal_prior=True) | completions,
+        samplers=latent_samplers(prior, decode, normal_prior=True) | completions(model),
         prior=prior,
         normal_prior=True,
         decode=decode,

@@ -17,7 +17,8 @@ COLUMNS = ["side", "ms a round", "lowest–highest", "images/s", "GFLOP/s", "of 
 INTRODUCTION = """# Performance
 
 Every figure here was written by `python -m benchmarks --write docs/performance.md` (`make bench`), those of a GPU by
-`python -m benchmarks.gpu` and `python -m benchmarks.gpu_report`; none by hand.
+`python -m benchmarks.gpu` and `python -m benchmarks.gpu_report`; none by hand but those of the notes under the GPU's
+table.
 
 A **race** sets an experiment of this project, with its own `build` and in the program that training runs, against the
 same model in PyTorch (`benchmarks/peers`): the same layers (parameters are counted and must agree), batch and
@@ -31,7 +32,8 @@ products and convolutions, counted from the program before lowering; *of matmul 
 product's rate on the same cores. *Peak MiB* is the process's memory while it trains, interpreter and libraries
 included. Our times hold what PyTorch's do not: gradient norms, the check for non-finite values, metrics of every
 round. *compile s* is the compiler's time (PyTorch: with the first rounds).
-Compilers differ: what stands under JAX 0.11 ran in Python 3.12 (`make bench PYTHON=python3.12`), which it needs.
+Compilers differ: what stands under JAX 0.11 ran in Python 3.12, which it needs (`make bench PYTHON=python3.12`, where
+there is no `.venv` of an older one yet).
 """
 
 

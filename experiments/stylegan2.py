@@ -6,7 +6,7 @@
         --no-residual --stddev-group 32 --hyper.r1-gamma 0.01 --ada              # the small-image configuration
     python experiments/stylegan2.py --data folder:ffhq --widths 512 512 512 512 512 256 128 64 32 --style 512 \\
         --depth 8 --mixing 0.9 --batch-size 32 --hyper.lr 0.002 --hyper.r1-gamma 10 --hyper.path-length 2   # config F
-    python -m gen_jax evaluate RUN --metrics fd --sampler truncated:0.7          # styles half-way to the mean
+    python -m gen_jax evaluate RUN --metrics fd --sampler truncated:0.5          # styles half-way to the mean
 
 The second has the published 20,215,315 and 23,089,664 parameters; StudioGAN reports FID 3.88 without ADA and 2.32 with
 it, after 170,000 and 970,000 steps: it wants an accelerator. R1 and path lengths join the loss when they are due, times

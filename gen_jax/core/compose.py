@@ -6,6 +6,7 @@ statistics. Averages (EMA) move once a round.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +22,29 @@ from gen_jax.core.players import Player
 from gen_jax.core.types import Algorithm, Array, Batch, Context, Players, Round, State, Tree
 
 
+def without(names: Sequence[str]) -> UserError:
+    """What to say where hyperparameters that a model reads have no value."""
+    return UserError(
+        f"hyper {', '.join(names)}: this model reads it, and it has no value; set --hyper.{names[0]}, a field of the "
+        "script's Hyper"
+    )
+
+
 class _Recorded(Mapping):
-    """Hyperparameters that remember which of them were looked at while a round was traced."""
+    """Hyperparameters that remember which of them were looked at while a round was traced. One that is not there is a
+    UserError in one line, whoever reads it: a loss, a term, an optimizer."""
 
     def __init__(self, values: Mapping[str, Array], seen: set[str]):
         self._values, self._seen = values, seen
 
     def __getitem__(self, name: str) -> Array:
-        value = self._values[name]
+        if name not in self._values:
+            raise without([name])
         self._seen.add(name)
-        return value
+        return self._values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._values else default
 
     def __contains__(self, name: object) -> bool:
         return name in self._values
@@ -66,6 +80,7 @@ def compose(
 
     def init(key: Array) -> State:
         values = {name: jnp.float32(value) for name, value in hyper.items()}
+        told = _Recorded(values, set())
         made = {name: players_.init(p, keys.named(keys.named(key, "init"), name)) for name, p in players.items()}
         params = {name: made[name][0] for name in players}
         return State(
@@ -73,7 +88,7 @@ def compose(
             key=key,
             params=params,
             stats={name: made[name][1] for name in players},
-            opt={name: p.optimizer(values).init(params[name]) for name, p in players.items()},
+            opt={name: p.optimizer(told).init(params[name]) for name, p in players.items()},
             # A copy: the average and the parameters may be donated together, so they must not share a buffer.
             ema={name: jax.tree.map(jnp.copy, params[name]) for name, p in players.items() if p.ema},
             hyper=values,

@@ -61,11 +61,12 @@ def nearest(queries, points, k: int = 1, block: int = 1_000, same: bool = False)
     """The k nearest of points [M, D] to each of queries [N, D]: Euclidean distances [N, k], ascending, and rows [N, k].
 
     `same=True` says that both are one set, and row i is not its own neighbour (a duplicate of it is). Ties go to the
-    lower row. Memory is O(block^2 + N k) beside the inputs. Planted copies come out at exactly 0. Raises UserError for
-    values that are not finite: NaN is near to nothing and far from nothing, and a comparison with it is False.
+    lower row. Memory is O(block^2 + N k) beside the inputs. Planted copies come out at exactly 0. A query
+    that is not finite is at a distance that is not, either; UserError for points that are not, since they are near to
+    nothing and far from nothing, and every query would have some of them among its neighbours.
     """
     queries, points = jnp.asarray(queries), jnp.asarray(points)
-    if not (jnp.isfinite(queries).all() and jnp.isfinite(points).all()):
+    if not jnp.isfinite(points).all():
         raise UserError("points hold non-finite values; no distance is defined between them")
     if k > len(points) - same:
         raise UserError(f"{k} nearest neighbours need more than {len(points)} points")

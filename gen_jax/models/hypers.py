@@ -6,7 +6,7 @@ from typing import Any
 
 from flax import linen as nn
 
-from gen_jax.core.errors import UserError
+from gen_jax.core.compose import without
 from gen_jax.core.players import Player
 
 
@@ -19,9 +19,7 @@ def values_of(hyper: Any) -> dict[str, float]:
 def need(hyper: Mapping[str, float], names: Iterable[str]) -> None:
     """UserError in one line where a hyper that the model reads is not there."""
     if missing := [name for name in names if name not in hyper]:
-        raise UserError(
-            f"hyper {', '.join(missing)}: this model reads it, and it has no value; set --hyper.{missing[0]}"
-        )
+        raise without(missing)
 
 
 def player(

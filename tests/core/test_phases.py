@@ -263,6 +263,20 @@ def test_a_hyper_that_nothing_reads_is_refused_as_the_round_is_traced():
         jax.eval_shape(wrong.update, wrong.init(jax.random.key(0)), batch([0.0]))
 
 
+def test_a_hyper_that_is_read_and_not_there_is_named_whoever_reads_it():
+    def slope(params, context):
+        return params["a"]["w"] * context.hyper["beta"], Aux()
+
+    def build(**hyper):
+        return compose({"a": player(0.0)}, [Phase(("a",), slope)], hyper)
+
+    with pytest.raises(UserError, match="hyper lr: .* set --hyper.lr"):
+        build(beta=1.0).init(jax.random.key(0))
+    without_beta = build(lr=1.0)
+    with pytest.raises(UserError, match="hyper beta: .* set --hyper.beta"):
+        jax.eval_shape(without_beta.update, without_beta.init(jax.random.key(0)), batch([0.0]))
+
+
 def test_named_keys_and_rows_are_stable():
     key = jax.random.key(0)
     assert (keys.named(key, "latents") == jax.random.fold_in(key, 3530432112)).all()  # CRC-32 of the name, for ever

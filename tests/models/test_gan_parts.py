@@ -347,6 +347,20 @@ def test_a_weight_that_no_term_reads_is_refused():
         play(more={"r1_gama": 1.0})
 
 
+@pytest.mark.parametrize(
+    ("term", "name"),
+    [
+        (gan_terms.r1(), "r1_gamma"),
+        (gan_terms.weight_clipping(), "clip"),
+        (gan_terms.instance_noise(), "instance_noise"),
+        (gan_terms.lecam("lecam_weight"), "lecam_weight"),
+    ],
+)
+def test_a_weight_that_is_not_there_is_named(term, name):
+    with pytest.raises(UserError, match=f"hyper {name}: .* set --hyper.{name}"):
+        play(terms=(term,))
+
+
 def test_truncated_samples_come_from_latents_within_the_bound():
     class Identity(nn.Module):
         @nn.compact

@@ -27,7 +27,10 @@ def state(golden):
     return {str(name): make_inception.seeded(str(name), s) for name, s in zip(golden["names"], shapes, strict=True)}
 
 
-@pytest.mark.parametrize("size", make_inception.SIZES)
+FIRST, *OTHERS = make_inception.SIZES
+
+
+@pytest.mark.parametrize("size", [FIRST, *(pytest.param(size, marks=pytest.mark.science) for size in OTHERS)])
 def test_pool3_and_logits_agree_with_torch_fidelity(golden, state, size):
     got = inception.apply(inception.convert_inception(state), make_inception.images(*size))
     for ours, name in zip(got, ("pool", "logits"), strict=True):

@@ -84,6 +84,7 @@ def test_a_ladders_code_decodes_to_what_its_posterior_means_do():
     np.testing.assert_allclose(codes[:, :8], top.reshape(6, -1), atol=1e-5)
 
 
+@pytest.mark.science
 def test_a_ladders_bound_tightens_from_its_elbo():
     algorithm, view, _, _ = hierarchy()
     key = jax.random.split(jax.random.key(3), 200)

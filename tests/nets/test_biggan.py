@@ -28,8 +28,15 @@ def test_sixty_four_pixels_end_on_a_block_that_keeps_the_size():
     assert len(biggan.bigger_plan((32, 32, 3)).flat) == 2
 
 
-@pytest.mark.parametrize("form", ["plain", "hierarchical"])
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [
+        ("plain", jnp.float32),
+        ("hierarchical", jnp.bfloat16),
+        pytest.param("plain", jnp.bfloat16, marks=pytest.mark.science),
+        pytest.param("hierarchical", jnp.float32, marks=pytest.mark.science),
+    ],
+)
 def test_narrow_networks_are_finite(form, dtype):
     if form == "plain":
         generator, critic = biggan.plain((8, 8, 1), 2, 8, dtype=dtype)

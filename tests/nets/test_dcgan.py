@@ -49,7 +49,12 @@ def test_initial_distributions():
     assert "bias" not in state["Conv_1"]
 
 
-@pytest.mark.parametrize("size", range(8, 129))
+COMMON = {*range(8, 34), 48, 63, 64, 65, 96, 127, 128}  # every rest of a halving; all others with the science marker
+
+
+@pytest.mark.parametrize(
+    "size", [size if size in COMMON else pytest.param(size, marks=pytest.mark.science) for size in range(8, 129)]
+)
 def test_every_size(size):
     channels = 1 + 2 * (size % 2)
     depth, base = stages(size)

@@ -53,7 +53,7 @@ def test_other_sizes_are_refused_by_name():
             jax.eval_shape(lambda m=module: m.init(jax.random.key(0), LATENTS, train=True))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [pytest.param(jnp.float32, marks=pytest.mark.science), jnp.bfloat16])
 def test_narrow_networks_are_finite(dtype):
     generator = sngan.Generator((8, 8, 1), 16, 2, 1, spectral=True, dtype=dtype)
     params, stats = start(generator, LATENTS, LABEL)

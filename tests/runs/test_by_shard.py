@@ -108,7 +108,10 @@ def test_the_digest_is_of_the_values(tmp_path):
     assert found["a"] == found["b"] != found["c"]
 
 
-@pytest.mark.parametrize("where", [FOUR, parallel.layout("sharded", 2, shard_state=True), None])
+TWO = pytest.param(parallel.layout("sharded", 2, shard_state=True), marks=pytest.mark.science)
+
+
+@pytest.mark.parametrize("where", [FOUR, TWO, None])
 def test_no_damage_is_taken_for_what_was_saved(where, tmp_path):
     """A byte of any file changed, or a file cut or gone: an older checkpoint, or an error, or the same values."""
     chance, fell_back = random.Random(0), 0

@@ -48,7 +48,7 @@ FAMILIES = [  # all others, a script each
 @pytest.mark.parametrize(
     ("script", "more", "names"),
     [
-        ("cvae", {}, BOTH),
+        pytest.param("cvae", {}, BOTH, marks=pytest.mark.science),
         ("dcgan", {"image_size": 16}, DECODER),
         *[pytest.param(*row, marks=pytest.mark.science, id=row[0]) for row in FAMILIES],
     ],

@@ -14,6 +14,7 @@ and Shepard's correlation, beside PCA of the pixels and, where umap-learn is ins
 them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -232,8 +233,13 @@ def main(config: Config) -> None:
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
-    steps = ", ".join(f"{name} {shortened(own, config.steps)['steps']:,}" for name, own in settings.items())
-    protocol = f"{config.data}, test split, last step, averaged weights; steps: {steps}"
+    lengths = {name: shortened(own, config.steps)["steps"] for name, own in settings.items()}
+
+    def protocol_of(names: Iterable[str]) -> str:
+        steps = ", ".join(f"{name} {lengths[name]:,}" for name in lengths if name in names)
+        return f"{config.data}, test split, last step, averaged weights; steps: {steps}"
+
+    protocol = protocol_of(lengths)  # of all: what several machines measured, by other methods each, has one
     measure = measure_clusters if config.part == "clusters" else measure_maps
     outcome = papers.measured(studies, measure, protocol, collected=config.collected)
     values |= outcome.values
@@ -253,7 +259,9 @@ def main(config: Config) -> None:
     if config.data != Config.data:  # a table beside that of the scaled-down data
         name = f"{paper.name}-{papers.part_of(config.data)}"
         paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
-    papers.publish(config, paper, "applications/clusters.py", outcome._replace(values=values), said, protocol)
+    papers.publish(
+        config, paper, "applications/clusters.py", outcome._replace(values=values), said, protocol_of(values)
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ draws. `--full` takes the papers' network sizes, which are slow on a CPU. Claim:
 network, which has dropout and the same labels.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,11 +148,15 @@ def main(config: Config) -> None:
     trained, floors = ([m for m in methods if (m in SETTINGS) == own] for own in (True, False))
     sizes = "networks of the papers' sizes" if config.full else "networks that fit a CPU's minutes"
     steps = {m: settings(m, config)["steps"] for m in SETTINGS}
-    protocol = (
-        f"{config.data}, {config.labels_per_class} labels a class, drawn by seed; all training images without labels; "
-        f"test errors at the last step, averaged weights; {sizes}; steps of 100: "
-        + ", ".join(f"{m} {count:,}" for m, count in steps.items())
-    )
+
+    def protocol_of(names: Iterable[str]) -> str:
+        return (
+            f"{config.data}, {config.labels_per_class} labels a class, drawn by seed; all training images without "
+            f"labels; test errors at the last step, averaged weights; {sizes}; steps of 100: "
+            + ", ".join(f"{m} {count:,}" for m, count in steps.items() if m in names)
+        )
+
+    protocol = protocol_of(steps)  # of all: what several machines measured, by other methods each, has one
     values: Values = {}
     for name in floors if not config.collected else ():
         for seed in range(config.seeds):
@@ -169,7 +174,12 @@ def main(config: Config) -> None:
         if name in values and "bar" in values
     ]
     papers.publish(
-        config, named(PAPER, config.data), "applications/few_labels.py", outcome._replace(values=values), said, protocol
+        config,
+        named(PAPER, config.data),
+        "applications/few_labels.py",
+        outcome._replace(values=values),
+        said,
+        protocol_of(values),
     )
 
 

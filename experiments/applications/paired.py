@@ -15,6 +15,7 @@ whole, to score: Dice of what is no membrane and the adapted Rand error of the r
 is reported with its interval, whatever it is.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,25 +100,53 @@ def segmented(pictures: Path):
     """A measurement: Dice and the adapted Rand error, means over the whole test pictures."""
 
     def measure(run: measures.Trained) -> dict[str, float]:
-        import jax
-        from PIL import Image
-
-        from gen_jax.core.types import weights
-        from gen_jax.data.source import to_float
         from gen_jax.metrics import pairs
 
-        draw = jax.jit(run.algorithm.samplers["prior"].draw, static_argnums=2)
         scores = []
-        for name in named(pictures)[-TEST:]:
-            given, true = (np.asarray(Image.open(pictures / s / name).convert("L")) for s in ("image", "label"))
-            batch = {"input": to_float(given[None, :, :, None])}
-            made = np.asarray(draw(weights(run.state), jax.random.key(0), 1, batch))[0, :, :, 0] > 0
-            cells = true > 127
-            error = pairs.adapted_rand(pairs.segments(made), pairs.segments(cells)).error
-            scores.append((float(pairs.dice(made[None], cells[None])[0]), error))
+        for _, label, made in whole_pictures(run, pictures, TEST):
+            found, cells = made > 0, label > 127
+            error = pairs.adapted_rand(pairs.segments(found), pairs.segments(cells)).error
+            scores.append((float(pairs.dice(found[None], cells[None])[0]), error))
         return dict(zip(("dice", "rand"), np.mean(scores, axis=0).tolist(), strict=True))
 
     return measure
+
+
+def whole_pictures(run: measures.Trained, pictures: Path, count: int) -> Iterator[tuple[np.ndarray, ...]]:
+    """The last `count` pictures: (given uint8, wanted uint8, made float32 in [-1, 1]), each [H, W]."""
+    import jax
+    from PIL import Image
+
+    from gen_jax.core.types import weights
+    from gen_jax.data.source import to_float
+
+    draw = jax.jit(run.algorithm.samplers["prior"].draw, static_argnums=2)
+    for name in named(pictures)[-count:]:
+        given, label = (np.asarray(Image.open(pictures / s / name).convert("L")) for s in ("image", "label"))
+        batch = {"input": to_float(given[None, :, :, None])}
+        yield given, label, np.asarray(draw(weights(run.state), jax.random.key(0), 1, batch))[0, :, :, 0]
+
+
+def picture(runs: Iterable[measures.Trained], pictures: Path, path: Path) -> None:
+    """The last test picture as PNG: given, wanted, and what each of the runs makes of it."""
+    from gen_jax.metrics.features import as_uint8
+    from gen_jax.runs import figures
+
+    tiles: list[np.ndarray] = []
+    for run in runs:
+        ((given, label, made),) = whole_pictures(run, pictures, 1)
+        tiles = [*(tiles or [given, label]), as_uint8(made[None, :, :, None])[0, :, :, 0]]
+    figures.save_png(path, np.concatenate(tiles, axis=1), scale=1)
+
+
+def first_runs(studies: Mapping[str, Any]) -> Iterator[measures.Trained]:
+    """The first seed of each arm."""
+    from gen_jax.studies import ablation
+    from gen_jax.studies.study import open_study
+
+    for study in studies.values():
+        for group in ablation.groups(open_study(Path(study.study_dir))):
+            yield measures.open_trained(sorted(group.runs.items())[0][1])
 
 
 def need_room(config: Config) -> None:
@@ -156,13 +185,17 @@ def main(config: Config) -> None:
         still = {"steps": 1, "adversarial": False, "hyper.lr_generator": 0.0}
         studies["floor"] = papers.study(config, name, "floor", "pix2pix", settings=common | still)
     columns = CELLS if membranes else IMAGES
-    whose = "ISBI 2012, 20/5/5" if membranes else config.data
+    whose = f"ISBI 2012, 20/5/5, squares of {config.square}" if membranes else config.data
     protocol = (
         f"{whose}, {config.steps:,} steps of {config.batch_size}, U-Net of width {config.width}, "
         f"L1 weight {config.l1:g}; averaged weights of the last step"
     )
     measure = segmented(config.pictures) if membranes and config.pictures else seen
     outcome = papers.measured(studies, measure, protocol, collected=config.collected)
+    if membranes and config.pictures and not config.collected:
+        drawn = root / "membranes.png"
+        picture(first_runs(studies), config.pictures, drawn)
+        print(f"{drawn}: given, wanted, {', '.join(TITLES[arm] for arm in studies)}")
     paper = papers.Paper(name, "Pictures from pictures", columns, {}, "published", TITLES)
     papers.publish(config, paper, "applications/paired.py", outcome, said(outcome.values, config), protocol)
 

@@ -34,15 +34,27 @@ def test_pictures_are_split_by_number_and_cut_without_overlap(pictures, tmp_path
     assert counts == {("train", "x"): 80, ("train", "y"): 80, ("test", "x"): 20, ("test", "y"): 20}
 
 
+def trained(made):
+    """A run whose model makes of a picture what `made` does."""
+    sampler = Sampler(lambda weights, key, count, given: made(given["input"]), ("input",))
+    state = SimpleNamespace(params={}, stats={}, ema={}, ema_stats={})
+    return SimpleNamespace(algorithm=SimpleNamespace(samplers={"prior": sampler}), state=state)
+
+
 @pytest.mark.parametrize(("made", "dice", "rand"), [(lambda x: x, 1.0, 0.0), (jnp.ones_like, 62 / 63, 1 / 3)])
 def test_whole_pictures_are_scored(pictures, made, dice, rand):
     """Perfectly, and where two regions are taken for one."""
-    sampler = Sampler(lambda weights, key, count, given: made(given["input"]), ("input",))
-    state = SimpleNamespace(params={}, stats={}, ema={}, ema_stats={})
-    run = SimpleNamespace(algorithm=SimpleNamespace(samplers={"prior": sampler}), state=state)
-    found = paired.segmented(pictures)(run)
+    found = paired.segmented(pictures)(trained(made))
     assert found["dice"] == pytest.approx(dice, abs=0.002)
     assert found["rand"] == pytest.approx(rand, abs=0.06)
+
+
+def test_the_last_picture_is_drawn_beside_what_each_arm_makes_of_it(pictures, tmp_path):
+    paired.picture([trained(lambda x: x), trained(lambda x: -x)], pictures, tmp_path / "drawn.png")
+    given, wanted, same, negative = np.split(np.asarray(Image.open(tmp_path / "drawn.png").convert("L")), 4, axis=1)
+    last = np.asarray(Image.open(pictures / "image" / "29.png"))
+    for found, true in ((given, last), (wanted, last), (same, last), (negative, 255 - last)):
+        np.testing.assert_array_equal(found, true)
 
 
 def test_claims_hold_where_their_words_are_true():

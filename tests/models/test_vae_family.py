@@ -64,6 +64,7 @@ def hierarchy():
     return algorithm, weights(start(algorithm)), encoder, decoder
 
 
+@pytest.mark.science
 def test_a_ladders_code_decodes_to_what_its_posterior_means_do():
     algorithm, view, encoder, decoder = hierarchy()
     assert decoder.latent_shapes == ((2, 2, 2), (4, 4, 2))
@@ -270,6 +271,7 @@ def moves(algorithm):
     return changed, metrics, algorithm
 
 
+@pytest.mark.science
 def test_hybrids_move_every_player_and_take_their_minibatches():
     critic, critics = mlp.Discriminator(widths=(8,)), {"b1_discriminator": 0.5, "b2_discriminator": 0.9}
 

@@ -114,6 +114,7 @@ def test_another_place_is_described(run):
     assert reproduce.places(record, record) == []
 
 
+@pytest.mark.science
 def test_a_run_that_was_stopped_and_continued_reproduces(tmp_path):
     config_type, build = study.load_script(GAN)
     folder = tmp_path / "run"

@@ -163,7 +163,7 @@ def summary(kept: dict[str, Any]) -> str:
         best = min(peers, key=lambda side: side["seconds"], default=None)
         theirs = f"{1e3 * best['seconds']:.2f} ({best['name'].replace('_', ' ')})" if best else "not measured"
         ratio = f"**{result['ratio']:.2f}**" if best else ""
-        cells = [title(name), version, f"{1e3 * ours['seconds']:.2f}", theirs, ratio, str(RACES[name].bar or "")]
+        cells = [title(name), version, f"{1e3 * ours['seconds']:.2f}", theirs, ratio, str(result["bar"] or "")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

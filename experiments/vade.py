@@ -16,11 +16,12 @@ Expect clusters that agree with some 60 % of digits, and seeds that differ (docs
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from gen_jax import experiment
-from gen_jax.core.domains import Share, Size, Whole
-from gen_jax.core.players import adam_for
+from gen_jax.core.domains import NonNegative, Size, Whole
+from gen_jax.core.players import adam_by
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
 from gen_jax.models import vae
@@ -29,6 +30,12 @@ from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
 from gen_jax.objectives.jitter import jitter
 from gen_jax.objectives.likelihoods import Binarization
+
+
+@dataclass(frozen=True)
+class Hyper(vae.Hyper):
+    lr_bound: NonNegative = 2e-4
+    """the rate once the bound takes over; as fast as the autoencoder learns, groups run into one another again"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +51,8 @@ class Config(experiment.Config):
     width: Size = 250
     """units of the encoder's first two layers; the third has four times as many"""
     jitter: bool = True
-    """turn (±15°), scale (±10 %) and shift (±7 %) images"""
-    decay: Share = 0.0
-    """last share of the steps, in which the learning rate falls to 0"""
-    hyper: vae.Hyper = vae.Hyper()
+    """turn (±15°), scale (±10 %) and shift (±7 %) images before the bound takes over"""
+    hyper: Hyper = Hyper()
 
 
 def build(config: Config, data: Source) -> Algorithm:
@@ -64,7 +69,7 @@ def build(config: Config, data: Source) -> Algorithm:
         memory=min(config.memory, data.train.size),
         augment=jitter if config.jitter else None,
         hyper=config.hyper,
-        optimizer=adam_for("lr", config.steps, config.decay),
+        optimizer=adam_by(lambda hyper, step: jnp.where(step < config.pretrain, hyper["lr"], hyper["lr_bound"])),
     )
 
 

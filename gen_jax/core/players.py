@@ -89,13 +89,18 @@ def adam(learning_rate: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     return lambda hyper: optax.adam(hyper[learning_rate], b1=hyper[b1], b2=hyper[b2], eps=eps)
 
 
+def adam_by(rate: Callable[[Mapping[str, Any], Any], Any], b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
+    """Adam whose rate at its own step n, an integer scalar, is `rate(hyper, n)`."""
+    return lambda hyper: optax.chain(
+        optax.scale_by_adam(b1=hyper[b1], b2=hyper[b2], eps=eps),
+        optax.scale_by_schedule(lambda step: -rate(hyper, step)),
+    )
+
+
 def adam_falling(learning_rate: str, first: int, last: int, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     """Adam whose rate falls in a line from hyper[learning_rate] at its step `first` to 0 at its step `last`."""
     fall = optax.linear_schedule(1.0, 0.0, max(last - first, 1), first)
-    return lambda hyper: optax.chain(
-        optax.scale_by_adam(b1=hyper[b1], b2=hyper[b2], eps=eps),
-        optax.scale_by_schedule(lambda step: -hyper[learning_rate] * fall(step)),
-    )
+    return adam_by(lambda hyper, step: hyper[learning_rate] * fall(step), b1, b2, eps)
 
 
 def adam_for(learning_rate: str, steps: int, decay: float, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):

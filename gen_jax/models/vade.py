@@ -31,7 +31,7 @@ from gen_jax.objectives.binarize import observed
 from gen_jax.objectives.likelihoods import Binarization, Likelihood, check, levels_of, sum_event
 from gen_jax.objectives.mixture_fit import Mixture
 
-Augment = Callable[[Array, Array], Array]  # (x [B, *shape], key) -> x: what is encoded and reconstructed in training
+Augment = Callable[[Array, Array], Array]  # (x [B, *shape], key) -> x: what the autoencoder learns
 
 
 class Components(nn.Module):
@@ -113,7 +113,8 @@ def vade(
 
     encoder: x [B, *shape] -> (mean, log_variance), each [B, d], its `latent_size`. decoder: z [B, d] -> likelihood
     outputs. components: K clusters. pretrain: rounds as an autoencoder; 0: none, and no fit. memory: how many codes the
-    mixture is fitted to. hyper: lr, b1, b2, beta; `ema_decay` and `clip_norm` as for `vae`.
+    mixture is fitted to. augment: the images before the bound takes over. hyper: beta, and what the optimizer reads;
+    `ema_decay` and `clip_norm` as for `vae`.
     Raises UserError for fewer codes than components, and a likelihood that does not fit the data.
     """
     check(likelihood, shape, binarization)
@@ -133,8 +134,9 @@ def vade(
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
         x, key = observed(context.batch, context.key, binarization), context.key
-        x = x if augment is None else augment(x, key)
-        now = (context.step >= pretrain).astype(jnp.float32)
+        bound = context.step >= pretrain
+        x = x if augment is None else jnp.where(bound, x, augment(x, key))
+        now = bound.astype(jnp.float32)
         log_prob, kl, codes, stats = model.terms(Weights(params, context.stats), x, key, now, train=True)
         if pretrain:
             latest = _remember(context.stats["prior"], jax.lax.stop_gradient(codes), context, pretrain)

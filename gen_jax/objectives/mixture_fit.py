@@ -1,7 +1,11 @@
 """A mixture of diagonal Gaussians fitted by expectation-maximisation inside a compiled step (Dempster et al. 1977).
 
-k-means++ (Arthur & Vassilvitskii 2007) and Lloyd's steps give each of several starts; the start whose mixture has the
-largest likelihood is kept. No label and no choice by hand enter.
+k-means++ (Arthur & Vassilvitskii 2007) and Lloyd's steps give each of many starts. From these EM fits full covariances,
+and the start whose mixture has the largest likelihood is kept; what is returned are the diagonals of its groups. An
+autoencoder's codes lie in slanted groups, and a diagonal fit cuts one of them in two where it should tell two apart.
+Codes of MNIST's digits after 33 epochs, two seeds, share of digits that agree with their group: .94 and .96 with full
+covariances, .93 and .93 by the diagonals of these, .90 and .76 by the likeliest of four diagonal fits. No label and no
+choice by hand enter.
 """
 
 from typing import NamedTuple
@@ -11,6 +15,8 @@ import jax.numpy as jnp
 
 from gen_jax.core import keys
 from gen_jax.objectives.divergences import normal_log_prob
+
+FEW = 5000  # points that a start sees, at most
 
 
 class Mixture(NamedTuple):
@@ -26,25 +32,59 @@ class Mixture(NamedTuple):
         return each + jax.nn.log_softmax(self.logits)
 
 
+class Slanted(NamedTuple):
+    """Σ_k exp(logits_k) N(mean_k, covariance_k); logits [K], means [K, d], covariances [K, d, d]."""
+
+    logits: jax.Array
+    mean: jax.Array
+    covariance: jax.Array
+
+    def log_joint(self, z: jax.Array) -> jax.Array:
+        """log p(z, k): z [N, d] -> [N, K]."""
+        root = jnp.linalg.cholesky(self.covariance)
+        inverse = jax.scipy.linalg.solve_triangular(root, jnp.broadcast_to(jnp.eye(z.shape[1]), root.shape), lower=True)
+        white = jnp.einsum("kij,nj->nki", inverse, z) - jnp.einsum("kij,kj->ki", inverse, self.mean)
+        half_log_det = jnp.log(jnp.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+        each = -0.5 * ((white**2).sum(axis=-1) + z.shape[1] * jnp.log(2 * jnp.pi)) - half_log_det
+        return each + jax.nn.log_softmax(self.logits)
+
+
 def fit(
-    points: jax.Array, key: jax.Array, components: int, starts: int = 8, lloyd: int = 20, steps: int = 40
+    points: jax.Array, key: jax.Array, components: int, starts: int = 48, lloyd: int = 20, steps: int = 40
 ) -> tuple[Mixture, jax.Array]:
-    """(the mixture, its mean log-likelihood) of points [N, d]. A variance is at least 1e-3 of the points' own."""
-    floor = 1e-3 * points.var(axis=0) + 1e-6
+    """(the diagonals of the likeliest mixture of full covariances, their mean log-likelihood) of points [N, d].
 
-    def one(key: jax.Array) -> tuple[Mixture, jax.Array]:
-        means = _spread(points, key, components)
-        means = jax.lax.fori_loop(0, lloyd, lambda _, m: _moved(points, m), means)
-        owned = jax.nn.one_hot(_distances(points, means).argmin(axis=1), components)
-        mixture = _maximised(points, owned, means, floor)
-        mixture = jax.lax.fori_loop(
-            0, steps, lambda _, m: _maximised(points, jax.nn.softmax(m.log_joint(points)), m.mean, floor), mixture
-        )
-        return mixture, jax.nn.logsumexp(mixture.log_joint(points), axis=-1).mean()
+    Each start takes `steps` of EM on at most FEW of the points, the likeliest sixth of them as many on all, and the
+    likeliest of these twice as many more. 1e-3 of the points' own variance is added to every variance.
+    """
+    centre = points.mean(axis=0)  # second moments about it: fewer digits are lost
+    centred = points - centre
+    few = centred[:: -(-len(points) // FEW)]
+    floor = 1e-3 * centred.var(axis=0) + 1e-6
 
-    found, values = jax.lax.map(one, jax.random.split(keys.named(key, "starts"), starts))
-    best = values.argmax()
-    return Mixture(*(leaf[best] for leaf in found)), values[best]
+    def improved(mixture: Slanted, points: jax.Array, count: int) -> tuple[Slanted, jax.Array]:
+        """(the mixture after so many steps, its mean log-likelihood)."""
+        step = lambda _, m: _maximised(points, jax.nn.softmax(m.log_joint(points)), m.mean, floor)  # noqa: E731
+        mixture = jax.lax.fori_loop(0, count, step, mixture)
+        value = jax.nn.logsumexp(mixture.log_joint(points), axis=-1).mean()
+        return mixture, jnp.round(
+            value, 3
+        )  # starts that end at one mixture are equal: the first is taken, not rounding's
+
+    def begun(key: jax.Array) -> tuple[Slanted, jax.Array]:
+        means = _spread(few, key, components)
+        means = jax.lax.fori_loop(0, lloyd, lambda _, m: _moved(few, m), means)
+        owned = jax.nn.one_hot(_distances(few, means).argmin(axis=1), components)
+        return improved(_maximised(few, owned, means, floor), few, steps)
+
+    found, values = jax.lax.map(begun, jax.random.split(keys.named(key, "starts"), starts))
+    _, likeliest = jax.lax.top_k(values, -(-starts // 6))
+    found = Slanted(*(leaf[likeliest] for leaf in found))
+    found, values = jax.lax.map(lambda mixture: improved(mixture, centred, steps), found)
+    best, _ = improved(Slanted(*(leaf[values.argmax()] for leaf in found)), centred, 2 * steps)
+    variance = jnp.diagonal(best.covariance, axis1=1, axis2=2)
+    kept = Mixture(best.logits, best.mean + centre, jnp.log(variance))
+    return kept, jax.nn.logsumexp(kept.log_joint(points), axis=-1).mean()
 
 
 def _distances(points: jax.Array, means: jax.Array) -> jax.Array:
@@ -70,11 +110,13 @@ def _moved(points: jax.Array, means: jax.Array) -> jax.Array:
     return jnp.where(count > 0, owned.T @ points / jnp.maximum(count, 1.0), means)
 
 
-def _maximised(points: jax.Array, share: jax.Array, means: jax.Array, floor: jax.Array) -> Mixture:
-    """The mixture that `share` [N, K] of the points makes likeliest; a component without points keeps its mean."""
-    count = share.sum(axis=0)[:, None]
+def _maximised(points: jax.Array, share: jax.Array, means: jax.Array, floor: jax.Array) -> Slanted:
+    """The mixture that `share` [N, K] of the points makes likeliest; a component without points keeps its mean and has
+    the points' own variances."""
+    count = share.sum(axis=0)
     there, count = count > 1e-3, jnp.maximum(count, 1e-3)
-    mean = jnp.where(there, share.T @ points / count, means)
-    square = share.T @ points**2 / count
-    variance = jnp.maximum(jnp.where(there, square - mean**2, points.var(axis=0)), floor)
-    return Mixture(jnp.log(count[:, 0] / len(points)), mean, jnp.log(variance))
+    mean = jnp.where(there[:, None], share.T @ points / count[:, None], means)
+    square = jnp.einsum("nk,ni,nj->kij", share, points, points) / count[:, None, None]
+    own = square - mean[:, :, None] * mean[:, None, :]
+    covariance = jnp.where(there[:, None, None], own, jnp.diag(points.var(axis=0))) + jnp.diag(floor)
+    return Slanted(jnp.log(count / len(points)), mean, covariance)

@@ -16,6 +16,7 @@ from gen_jax.runs.files import atomic_write_bytes, read_bytes
 
 PICTURE = 64 << 20  # bytes that a picture of a run may have
 NAMED = 30  # classes that a legend has room for
+NUMBER = 0.045  # of the width of a map: what a class's number takes
 PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 COLOURS = ("#3b82c4", "#cf5f47", "#3d8f5f", "#8459a8", "#b0862b", "#4b9da9", "#c2618f", "#6b7280")
 
@@ -51,13 +52,16 @@ def classes(
     names: tuple[str, ...],
     called: Sequence[str] | None = None,
 ) -> Path:
-    """Points [N, 2], each class int [N] in its own colour with its mean marked by its number, as PNG. `names` of the
-    axes; `called`: the classes' names, which stand in a legend."""
+    """Points [N, 2], each class int [N] in its own colour with its median marked by its number, as PNG. `names` of the
+    axes; `called`: the classes' names, which stand in a legend. Numbers that would lie on one another are moved apart.
+    """
     from matplotlib import colormaps
 
     figure, axes = canvas.figure(6.0, 6.0)
     labels = np.zeros(len(points), np.int64) if labels is None else labels
     kinds = np.unique(labels)
+    medians = np.stack([np.median(points[labels == kind], axis=0) for kind in kinds])
+    marks = apart(medians, NUMBER * np.ptp(points, axis=0).max())
     for place, kind in enumerate(kinds):
         inside = points[labels == kind]
         colour = colormaps["tab10" if len(kinds) <= 10 else "turbo"](place if len(kinds) <= 10 else place / len(kinds))
@@ -65,13 +69,30 @@ def classes(
         axes.scatter(inside[:, 0], inside[:, 1], s=9, color=colour, alpha=0.65, linewidths=0, label=label)
         if len(kinds) > 1:
             box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": colour}
-            axes.text(*np.median(inside, axis=0), str(kind), ha="center", va="center", fontsize=9, bbox=box)
+            axes.text(*marks[place], str(kind), ha="center", va="center", fontsize=9, bbox=box)
     if called is not None and 1 < len(kinds) <= NAMED:
         figure.legend(loc="outside right upper", frameon=False, fontsize=8, labelcolor=INK, markerscale=2)
     axes.set(aspect="equal")
     axes.set_xlabel(names[0], fontsize=9, color=INK)
     axes.set_ylabel(names[1], fontsize=9, color=INK)
     return atomic_write_bytes(path, canvas.render(figure, "png", bbox_inches="tight"))
+
+
+def apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Places [N, 2] pushed from one another until no two are nearer than `least`, or 100 rounds have passed."""
+    places, n = np.array(places, np.float64), len(places)
+    for _ in range(100):
+        between = places[:, None] - places
+        between[range(n), range(n)] = np.inf
+        for i, j in np.argwhere(np.triu((between == 0).all(axis=-1))):  # one place: to be pushed along the first axis
+            between[i, j], between[j, i] = (1e-9, 0), (-1e-9, 0)
+        far = np.hypot(*np.moveaxis(between, -1, 0))
+        if far.min(initial=np.inf) >= 0.999 * least:
+            break
+        push = (least / np.minimum(far, least) - 1) / 2  # 0 of what is far enough
+        between[range(n), range(n)] = 0
+        places += (push[..., None] * between).sum(axis=1)
+    return places
 
 
 class Axis(NamedTuple):

@@ -182,3 +182,16 @@ def test_codes_of_named_classes_have_a_legend(tmp_path, monkeypatch):
     assert said == []
     figures.classes(tmp_path / "b.png", points, labels, ("z0", "z1"), ["cat", "dog", "\x1b[2Jcow"])
     assert said == ["0  cat", "1  dog", "2  \\x1b[2Jcow"]
+
+
+@pytest.mark.parametrize(
+    "places", [[(0, 0), (0, 0)], [(0, 0), (0.1, 0), (0, 0.1)], [(0, 0)] * 5, [(0, 0), (0.2, 0.1), (5, 5)], [(1, 2)]]
+)
+def test_numbers_of_classes_do_not_lie_on_one_another(places):
+    places = np.array(places, float)
+    moved = figures.apart(places, 1.0)
+    each = [np.hypot(*(a - b)) for i, a in enumerate(moved) for b in moved[:i]]
+    assert min(each, default=1.0) > 0.99
+    assert np.abs(moved.mean(axis=0) - places.mean(axis=0)).max() < 1e-3  # pushed alike
+    far = np.array([(0.0, 0.0), (3.0, 0.0)])
+    assert np.array_equal(figures.apart(far, 1.0), far)

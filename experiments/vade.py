@@ -21,6 +21,7 @@ from flax import linen as nn
 
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Size, Whole
+from gen_jax.core.lines import say
 from gen_jax.core.players import adam_by
 from gen_jax.core.types import Algorithm
 from gen_jax.data.source import Source
@@ -58,16 +59,19 @@ class Config(experiment.Config):
 def build(config: Config, data: Source) -> Algorithm:
     widths = (config.width, config.width, 4 * config.width)
     networks = {"activation": nn.relu, "dtype": config.dtype}
+    images = len(data.shape) == 3
+    if config.pretrain >= config.steps:
+        say(f"--pretrain {config.pretrain:,} of --steps {config.steps:,}: an autoencoder, whose bound has not begun")
     return vade(
         mlp.Encoder(config.latent_size, widths=widths, **networks),
         mlp.Decoder(data.shape, widths=widths[::-1], **networks),
-        likelihood=likelihoods.bernoulli(),
+        likelihood=likelihoods.bernoulli() if images else likelihoods.gaussian_optimal(),
         binarization=Binarization.NONE,
         shape=data.shape,
         components=config.clusters,
         pretrain=config.pretrain,
-        memory=min(config.memory, data.train.size),
-        augment=jitter if config.jitter else None,
+        memory=min(config.memory, data.train.size, config.pretrain * config.batch_size or config.memory),
+        augment=jitter if images and config.jitter else None,
         hyper=config.hyper,
         optimizer=adam_by(lambda hyper, step: jnp.where(step < config.pretrain, hyper["lr"], hyper["lr_bound"])),
     )

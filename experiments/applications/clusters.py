@@ -207,12 +207,16 @@ def main(config: Config) -> None:
     methods = [name.strip() for name in config.methods.split(",") if name.strip()] or list(known)
     if unknown := [name for name in methods if name not in known]:
         raise UserError(f"--methods {unknown[0]}: --part {config.part} has {', '.join(known)}")
+    if config.pictures is not None and config.part != "maps":
+        raise UserError("--pictures draws maps; give --part maps, or leave it out")
     if config.pictures is not None:
         outputs.folder(config.pictures, "--pictures")
         config.pictures.mkdir(parents=True, exist_ok=True)
     data = load.of(RunConfig(data=config.data, data_dir=config.data_dir))
     if data.classes is None:
         raise UserError(f"{config.data} has no labels to compare clusters and maps with")
+    if len(data.shape) != 3:
+        raise UserError(f"{config.data} is no images, whose clusters and maps this compares; use mnist5k")
     if data.train.size < 30:
         raise UserError(f"{config.data} has {data.train.size} train examples; ten clusters on 30 components need 30")
     values: Values = {}
@@ -220,8 +224,10 @@ def main(config: Config) -> None:
         for seed in range(config.seeds):
             picture = config.pictures / f"map_{name}.png" if config.pictures and seed == 0 else None
             both = grouped(name, data, seed) if config.part == "clusters" else mapped(name, data, seed, picture)
+            if both is None:  # said
+                break
             print(f"{name} seed {seed}: {both}", flush=True)
-            for column, value in (both or {}).items():
+            for column, value in both.items():
                 values.setdefault(name, {}).setdefault(column, {})[seed] = value
     common = papers.unwatched(500) | {"data": config.data}
     common |= {"data_dir": str(config.data_dir)} if config.data_dir else {}
@@ -234,12 +240,14 @@ def main(config: Config) -> None:
 
     def protocol_of(names: Iterable[str]) -> str:
         steps = ", ".join(f"{name} {lengths[name]:,}" for name in lengths if name in names)
-        return f"{config.data}, test split, last step, averaged weights; steps: {steps}"
+        return f"{config.data}, test split" + (f", last step, averaged weights; steps: {steps}" if steps else "")
 
     protocol = protocol_of(lengths)  # of all: what several machines measured, by other methods each, has one
     measure = measure_clusters if config.part == "clusters" else measure_maps
     outcome = papers.measured(studies, measure, protocol, collected=config.collected)
     values |= outcome.values
+    if not values:
+        raise UserError(f"--methods {config.methods}: none of them could be measured here")
     if config.pictures is not None and config.part == "maps" and not config.collected:
         for name, study in studies.items():
             drawn(study, name, config.pictures)

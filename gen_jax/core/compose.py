@@ -24,9 +24,10 @@ from gen_jax.core.types import Algorithm, Array, Batch, Context, Players, Round,
 
 def without(names: Sequence[str]) -> UserError:
     """What to say where hyperparameters that a model reads have no value."""
+    it, has = ("it", "it has") if len(names) == 1 else ("them", "they have")
     return UserError(
-        f"hyper {', '.join(names)}: this model reads it, and it has no value; set --hyper.{names[0]}, a field of the "
-        "script's Hyper"
+        f"hyper {', '.join(names)}: this model reads {it}, and {has} no value; hand {it} to the model by hyper=, as a "
+        f"script does with its Hyper (whose field {names[0]} is then set by --hyper.{names[0].replace('_', '-')})"
     )
 
 

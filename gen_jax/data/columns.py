@@ -124,9 +124,10 @@ def values(what: str, of: Column, cells: Sequence[str], lines: Sequence[int]) ->
 
 
 def standardised(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
-    """A table's values [N, D] as models see them, float32; NaN stays."""
+    """A table's values [N, D] as models see them, float32; NaN stays, and what no float32 holds is infinite."""
     mean, scale = (np.array([getattr(column, part) for column in columns]) for part in ("mean", "scale"))
-    return ((values - mean) / scale).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return ((values - mean) / scale).astype(np.float32)
 
 
 def restored(x: np.ndarray, columns: Sequence[Column]) -> np.ndarray:

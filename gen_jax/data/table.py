@@ -31,13 +31,13 @@ SUSPECT = 100  # rows from which on a column of values that are all different is
 
 
 class Table(NamedTuple):
-    """A file as it was read. `cells` are the texts, so that what is there can be written back as it was."""
+    """A file as it was read: the columns that are asked for, and the texts of all, to be written back as they were."""
 
     names: tuple[str, ...]
     values: np.ndarray  # float64 [N, D], NaN where a value is missing
-    cells: list[list[str]]
-    delimiter: str
-    header: bool  # whether the names stand in the file
+    lines: list[int]  # of the file, in which the rows stand
+    file: Cells  # with all its columns, in its own order, spelled as there
+    places: list[int]  # of `names` among the file's columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,11 @@ def table(path: str, said: str | None = None) -> TableSource:
 
 def like(path: str, columns: Sequence[Column], said: str | None = None) -> Table:
     """Another table with the same columns, in their order. Raises UserError where one is not there, or one too many."""
-    return _numbers(_like(path, columns, plan(said)), path)
+    asked = plan(said)
+    found, file = _like(path, columns, asked), cells_of(path, asked.names, asked.comment)
+    if not set(found.names) <= set(file.names):  # without a line of names: by their places
+        file = file._replace(names=found.names)
+    return _numbers(found, file, path)
 
 
 def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
@@ -150,17 +154,19 @@ def held_out(path: str, columns: Sequence[Column], said: str | None = None) -> t
 def read(path: str) -> Table:
     """The file's columns and values, all of them numbers. Raises UserError for a file that is not there or no table of
     numbers, naming the column and the line."""
-    return _numbers(cells_of(path), path)
+    found = cells_of(path)
+    return _numbers(found, found, path)
 
 
 def write(found: Table, columns: list[str], rows: list[list[str]]) -> bytes:
     """Rows of texts under these names, separated as the table was: a CSV file in UTF-8."""
-    return written(found.delimiter, columns, rows)
+    return written(found.file.delimiter, columns, rows)
 
 
-def _numbers(found: Cells, path: str) -> Table:
+def _numbers(found: Cells, file: Cells, path: str) -> Table:
     columns = [numbers(f"table:{path}", name, *_of(found, place)) for place, name in enumerate(found.names)]
-    return Table(found.names, np.stack(columns, axis=1), found.rows, found.delimiter, found.header)
+    places = [file.names.index(name) for name in found.names]
+    return Table(found.names, np.stack(columns, axis=1), found.lines, file, places)
 
 
 def _of(found: Cells, place: int, rows: np.ndarray | None = None) -> tuple[list[str], list[int]]:

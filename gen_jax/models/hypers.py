@@ -1,19 +1,30 @@
 """Hypers as models take them: a dataclass of a script, or a mapping; and what their presence switches on."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
+import numpy as np
 from flax import linen as nn
 
 from gen_jax.core.compose import without
+from gen_jax.core.errors import UserError
 from gen_jax.core.players import Player
 
 
 def values_of(hyper: Any) -> dict[str, float]:
-    """Name to value of a mapping or a dataclass; fields that are None are left out."""
-    found: Mapping[str, Any] = hyper if isinstance(hyper, Mapping) else asdict(hyper)
-    return {name: value for name, value in found.items() if value is not None}
+    """Name to value of a mapping or a dataclass; fields that are None are left out. UserError for what is no number."""
+    if isinstance(hyper, Mapping):
+        found: Mapping[str, Any] = hyper
+    elif is_dataclass(hyper) and not isinstance(hyper, type):
+        found = asdict(hyper)
+    else:
+        raise UserError(f"hyper={hyper!r}: give a mapping or a dataclass of numbers, such as {{'lr': 1e-3}}")
+    values = {name: value for name, value in found.items() if value is not None}
+    for name, value in values.items():
+        if isinstance(value, str) or np.ndim(value):
+            raise UserError(f"hyper {name}: {value!r} is no number, which every hyperparameter is")
+    return values
 
 
 def need(hyper: Mapping[str, float], names: Iterable[str]) -> None:

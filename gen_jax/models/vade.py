@@ -37,7 +37,7 @@ Augment = Callable[[Array, Array], Array]  # (x [B, *shape], key) -> x: what the
 class Components(nn.Module):
     """The prior: what was fitted ("fitted", no parameters), and what training has made of it since (parameters).
 
-    "codes" [memory, d] holds the latest codes, which the mixture is fitted to.
+    "codes" holds the latest codes [memory, d], which the mixture is fitted to, and how many there were in all.
     """
 
     components: int
@@ -48,6 +48,8 @@ class Components(nn.Module):
     def __call__(self, *, train: bool) -> Mixture:
         shapes = {"logits": (self.components,)} | dict.fromkeys(("mean", "log_variance"), (self.components, self.dims))
         self.variable("codes", "latest", jnp.zeros, (self.memory, self.dims))
+        self.variable("codes", "seen", jnp.zeros, (), jnp.int32)
+        self.variable("fitted", "done", jnp.zeros, (), jnp.int32)
         fitted = Mixture(
             self.variable("fitted", "logits", jnp.zeros, shapes["logits"]).value,
             self.variable("fitted", "mean", lambda: jax.random.normal(self.make_rng("params"), shapes["mean"])).value,
@@ -121,7 +123,7 @@ def vade(
     size = getattr(encoder, "latent_size", 1)
     check_latent_size(size)
     if components > memory:
-        raise UserError(f"{components} clusters of {memory} examples: ask for {memory} clusters or fewer")
+        raise UserError(f"{components} clusters of {memory} codes: ask for {memory} or fewer, or for more memory")
     values = hypers.values_of(hyper)
     hypers.need(values, ("beta",))
     example, code = (jax.ShapeDtypeStruct((2, *s), jnp.float32) for s in (shape, (size,)))
@@ -134,7 +136,7 @@ def vade(
 
     def objective(params: Players, context: Context) -> tuple[Array, Aux]:
         x, key = observed(context.batch, context.key, binarization), context.key
-        bound = context.step >= pretrain
+        bound = context.stats["prior"]["fitted"]["done"] > 0 if pretrain else jnp.array(True)
         x = x if augment is None else jnp.where(bound, x, augment(x, key))
         now = bound.astype(jnp.float32)
         log_prob, kl, codes, stats = model.terms(Weights(params, context.stats), x, key, now, train=True)
@@ -145,17 +147,21 @@ def vade(
         return now * context.hyper["beta"] * kl.mean() - log_prob.mean(), Aux(stats, metrics)
 
     def _remember(prior: Tree, codes: Array, context: Context, pretrain: int) -> Tree:
-        """The prior's statistics with this round's codes and, at the last round of pretraining, the fitted mixture."""
-        codes = axis.gather(codes)[:memory]
-        places = (context.step * len(codes) + jnp.arange(len(codes))) % memory
-        latest = prior["codes"]["latest"].at[places].set(codes)
+        """The prior's statistics with this round's codes and, once pretraining is over, the fitted mixture.
+
+        A round that was not finite leaves nothing here: the fit is due at the first one after it that is.
+        """
+        codes, seen, done = axis.gather(codes)[:memory], prior["codes"]["seen"], prior["fitted"]["done"]
+        latest = prior["codes"]["latest"].at[(seen + jnp.arange(len(codes))) % memory].set(codes)
+        seen = seen + len(codes)
 
         def fitted() -> Tree:
-            found, _ = mixture_fit.fit(latest, keys.named(context.key, "fit"), components)
-            return found._asdict()
+            there = latest[jnp.arange(memory) % seen]  # of a memory that is not full yet, its codes again
+            found, _ = mixture_fit.fit(there, keys.named(context.key, "fit"), components)
+            return {**found._asdict(), "done": jnp.ones_like(done)}
 
-        last = context.step == pretrain - 1
-        return {"codes": {"latest": latest}, "fitted": once(last, fitted, dict(prior["fitted"]))}
+        due = (context.step >= pretrain - 1) & (done == 0)
+        return {"codes": {"latest": latest, "seen": seen}, "fitted": once(due, fitted, dict(prior["fitted"]))}
 
     return _finish(compose(players, (Phase(tuple(players), objective),), values), model)
 

@@ -17,6 +17,8 @@ from gen_jax.core import keys
 from gen_jax.objectives.divergences import normal_log_prob
 
 FEW = 5000  # points that a start sees, at most
+FLOOR = 1e-3  # of a column's variance: the least that a group has
+SAME = 0.03  # stands for the deviation of a column whose values are all one
 
 
 class Mixture(NamedTuple):
@@ -54,17 +56,18 @@ def fit(
 ) -> tuple[Mixture, jax.Array]:
     """(the diagonals of the likeliest mixture of full covariances, their mean log-likelihood) of points [N, d].
 
-    Each start takes `steps` of EM on at most FEW of the points, the likeliest sixth of them as many on all, and the
-    likeliest of these twice as many more. 1e-3 of the points' own variance is added to every variance.
+    Columns count alike, whatever their scales. Each start takes `steps` of EM on at most FEW of the points, the
+    likeliest sixth of them as many on all, and the likeliest of these twice as many more. FLOOR of a column's own
+    variance is added to every variance.
     """
-    centre = points.mean(axis=0)  # second moments about it: fewer digits are lost
-    centred = points - centre
-    few = centred[:: -(-len(points) // FEW)]
-    floor = 1e-3 * centred.var(axis=0) + 1e-6
+    centre, deviation = points.mean(axis=0), points.std(axis=0)
+    scale = jnp.where(deviation > 0, deviation, SAME)
+    whole = (points - centre) / scale
+    few = whole[:: -(-len(points) // FEW)]
 
     def improved(mixture: Slanted, points: jax.Array, count: int) -> tuple[Slanted, jax.Array]:
         """(the mixture after so many steps, its mean log-likelihood)."""
-        step = lambda _, m: _maximised(points, jax.nn.softmax(m.log_joint(points)), m.mean, floor)  # noqa: E731
+        step = lambda _, m: _maximised(points, jax.nn.softmax(m.log_joint(points)), m.mean)  # noqa: E731
         mixture = jax.lax.fori_loop(0, count, step, mixture)
         value = jax.nn.logsumexp(mixture.log_joint(points), axis=-1).mean()
         return mixture, jnp.round(
@@ -75,15 +78,15 @@ def fit(
         means = _spread(few, key, components)
         means = jax.lax.fori_loop(0, lloyd, lambda _, m: _moved(few, m), means)
         owned = jax.nn.one_hot(_distances(few, means).argmin(axis=1), components)
-        return improved(_maximised(few, owned, means, floor), few, steps)
+        return improved(_maximised(few, owned, means), few, steps)
 
     found, values = jax.lax.map(begun, jax.random.split(keys.named(key, "starts"), starts))
     _, likeliest = jax.lax.top_k(values, -(-starts // 6))
     found = Slanted(*(leaf[likeliest] for leaf in found))
-    found, values = jax.lax.map(lambda mixture: improved(mixture, centred, steps), found)
-    best, _ = improved(Slanted(*(leaf[values.argmax()] for leaf in found)), centred, 2 * steps)
+    found, values = jax.lax.map(lambda mixture: improved(mixture, whole, steps), found)
+    best, _ = improved(Slanted(*(leaf[values.argmax()] for leaf in found)), whole, 2 * steps)
     variance = jnp.diagonal(best.covariance, axis1=1, axis2=2)
-    kept = Mixture(best.logits, best.mean + centre, jnp.log(variance))
+    kept = Mixture(best.logits, best.mean * scale + centre, jnp.log(variance) + 2 * jnp.log(scale))
     return kept, jax.nn.logsumexp(kept.log_joint(points), axis=-1).mean()
 
 
@@ -110,7 +113,7 @@ def _moved(points: jax.Array, means: jax.Array) -> jax.Array:
     return jnp.where(count > 0, owned.T @ points / jnp.maximum(count, 1.0), means)
 
 
-def _maximised(points: jax.Array, share: jax.Array, means: jax.Array, floor: jax.Array) -> Slanted:
+def _maximised(points: jax.Array, share: jax.Array, means: jax.Array) -> Slanted:
     """The mixture that `share` [N, K] of the points makes likeliest; a component without points keeps its mean and has
     the points' own variances."""
     count = share.sum(axis=0)
@@ -118,5 +121,6 @@ def _maximised(points: jax.Array, share: jax.Array, means: jax.Array, floor: jax
     mean = jnp.where(there[:, None], share.T @ points / count[:, None], means)
     square = jnp.einsum("nk,ni,nj->kij", share, points, points) / count[:, None, None]
     own = square - mean[:, :, None] * mean[:, None, :]
-    covariance = jnp.where(there[:, None, None], own, jnp.diag(points.var(axis=0))) + jnp.diag(floor)
+    covariance = jnp.where(there[:, None, None], own, jnp.diag(points.var(axis=0)))
+    covariance += FLOOR * jnp.eye(points.shape[1])
     return Slanted(jnp.log(count / len(points)), mean, covariance)

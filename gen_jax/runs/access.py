@@ -18,3 +18,5 @@ class Access:
     """where TFDS data sets are now"""
     allow_changed: tuple[Literal["data", "code"], ...] = ()
     """go on although the data, or the script and its modules, are not those that the run was trained with"""
+    option: str = "--data"
+    """by which `data` is said"""

@@ -63,10 +63,14 @@ def data_of(run: Path, config: Config, access: Access, source: Source | None = N
         try:
             source = load.of(config)
         except UserError as error:
-            hint = "" if access.data else "; where the run's data have moved, say with --data where they are now"
-            raise UserError(f"{error}{hint}") from error
+            hint = f"; where the run's data have moved, say with {access.option} where they are now"
+            if f"--columns {config.columns}" in str(error):
+                hint = "; this run reads its table by that file: put it there again"
+            raise UserError(f"{error}{'' if access.data else hint}") from error
     record = folder.record(run)
     found = identity.changes(identity.last(record, run), {"data": identity.of_data(source, config.data)})
-    identity.settle(found, access.allow_changed, run, {"data": "give the data that it was trained on, with --data"})
+    identity.settle(
+        found, access.allow_changed, run, {"data": f"give the data that it was trained on, with {access.option}"}
+    )
     identity.tell_packages(record, manifest.versions(), run)
     return source

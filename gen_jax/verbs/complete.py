@@ -11,6 +11,8 @@ from gen_jax.core.lines import counted
 from gen_jax.runs.access import Access
 from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
+FAR = 1e3  # deviations of a column, beyond which a value is no value of that column
+
 
 def complete(
     run: tyro.conf.Positional[Path],
@@ -28,8 +30,8 @@ def complete(
     allow_changed: tuple[Literal["data", "code"], ...] = (),
     json: bool = False,
 ) -> None:
-    """Complete examples: a picture of rows (observed, completions, their expectation, the truth), or a CSV in which the
-    gaps of a table are filled and nothing else is touched.
+    """Complete examples: a picture of rows (observed, completions, their expectation, the truth), or a CSV of a table
+    in which its gaps are filled and nothing else is touched: other cells, and columns that the model leaves out, stay.
 
     Args:
         run: the run folder
@@ -47,7 +49,7 @@ def complete(
         allow_changed: complete by other data, or by other code, than the run's
         json: print JSON
     """
-    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
+    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed, "--run-data"))
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.kinds import IMAGES
     from gen_jax.data.table import TableSource
@@ -144,15 +146,15 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
         mask = completing.masks_of(asked.mask or "random:0.5", x, opened.source.kind, asked.seed)
     completing.refuse_nothing(mask, f"table:{place}")
     made = completing.complete(opened.algorithm, view, x, mask, asked.seed, asked.completions)
+    _refuse_far(made, x, rows, found, columns, f"table:{place}")
     values = [table.restored(part, columns) for part in (made.expected, *made.draws)]
-    names = list(found.names) if not asked.completions else ["completion", *found.names]
+    names = list(found.file.names) if not asked.completions else ["completion", *found.file.names]
     lines = []
     for number, filled in enumerate(values):
         for row, shown, numbers in zip(rows, mask, filled, strict=True):
-            cells = [
-                cell if seen else f"{value:.7g}"
-                for cell, seen, value in zip(found.cells[row], shown, numbers, strict=True)
-            ]
+            cells = list(found.file.rows[row])
+            for column, seen, value in zip(found.places, shown, numbers, strict=True):
+                cells[column] = cells[column] if seen else f"{value:.7g}"
             lines.append(cells if not asked.completions else ["expected" if number == 0 else str(number), *cells])
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(path, table.write(found, names, lines))
@@ -165,6 +167,24 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
     if made.hidden.any():
         told.append(("NRMSE of what was hidden", completion.nrmse(x, made.expected, made.hidden)))
     return told
+
+
+def _refuse_far(made: Any, x: Any, rows: Any, found: Any, columns: Any, what: str) -> None:
+    """UserError where a row has a value so far from those of the run's table that nothing follows from it."""
+    import numpy as np
+
+    sound = np.isfinite(made.expected).all(axis=1) & np.isfinite(made.draws).all(axis=(0, 2))
+    if sound.all():
+        return
+    first = int(np.argmin(sound))
+    line = f"{what}, line {found.lines[rows[first]]}"
+    far = int(np.argmax(np.nan_to_num(np.abs(x[first]), nan=0.0, posinf=np.inf)))
+    if abs(x[first, far]) < FAR:
+        raise UserError(f"{line}: what this model makes of it is not finite; evaluate the run, which may have diverged")
+    raise UserError(
+        f"{line}: nothing follows from a {columns[far].name} of {found.values[rows[first], far]:g}, too far from the "
+        f"{columns[far].low:g} to {columns[far].high:g} of the run's table; mend that cell, or empty it"
+    )
 
 
 def _table_path(run: Path, out: Path | None) -> Path:

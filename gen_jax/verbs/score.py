@@ -52,7 +52,7 @@ def score(
 
     split = split or ("test" if data is None else "all")
     path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
-    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed))
+    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed, "--run-data"))
     outputs.not_over(path, "--out", data, run_data, opened.config.data)
     from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of

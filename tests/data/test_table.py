@@ -48,12 +48,12 @@ def test_held_out_values_touch_no_scaler(tmp_path):
 def test_what_means_missing(tmp_path, missing):
     found = table.read(written(tmp_path, f"x;y\n1;{missing}\n2;3\n"))
     assert np.isnan(found.values[0, 1])
-    assert found.delimiter == ";"
+    assert found.file.delimiter == ";"
 
 
 def test_without_a_line_of_names_with_a_mark_and_packed(tmp_path):
     found = table.read(written(tmp_path, "1\t2\n3\t4\n"))
-    assert (found.names, found.header, found.values.tolist()) == (("c0", "c1"), False, [[1, 2], [3, 4]])
+    assert (found.names, found.file.header, found.values.tolist()) == (("c0", "c1"), False, [[1, 2], [3, 4]])
     assert table.read(written(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n")).names == ("a", "b")
     assert len(table.read(written(tmp_path, gzip.compress(TEXT.encode()), "t.csv.gz")).values) == 40
 
@@ -61,7 +61,8 @@ def test_without_a_line_of_names_with_a_mark_and_packed(tmp_path):
 def test_another_table_comes_in_the_order_of_the_first(tmp_path):
     first = load.load(f"table:{written(tmp_path, TEXT)}")
     found = table.like(written(tmp_path, "c,a,b\n1,2,3\n", "o.csv"), first.columns)
-    assert (found.names, found.values.tolist(), found.cells) == (("a", "b", "c"), [[2, 3, 1]], [["2", "3", "1"]])
+    assert (found.names, found.values.tolist(), found.places) == (("a", "b", "c"), [[2, 3, 1]], [1, 2, 0])
+    assert (found.file.names, found.file.rows, found.lines) == (("c", "a", "b"), [["1", "2", "3"]], [2])
     for text, says in [("a,b\n1,2\n", "no column 'c'"), ("a,b,c,d\n1,2,3,4\n", "column 'd' that")]:
         with pytest.raises(UserError, match=says):
             table.like(written(tmp_path, text, "o.csv"), first.columns)

@@ -68,20 +68,43 @@ def test_by_default_held_out_rows_lose_half_of_their_cells(table, capsys):
 
 
 def test_another_table_is_read_as_the_runs_own_was(tmp_path):
-    """What `--columns` leaves out and spells otherwise is left out and spelled so there, too."""
+    """What `--columns` leaves out and spells otherwise is so for the model there, too, and stays in the file as it is."""
     rows = [line.split(",") for line in text().splitlines()]
     keyed = "\n".join(",".join([f"k{i}", *row]) for i, row in enumerate(rows[1:]))
     (tmp_path / "t.csv").write_text(f"key,{','.join(rows[0])}\n{keyed}\n")
     (tmp_path / "new.csv").write_text(f"key,{','.join(rows[0])}\n{keyed.replace(',1,', ',one,')}\n")
+    turned = [[row[3], row[0], row[2], row[1]] for row in (line.split(",") for line in keyed.splitlines())]
+    turned = "\n".join(map(",".join, [["c", "key", "b b", "a"], *turned]))
+    (tmp_path / "turned.csv").write_text(turned)
     (tmp_path / "columns.toml").write_text('[kinds]\nkey = "drop"\n[spellings."b b"]\none = "1"\n')
     small = {"data": f"table:{tmp_path / 't.csv'}", "columns": str(tmp_path / "columns.toml"), "width": 8,
              "samples": 3, "latent_size": 2, **QUIET}  # fmt: skip
     gen_jax.train(EXPERIMENTS / "miwae.py", small, tmp_path / "run")
-    for name in ("t.csv", "new.csv"):
+    for name in ("t.csv", "new.csv", "turned.csv"):
         complete(tmp_path / "run", data=f"table:{tmp_path / name}", out=tmp_path / f"filled-{name}", completions=0)
     made = rows_of(tmp_path / "filled-new.csv")
-    assert made[0] == ["a", "b b", "c"]
-    assert made == rows_of(tmp_path / "filled-t.csv")
+    assert made[0] == ["key", "a", "b b", "c"]
+    assert [row[0] for row in made[1:]] == [f"k{i}" for i in range(len(made) - 1)]
+    assert any("one" in row for row in made)
+    own = rows_of(tmp_path / "filled-t.csv")
+    assert [["1" if cell == "one" else cell for cell in row] for row in made] == own
+    other = rows_of(tmp_path / "filled-turned.csv")
+    assert other[0] == ["c", "key", "b b", "a"]
+    assert [[row[1], row[3], row[2], row[0]] for row in other] == own
+
+
+@pytest.mark.parametrize("far", ["1e5", "-1e30", "1e300"])
+def test_a_cell_from_which_nothing_follows_is_named(table, tmp_path, far):
+    run, _ = table
+    (tmp_path / "far.csv").write_text(f"a,b b,c\n1,2,\n{far},2,\n")
+    try:
+        complete(run, data=f"table:{tmp_path / 'far.csv'}", out=tmp_path / "o.csv", completions=1)
+    except UserError as error:
+        assert f"line 3: nothing follows from a a of {float(far):g}" in str(error)
+        assert not (tmp_path / "o.csv").exists()
+    else:  # where the model can tell, every cell is a number
+        assert far != "1e300"
+        assert all(np.isfinite(float(cell)) for row in rows_of(tmp_path / "o.csv")[1:] for cell in row[1:])
 
 
 def test_pictures_have_a_row_an_example(tmp_path, capsys):

@@ -68,7 +68,7 @@ def test_by_default_held_out_rows_lose_half_of_their_cells(table, capsys):
 
 
 def test_another_table_is_read_as_the_runs_own_was(tmp_path):
-    """What `--columns` leaves out and spells otherwise is so for the model there, too, and stays in the file as it is."""
+    """What `--columns` leaves out and spells otherwise is so for the model there, too; the file keeps it."""
     rows = [line.split(",") for line in text().splitlines()]
     keyed = "\n".join(",".join([f"k{i}", *row]) for i, row in enumerate(rows[1:]))
     (tmp_path / "t.csv").write_text(f"key,{','.join(rows[0])}\n{keyed}\n")
@@ -93,18 +93,14 @@ def test_another_table_is_read_as_the_runs_own_was(tmp_path):
     assert [[row[1], row[3], row[2], row[0]] for row in other] == own
 
 
-@pytest.mark.parametrize("far", ["1e5", "-1e30", "1e300"])
+@pytest.mark.parametrize("far", ["1e300", "-1e300"])
 def test_a_cell_from_which_nothing_follows_is_named(table, tmp_path, far):
+    """It was completed by the text "nan"."""
     run, _ = table
     (tmp_path / "far.csv").write_text(f"a,b b,c\n1,2,\n{far},2,\n")
-    try:
+    with pytest.raises(UserError, match=r"line 3: nothing follows from a a of -?1e\+300, too far from the .* to "):
         complete(run, data=f"table:{tmp_path / 'far.csv'}", out=tmp_path / "o.csv", completions=1)
-    except UserError as error:
-        assert f"line 3: nothing follows from a a of {float(far):g}" in str(error)
-        assert not (tmp_path / "o.csv").exists()
-    else:  # where the model can tell, every cell is a number
-        assert far != "1e300"
-        assert all(np.isfinite(float(cell)) for row in rows_of(tmp_path / "o.csv")[1:] for cell in row[1:])
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_pictures_have_a_row_an_example(tmp_path, capsys):

@@ -1,16 +1,17 @@
 """VaDE: clusters as the components of a VAE's prior (Jiang et al. 2017, arXiv:1611.05148). No label is read.
 
     python experiments/vade.py                                          # mnist5k: ten clusters
-    python experiments/vade.py --data tfds:mnist --pretrain 20000 --steps 24000 --memory 20000      # five CPU minutes
+    python experiments/vade.py --data tfds:mnist --pretrain 20000 --steps 24000 --memory 20000    # seven CPU minutes
     python experiments/vade.py --data table:PATH --clusters 5
     python -m gen_jax evaluate runs/vade-mnist5k-seed0 --metrics held_out,clusters
     python experiments/vade.py --latent-size 2 && python -m gen_jax latents runs/vade-mnist5k-seed0     # a map
 
 The published code begins at weights of an autoencoder that it ships; here an autoencoder learns for --pretrain rounds,
 a mixture is fitted to its codes by EM, and the bound takes over, all in one run. Images are turned, scaled and shifted
-a little at every visit of the autoencoder (--no-jitter: not); points and rows are learned as they are, by a Gaussian.
+a little at every visit of the autoencoder (--no-jitter: not); points and tables of numbers without gaps are learned
+as they are, by a Gaussian.
 Seeds differ: run several and keep the one with the best held-out ELBO, never the one that fits labels best. The
-networks are half as wide as the paper's 500-500-2000 with 10 latents; it has .9446 accuracy on MNIST.
+networks are half as wide as the paper's 500-500-2000 with 10 latents; the paper has .9446 accuracy on MNIST.
 
 Expect clusters that agree with some 70 % of mnist5k's digits and 90 % of MNIST's, and seeds that differ
 (docs/applications.md). Two CPU minutes.
@@ -38,7 +39,7 @@ from gen_jax.objectives.likelihoods import Binarization
 @dataclass(frozen=True)
 class Hyper(vae.Hyper):
     lr_bound: NonNegative = 2e-4
-    """the rate once the bound takes over; as fast as the autoencoder learns, groups run into one another again"""
+    """the rate from round `pretrain` on, of the bound; at the autoencoder's, groups run into one another again"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,12 @@ def build(config: Config, data: Source) -> Algorithm:
     images = len(data.shape) == 3
     if config.pretrain >= config.steps:
         say(f"--pretrain {config.pretrain:,} of --steps {config.steps:,}: an autoencoder, whose bound has not begun")
+    likelihood = likelihoods.bernoulli() if images else likelihoods.gaussian_learned()
+    outputs = likelihood.parameters(data.shape[-1])
     return vade(
         mlp.Encoder(config.latent_size, widths=widths, **networks),
-        mlp.Decoder(data.shape, widths=widths[::-1], **networks),
-        likelihood=likelihoods.bernoulli() if images else likelihoods.gaussian_optimal(),
+        mlp.Decoder(data.shape, outputs=outputs, widths=widths[::-1], **networks),
+        likelihood=likelihood,
         binarization=Binarization.NONE,
         shape=data.shape,
         components=config.clusters,

@@ -216,7 +216,7 @@ def main(config: Config) -> None:
     if data.classes is None:
         raise UserError(f"{config.data} has no labels to compare clusters and maps with")
     if len(data.shape) != 3:
-        raise UserError(f"{config.data} is no images, whose clusters and maps this compares; use mnist5k")
+        raise UserError(f"{config.data} has no images, and clusters and maps of images are compared; use mnist5k")
     if data.train.size < 30:
         raise UserError(f"{config.data} has {data.train.size} train examples; ten clusters on 30 components need 30")
     values: Values = {}
@@ -261,6 +261,8 @@ def main(config: Config) -> None:
         for name in settings
         if name in values and against in values
     ]
+    if config.data not in (Config.data, "tfds:mnist"):
+        paper = paper._replace(published={}, heading="published")
     if config.data != Config.data:  # a table beside that of the scaled-down data
         name = f"{paper.name}-{papers.part_of(config.data)}"
         paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")

@@ -38,6 +38,7 @@ class Table(NamedTuple):
     lines: list[int]  # of the file, in which the rows stand
     file: Cells  # with all its columns, in its own order, spelled as there
     places: list[int]  # of `names` among the file's columns
+    path: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def like(path: str, columns: Sequence[Column], said: str | None = None) -> Table
     """Another table with the same columns, in their order. Raises UserError where one is not there, or one too many."""
     asked = plan(said)
     found, file = _like(path, columns, asked), cells_of(path, asked.names, asked.comment)
-    if not set(found.names) <= set(file.names):  # without a line of names: by their places
+    if not file.header and not asked.names and len(columns) == len(file.names):  # by their places, as `_like` reads
         file = file._replace(names=found.names)
     return _numbers(found, file, path)
 
@@ -166,7 +167,7 @@ def write(found: Table, columns: list[str], rows: list[list[str]]) -> bytes:
 def _numbers(found: Cells, file: Cells, path: str) -> Table:
     columns = [numbers(f"table:{path}", name, *_of(found, place)) for place, name in enumerate(found.names)]
     places = [file.names.index(name) for name in found.names]
-    return Table(found.names, np.stack(columns, axis=1), found.lines, file, places)
+    return Table(found.names, np.stack(columns, axis=1), found.lines, file, places, path)
 
 
 def _of(found: Cells, place: int, rows: np.ndarray | None = None) -> tuple[list[str], list[int]]:

@@ -22,7 +22,7 @@ def values_of(hyper: Any) -> dict[str, float]:
         raise UserError(f"hyper={hyper!r}: give a mapping or a dataclass of numbers, such as {{'lr': 1e-3}}")
     values = {name: value for name, value in found.items() if value is not None}
     for name, value in values.items():
-        if isinstance(value, str) or np.ndim(value):
+        if isinstance(value, (str, bytes, Mapping)) or callable(value) or np.ndim(value):
             raise UserError(f"hyper {name}: {value!r} is no number, which every hyperparameter is")
     return values
 

@@ -115,7 +115,8 @@ def vade(
 
     encoder: x [B, *shape] -> (mean, log_variance), each [B, d], its `latent_size`. decoder: z [B, d] -> likelihood
     outputs. components: K clusters. pretrain: rounds as an autoencoder; 0: none, and no fit. memory: how many codes the
-    mixture is fitted to. augment: the images before the bound takes over. hyper: beta, and what the optimizer reads;
+    mixture is fitted to. augment: changes the images that the autoencoder learns; the bound sees them as
+    they are. hyper: beta, and what the optimizer reads;
     `ema_decay` and `clip_norm` as for `vae`.
     Raises UserError for fewer codes than components, and a likelihood that does not fit the data.
     """
@@ -123,7 +124,9 @@ def vade(
     size = getattr(encoder, "latent_size", 1)
     check_latent_size(size)
     if components > memory:
-        raise UserError(f"{components} clusters of {memory} codes: ask for {memory} or fewer, or for more memory")
+        raise UserError(
+            f"{components} clusters of {memory} codes: ask for {memory} or fewer, or for more rounds or memory"
+        )
     values = hypers.values_of(hyper)
     hypers.need(values, ("beta",))
     example, code = (jax.ShapeDtypeStruct((2, *s), jnp.float32) for s in (shape, (size,)))
@@ -158,9 +161,11 @@ def vade(
         def fitted() -> Tree:
             there = latest[jnp.arange(memory) % seen]  # of a memory that is not full yet, its codes again
             found, _ = mixture_fit.fit(there, keys.named(context.key, "fit"), components)
-            return {**found._asdict(), "done": jnp.ones_like(done)}
+            sound = jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in found]))
+            kept = {name: jnp.where(sound, leaf, prior["fitted"][name]) for name, leaf in found._asdict().items()}
+            return {**kept, "done": jnp.int32(sound)}
 
-        due = (context.step >= pretrain - 1) & (done == 0)
+        due = (context.step >= pretrain - 1) & (done == 0) & jnp.isfinite(codes).all()
         return {"codes": {"latest": latest, "seen": seen}, "fitted": once(due, fitted, dict(prior["fitted"]))}
 
     return _finish(compose(players, (Phase(tuple(players), objective),), values), model)

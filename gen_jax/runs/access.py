@@ -5,7 +5,7 @@ No JAX at import, so that `--help` answers at once.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -18,5 +18,11 @@ class Access:
     """where TFDS data sets are now"""
     allow_changed: tuple[Literal["data", "code"], ...] = ()
     """go on although the data, or the script and its modules, are not those that the run was trained with"""
-    option: str = "--data"
-    """by which `data` is said"""
+    option: ClassVar[str] = "--data"  # by which `data` is said
+
+
+@dataclass(frozen=True)
+class AccessBeside(Access):
+    """Of a verb whose `--data` are others."""
+
+    option: ClassVar[str] = "--run-data"

@@ -63,10 +63,12 @@ def data_of(run: Path, config: Config, access: Access, source: Source | None = N
         try:
             source = load.of(config)
         except UserError as error:
-            hint = f"; where the run's data have moved, say with {access.option} where they are now"
-            if f"--columns {config.columns}" in str(error):
+            hint = (
+                "" if access.data else f"; where the run's data have moved, say with {access.option} where they are now"
+            )
+            if (config.columns or "").endswith(".toml") and not Path(config.columns or "").is_file():
                 hint = "; this run reads its table by that file: put it there again"
-            raise UserError(f"{error}{'' if access.data else hint}") from error
+            raise UserError(f"{error}{hint}") from error
     record = folder.record(run)
     found = identity.changes(identity.last(record, run), {"data": identity.of_data(source, config.data)})
     identity.settle(

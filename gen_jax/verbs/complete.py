@@ -7,8 +7,8 @@ import tyro
 
 from gen_jax.core.domains import Interval, Sample, Seed, Whole
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import counted
-from gen_jax.runs.access import Access
+from gen_jax.core.lines import counted, visible
+from gen_jax.runs.access import AccessBeside
 from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 FAR = 1e3  # deviations of a column, beyond which a value is no value of that column
@@ -49,7 +49,7 @@ def complete(
         allow_changed: complete by other data, or by other code, than the run's
         json: print JSON
     """
-    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed, "--run-data"))
+    opened = open_state(run, step, trust, AccessBeside(run_data, data_dir, allow_changed))
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.kinds import IMAGES
     from gen_jax.data.table import TableSource
@@ -146,7 +146,7 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
         mask = completing.masks_of(asked.mask or "random:0.5", x, opened.source.kind, asked.seed)
     completing.refuse_nothing(mask, f"table:{place}")
     made = completing.complete(opened.algorithm, view, x, mask, asked.seed, asked.completions)
-    _refuse_far(made, x, rows, found, columns, f"table:{place}")
+    _refuse_far(made, x, rows, found, columns)
     values = [table.restored(part, columns) for part in (made.expected, *made.draws)]
     names = list(found.file.names) if not asked.completions else ["completion", *found.file.names]
     lines = []
@@ -169,7 +169,7 @@ def _table(opened: Any, view: Any, asked: _Asked, path: Path) -> list[tuple[str,
     return told
 
 
-def _refuse_far(made: Any, x: Any, rows: Any, found: Any, columns: Any, what: str) -> None:
+def _refuse_far(made: Any, x: Any, rows: Any, found: Any, columns: Any) -> None:
     """UserError where a row has a value so far from those of the run's table that nothing follows from it."""
     import numpy as np
 
@@ -177,13 +177,14 @@ def _refuse_far(made: Any, x: Any, rows: Any, found: Any, columns: Any, what: st
     if sound.all():
         return
     first = int(np.argmin(sound))
-    line = f"{what}, line {found.lines[rows[first]]}"
+    line = f"table:{found.path}, line {found.lines[rows[first]]}"
     far = int(np.argmax(np.nan_to_num(np.abs(x[first]), nan=0.0, posinf=np.inf)))
     if abs(x[first, far]) < FAR:
         raise UserError(f"{line}: what this model makes of it is not finite; evaluate the run, which may have diverged")
     raise UserError(
-        f"{line}: nothing follows from a {columns[far].name} of {found.values[rows[first], far]:g}, too far from the "
-        f"{columns[far].low:g} to {columns[far].high:g} of the run's table; mend that cell, or empty it"
+        f"{line}: column {visible(columns[far].name)!r} has {found.values[rows[first], far]:g}, too far from the "
+        f"{columns[far].low:g} to {columns[far].high:g} of the run's table for anything to follow; mend that cell, or "
+        "empty it"
     )
 
 

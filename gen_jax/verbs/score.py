@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from gen_jax.core.domains import Sample, Seed, Whole
-from gen_jax.runs.access import Access
+from gen_jax.runs.access import AccessBeside
 from gen_jax.runs.scores.names import SAID
 from gen_jax.verbs.common import Trust, Which, open_state, show
 
@@ -52,7 +52,7 @@ def score(
 
     split = split or ("test" if data is None else "all")
     path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
-    opened = open_state(run, step, trust, Access(run_data, data_dir, allow_changed, "--run-data"))
+    opened = open_state(run, step, trust, AccessBeside(run_data, data_dir, allow_changed))
     outputs.not_over(path, "--out", data, run_data, opened.config.data)
     from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of

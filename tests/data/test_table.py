@@ -51,6 +51,14 @@ def test_what_means_missing(tmp_path, missing):
     assert found.file.delimiter == ";"
 
 
+def test_a_file_without_names_is_read_and_written_by_place(tmp_path):
+    """Its columns are numbered, and a run's may be called so in another order."""
+    first = table.table(written(tmp_path, TEXT.replace("a,b,c", "c1,c0,c2"), "r.csv"))
+    assert [column.name for column in first.columns] == ["c1", "c0", "c2"]
+    found = table.like(written(tmp_path, "1,2,3\n", "o.csv"), first.columns)
+    assert (found.names, found.values.tolist(), found.places) == (("c1", "c0", "c2"), [[1, 2, 3]], [0, 1, 2])
+
+
 def test_without_a_line_of_names_with_a_mark_and_packed(tmp_path):
     found = table.read(written(tmp_path, "1\t2\n3\t4\n"))
     assert (found.names, found.file.header, found.values.tolist()) == (("c0", "c1"), False, [[1, 2], [3, 4]])

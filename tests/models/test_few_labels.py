@@ -131,7 +131,7 @@ def _clustergan(clusters, noise):
         (lambda: few_labels(data(), 5, 0), "has 4 train examples of class 0, fewer than the 5"),
         (partial(model, 1), "these data have 1; use data with 2 or more"),
         (lambda: model(hyper={"lr": 1.0, "labelled": 1.0}), "hyper alpha"),
-        (lambda: _vade(components=9), "9 clusters of 8 codes: ask for 8 or fewer, or for more memory"),
+        (lambda: _vade(components=9), "9 clusters of 8 codes: ask for 8 or fewer, or for more rounds or memory"),
         (lambda: _vade(latent_size=0), "latent size of 0"),
         (lambda: _vade(hyper={"lr": 1.0}), "hyper beta"),
         (lambda: _clustergan(1, 4), "2 clusters or more"),

@@ -28,6 +28,8 @@ def test_a_mapping_or_a_dataclass_without_what_is_none():
         ([0.1], "give a mapping or a dataclass"),
         (Hyper, "give a mapping or a dataclass"),
         ({"lr": "fast"}, "hyper lr: 'fast' is no number"),
+        ({"lr": {"start": 0.1}}, "is no number"),
+        ({"lr": lambda step: 0.1}, "is no number"),
         ({"lr": [0.1, 0.2]}, r"hyper lr: \[0.1, 0.2\] is no number"),
     ],
 )

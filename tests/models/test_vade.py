@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core.players import adam
+from gen_jax.data import load
 from gen_jax.models.vade import vade
 from gen_jax.nets import mlp
 from gen_jax.objectives import likelihoods
+from gen_jax.runs import scripts
+from gen_jax.studies import papers
 
 BATCH, PRETRAIN, MEMORY = 16, 3, 64
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (8, 1, BATCH, 4, 4, 1)).astype(np.float32)
@@ -28,7 +31,7 @@ def prior(state):
 
 
 def test_a_memory_that_is_not_full_lends_no_zeros_to_the_fit():
-    """Images far from a grey one have codes far from 0: no component may lie there, nor be narrow."""
+    """Images far from a grey one have codes far from 0: no component may lie there."""
     state, update = begun()
     bias = state.params["encoder"]["Dense_0"]["bias"].at[:2].add(50.0)
     encoder = {**state.params["encoder"], "Dense_0": {**state.params["encoder"]["Dense_0"], "bias": bias}}
@@ -77,3 +80,19 @@ def test_without_an_autoencoder_the_bound_is_there_from_the_first_round():
     state, _ = update(state, {"train": {"x": PICTURES[0]}})
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(state.params["prior"]))
     assert prior(state)["fitted"]["done"] == 0
+
+
+def test_the_script_learns_the_bound_at_its_own_rate_and_points_by_a_gaussian():
+    script = scripts.load_live(papers.experiments() / "vade.py")
+    config = script.Config(data="ring8", width=4, clusters=2, pretrain=2, steps=5, batch_size=BATCH,
+                           hyper=script.Hyper(lr_bound=0.0))  # fmt: skip
+    algorithm = script.build(config, load.of(config))
+    state, update = jax.jit(algorithm.init)(jax.random.key(0)), jax.jit(algorithm.update)
+    assert len(prior(state)["codes"]["latest"]) == 2 * BATCH  # as many as there are before the fit
+    for step in range(4):
+        before = state.params
+        x = np.random.default_rng(step).normal(size=(1, BATCH, 2)).astype(np.float32)
+        state, metrics = update(state, {"train": {"x": x}})
+        same = all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, (before, state.params)), strict=True))
+        assert same == (step >= 2)
+    assert np.isfinite(float(metrics["elbo"]))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
@@ -62,9 +63,19 @@ def test_the_densities_of_full_covariances_are_scipys():
 
 
 def test_equal_points_and_too_many_components_give_finite_mixtures():
-    for x in (jnp.zeros((20, 2)), jnp.asarray(points(count=6)[0])):
+    constant = jnp.asarray(points(count=100)[0]).at[:, 1].set(0.37)  # its deviation is float32's rounding
+    for x in (jnp.zeros((20, 2)), jnp.asarray(points(count=6)[0]), constant):
         found, value = mixture_fit.fit(x, jax.random.key(1), 5, starts=2, lloyd=3, steps=3)
         assert all(bool(jnp.isfinite(leaf).all()) for leaf in (*found, value))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_columns_count_alike_whatever_their_scales(scale):
+    x, label = points()
+    x = x * np.array([scale, 1.0, 1 / scale], np.float32)
+    found, _ = mixture_fit.fit(jnp.asarray(x), jax.random.key(0), 4)
+    groups = np.asarray(found.log_joint(x)).argmax(axis=1)
+    assert all(len(np.unique(groups[label == c])) == 1 for c in range(4))
 
 
 def test_jitter_moves_images_a_little_each_by_itself():

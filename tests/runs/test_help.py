@@ -120,6 +120,7 @@ def test_every_verb_has_its_help_in_one_form(capsys, monkeypatch):
         text = capsys.readouterr().out
         assert text.startswith(f"usage: python -m gen_jax {verb} ")
         assert not re.search(r"\{None\}|default: |default none|\[\[|╭|\bSTR\b", text)
+        assert "--option" not in text  # a field that verbs fill, not people
         assert (" RUN" in text.splitlines()[0]) == (verb not in ("ablate", "launch", "prepare", "convert-inception"))
         assert max(map(len, text.splitlines())) <= 100
         for name, words in re.findall(r"^  (?:--)?([a-z-]+|[A-Z]+)\b.*?(?: {2,}|\n +)(.*)$", text, re.MULTILINE):

@@ -91,6 +91,14 @@ def test_another_table_is_read_as_the_runs_own_was(tmp_path):
     other = rows_of(tmp_path / "filled-turned.csv")
     assert other[0] == ["c", "key", "b b", "a"]
     assert [[row[1], row[3], row[2], row[0]] for row in other] == own
+    (tmp_path / "t.csv").rename(tmp_path / "moved.csv")
+    asked = {"data": f"table:{tmp_path / 'new.csv'}", "out": tmp_path / "o.csv"}
+    with pytest.raises(UserError, match="say with --run-data where they are now"):
+        complete(tmp_path / "run", **asked)
+    complete(tmp_path / "run", run_data=f"table:{tmp_path / 'moved.csv'}", **asked)
+    (tmp_path / "columns.toml").unlink()
+    with pytest.raises(UserError, match="this run reads its table by that file: put it there again"):
+        complete(tmp_path / "run", run_data=f"table:{tmp_path / 'moved.csv'}", **asked)
 
 
 @pytest.mark.parametrize("far", ["1e300", "-1e300"])
@@ -98,7 +106,7 @@ def test_a_cell_from_which_nothing_follows_is_named(table, tmp_path, far):
     """It was completed by the text "nan"."""
     run, _ = table
     (tmp_path / "far.csv").write_text(f"a,b b,c\n1,2,\n{far},2,\n")
-    with pytest.raises(UserError, match=r"line 3: nothing follows from a a of -?1e\+300, too far from the .* to "):
+    with pytest.raises(UserError, match=r"far.csv, line 3: column 'a' has -?1e\+300, too far from the .* to "):
         complete(run, data=f"table:{tmp_path / 'far.csv'}", out=tmp_path / "o.csv", completions=1)
     assert not (tmp_path / "o.csv").exists()
 

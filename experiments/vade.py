@@ -14,7 +14,7 @@ Seeds differ: run several and keep the one with the best held-out ELBO, never th
 networks are half as wide as the paper's 500-500-2000 with 10 latents; the paper has .9446 accuracy on MNIST.
 
 Expect clusters that agree with some 70 % of mnist5k's digits and 90 % of MNIST's, and seeds that differ
-(docs/applications.md). Two CPU minutes.
+(docs/applications.md). One to two CPU minutes.
 """
 
 from dataclasses import dataclass

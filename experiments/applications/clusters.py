@@ -1,7 +1,7 @@
 """Clusters and maps without labels: VaDE, InfoGAN's code and ClusterGAN beside k-means and a mixture on components.
 
     python experiments/applications/clusters.py                                    # mnist5k, 5 seeds
-    python experiments/applications/clusters.py --data tfds:fashion_mnist --methods kmeans,mixture,vade
+    python experiments/applications/clusters.py --data tfds:fashion_mnist --full --methods vade --no-jitter
     python experiments/applications/clusters.py --data tfds:mnist --full --methods kmeans,mixture,vade  # half an hour
     python experiments/applications/clusters.py --part maps                        # two dimensions
     python experiments/applications/clusters.py --methods vade --seeds 2 --steps 300          # a glance
@@ -96,6 +96,8 @@ class Config(papers.OfData):
     """networks and steps for all of MNIST, which are slow on a CPU"""
     steps: Count | None = None
     """of every method alike; by default each its own"""
+    jitter: bool = True
+    """turn, scale and shift what VaDE's autoencoder sees; garments, which stand upright, are learned better without"""
     pictures: Path | None = None
     """a folder for the maps as PNG"""
 
@@ -233,14 +235,18 @@ def main(config: Config) -> None:
     common |= {"data_dir": str(config.data_dir)} if config.data_dir else {}
     trained = {name: shortened(own, config.steps) for name, own in settings.items()}
     trained = {name: own for name, own in trained.items() if name in methods}
+    if "vade" in trained and not config.jitter:
+        trained["vade"] = trained["vade"] | {"jitter": False}
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
     lengths = {name: shortened(own, config.steps)["steps"] for name, own in settings.items()}
 
     def protocol_of(names: Iterable[str]) -> str:
+        """Of what these were trained and measured by."""
         steps = ", ".join(f"{name} {lengths[name]:,}" for name in lengths if name in names)
-        return f"{config.data}, test split" + (f", last step, averaged weights; steps: {steps}" if steps else "")
+        plain = "; vade without jitter" if "vade" in names and not config.jitter else ""
+        return f"{config.data}, test split" + (f", last step, averaged weights; steps: {steps}{plain}" if steps else "")
 
     protocol = protocol_of(lengths)  # of all: what several machines measured, by other methods each, has one
     measure = measure_clusters if config.part == "clusters" else measure_maps

@@ -1,5 +1,5 @@
-"""Rows of a table, made: TVAE (also twice as wide) and CTGAN beside SMOTE and real rows, by what learns from them and by
-how near they lie.
+"""Rows of a table, made: TVAE (also twice as wide) and CTGAN beside SMOTE and real rows, by what learns from them and
+by how near they lie.
 
     python experiments/applications/tables.py --data table:adult.data.gz --columns adult.toml --out docs/applications.md
     python experiments/applications/tables.py ... --models tvae --seeds 1 --samples 1 --steps 2000          # a glance

@@ -2,6 +2,7 @@
 
     python experiments/papers/gan_losses.py --data-dir ~/tensorflow_datasets    # after `prepare fashion_mnist`
     python experiments/papers/gan_losses.py --data mnist5k                      # real digits that need no download
+    python experiments/papers/gan_losses.py --steps 2000 --seeds 5              # half an hour of a CPU core
     python experiments/papers/gan_losses.py --steps 20000 --seeds 5             # on a GPU: two minutes
 
 Claim: with enough search no loss is consistently better than the non-saturating game; FID on Fashion-MNIST (best of a

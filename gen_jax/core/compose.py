@@ -26,8 +26,8 @@ def without(names: Sequence[str]) -> UserError:
     """What to say where hyperparameters that a model reads have no value."""
     it, has = ("it", "it has") if len(names) == 1 else ("them", "they have")
     return UserError(
-        f"hyper {', '.join(names)}: this model reads {it}, and {has} no value; hand {it} to the model by hyper=, as a "
-        f"script does with its Hyper (whose field {names[0]} is then set by --hyper.{names[0].replace('_', '-')})"
+        f"hyper {', '.join(names)}: this model reads {it}, and {has} no value; hand {it} to the model by hyper=, and "
+        f"where that is the script's Hyper, give it the field and set --hyper.{names[0]}"
     )
 
 

@@ -43,7 +43,7 @@ def test_what_is_no_number_is_one_line(hyper, match):
     ("names", "match"),
     [
         (["lr"], "hyper lr: this model reads it, and it has no value; hand it to the model by hyper="),
-        (["lr_one", "beta"], "hyper lr_one, beta: this model reads them, and they have no value.*--hyper.lr-one"),
+        (["lr_one", "beta"], "hyper lr_one, beta: this model reads them, and they have no value.*--hyper.lr_one"),
     ],
 )
 def test_what_a_model_reads_and_nobody_gave_is_asked_for(names, match):

@@ -96,10 +96,8 @@ def table(path: str, said: str | None = None) -> TableSource:
 def like(path: str, columns: Sequence[Column], said: str | None = None) -> Table:
     """Another table with the same columns, in their order. Raises UserError where one is not there, or one too many."""
     asked = plan(said)
-    found, file = _like(path, columns, asked), cells_of(path, asked.names, asked.comment)
-    if not file.header and not asked.names and len(columns) == len(file.names):  # by their places, as `_like` reads
-        file = file._replace(names=found.names)
-    return _numbers(found, file, path)
+    file = _placed(cells_of(path, asked.names, asked.comment), columns, asked)
+    return _numbers(_like(file, path, columns, asked), file, path)
 
 
 def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
@@ -109,7 +107,7 @@ def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
     UserError as `like` does, and for a table of one row.
     """
     asked, what = plan(said)._replace(test=None, target=None), f"table:{path}"
-    found = _like(path, own.columns, asked)
+    found = _like(_placed(cells_of(path, asked.names, asked.comment), own.columns, asked), path, own.columns, asked)
     _refuse_too_few(found, what)
     values = np.stack([values_of(what, c, *_of(found, i)) for i, c in enumerate(own.columns)], axis=1)
     x = standardised(values, own.columns)
@@ -126,14 +124,18 @@ def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
     )
 
 
-def _like(path: str, columns: Sequence[Column], asked: Plan) -> Cells:
-    names, cells = [column.name for column in columns], cells_of(path, asked.names, asked.comment)
+def _placed(file: Cells, columns: Sequence[Column], asked: Plan) -> Cells:
+    """Columns that nobody named are a run's by their places, where there are as many."""
+    unnamed = not file.header and not asked.names and len(file.names) == len(columns)
+    return file._replace(names=tuple(column.name for column in columns)) if unnamed else file
+
+
+def _like(cells: Cells, path: str, columns: Sequence[Column], asked: Plan) -> Cells:
+    names = [column.name for column in columns]
     kinds, spellings = (
         {name: each for name, each in part.items() if name in cells.names} for part in (asked.kinds, asked.spellings)
     )
     found = _tidy(cells, asked._replace(kinds=kinds, spellings=spellings, target=None), f"table:{path}")
-    if not found.header and not asked.names and len(found.names) == len(names):
-        return found._replace(names=tuple(names))
     if lost := [name for name in names if name not in found.names]:
         raise UserError(f"table:{path} has no column {visible(lost[0])!r}; the run's table has {short(names, 8)}")
     if more := [name for name in found.names if name not in names]:
@@ -181,8 +183,8 @@ def _tidy(found: Cells, asked: Plan, what: str) -> Cells:
     check_names(asked, found.names, what)
     for name, spellings in asked.spellings.items():
         place = found.names.index(name)
-        for row in found.rows:
-            row[place] = spellings.get(row[place].strip(), row[place])
+        rows = [[*row[:place], spellings.get(row[place].strip(), row[place]), *row[place + 1 :]] for row in found.rows]
+        found = found._replace(rows=rows)
     names = [name for name in found.names if asked.kinds.get(name) != "drop"]
     if not names:
         raise UserError(f"--columns leaves out all columns of {what}; keep one")

@@ -66,7 +66,8 @@ def data_of(run: Path, config: Config, access: Access, source: Source | None = N
             hint = (
                 "" if access.data else f"; where the run's data have moved, say with {access.option} where they are now"
             )
-            if (config.columns or "").endswith(".toml") and not Path(config.columns or "").is_file():
+            columns = config.columns or ""
+            if columns.endswith(".toml") and not Path(columns).is_file():
                 hint = "; this run reads its table by that file: put it there again"
             raise UserError(f"{error}{hint}") from error
     record = folder.record(run)

@@ -1,6 +1,7 @@
 """Contract rows of models that learn from few labels, or find groups without any: (name, build)."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gen_jax.core.types import Algorithm
 from gen_jax.models.classifier import classifier
@@ -50,7 +51,7 @@ def _m2(optimizer: Callable) -> Algorithm:
     )
 
 
-def _m1_m2(optimizer: Callable) -> Algorithm:
+def _m1_m2(optimizer: Callable, pretrain: int = 0) -> Algorithm:
     first = vae_body(
         mlp.Encoder(LATENT, widths=(8,)),
         mlp.Decoder(SHAPE, widths=(8,)),
@@ -66,6 +67,7 @@ def _m1_m2(optimizer: Callable) -> Algorithm:
         by_class.Encoder(2, CLASSES, (8,)),
         mlp.Decoder((LATENT,), outputs=2 * LATENT, widths=(8,), classes=CLASSES),
         classes=CLASSES,
+        pretrain=pretrain,
         optimizer=optimizer("lr_second"),
     )
 
@@ -106,7 +108,8 @@ ROWS = [
     ("feature_matching", _feature_matching),
     ("m2", _m2),
     ("m1_m2", _m1_m2),
+    ("m1_then_m2", partial(_m1_m2, pretrain=2)),  # both of its parts within the contract's rounds
     ("vade", _vade),
     ("clustergan", _clustergan),
 ]
-READ_LABELS = {"classifier", "feature_matching", "m2", "m1_m2"}  # of the stream "labelled"
+READ_LABELS = {"classifier", "feature_matching", "m2", "m1_m2", "m1_then_m2"}  # of the stream "labelled"

@@ -194,14 +194,6 @@ def chosen(values: Values) -> str:
     return "; ".join(lines) + "."
 
 
-def shortened(own: dict[str, Any], steps: int | None) -> dict[str, Any]:
-    """A method's settings for so many steps: as large a share of them before the mixture."""
-    if steps is None:
-        return own
-    pretrain = {"pretrain": own["pretrain"] * steps // own["steps"]} if "pretrain" in own else {}
-    return own | {"steps": steps} | pretrain
-
-
 def main(config: Config) -> None:
     paper = CLUSTERS if config.part == "clusters" else MAPS
     settings = (FULL if config.full else SETTINGS)[config.part]
@@ -233,14 +225,14 @@ def main(config: Config) -> None:
                 values.setdefault(name, {}).setdefault(column, {})[seed] = value
     common = papers.unwatched(500) | {"data": config.data}
     common |= {"data_dir": str(config.data_dir)} if config.data_dir else {}
-    trained = {name: shortened(own, config.steps) for name, own in settings.items()}
+    trained = {name: papers.shortened(own, config.steps) for name, own in settings.items()}
     trained = {name: own for name, own in trained.items() if name in methods}
     if "vade" in trained and not config.jitter:
         trained["vade"] = trained["vade"] | {"jitter": False}
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
-    lengths = {name: shortened(own, config.steps)["steps"] for name, own in settings.items()}
+    lengths = {name: papers.shortened(own, config.steps)["steps"] for name, own in settings.items()}
 
     def protocol_of(names: Iterable[str]) -> str:
         """Of what these were trained and measured by."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 
-from gen_jax.core.types import Array, Tree
+from gen_jax.core.types import Array, Aux, Context, Objective, Players, Tree
 
 
 def once(wanted: Array, function: Callable[[], Tree], otherwise: Tree) -> Tree:
@@ -18,3 +18,16 @@ def once(wanted: Array, function: Callable[[], Tree], otherwise: Tree) -> Tree:
         return jax.numpy.zeros_like(carry[0]), function()
 
     return jax.lax.while_loop(lambda carry: carry[0], turn, (wanted, otherwise))[1]
+
+
+def at_rest(objective: Objective, rests: Callable[[Array], Array]) -> Objective:
+    """`objective`, without a backward pass in the rounds for which `rests(step)` is true: its value and metrics are
+    still told, its gradient is 0. The optimizers of its players should rest, too (`players.during`)."""
+
+    def either(params: Players, context: Context) -> tuple[Array, Aux]:
+        def told(params: Players) -> tuple[Array, Aux]:
+            return objective(jax.lax.stop_gradient(params), context)
+
+        return jax.lax.cond(rests(context.step), told, lambda params: objective(params, context), params)
+
+    return either

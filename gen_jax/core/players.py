@@ -110,6 +110,16 @@ def adam_for(learning_rate: str, steps: int, decay: float, b1: str = "b1", b2: s
     return adam_falling(learning_rate, steps - round(decay * steps), steps, b1, b2, eps)
 
 
+def during(optimizer: Callable, first: int, last: int | None = None) -> Callable:
+    """`optimizer` in a player's own steps from `first` on and before `last` (None: to the end). In all others the
+    parameters and its state, moments and count of steps, stay as they are."""
+
+    def due(step: Any) -> Any:
+        return step >= first if last is None else (step >= first) & (step < last)
+
+    return lambda hyper: optax.conditionally_mask(optimizer(hyper), due)
+
+
 def adam_l2(learning_rate: str, decay: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     """Adam of the loss with hyper[decay] / 2 times the squared parameters added: the decay is part of the gradient, and
     so of its moments (PyTorch's `weight_decay`; AdamW's stands apart)."""

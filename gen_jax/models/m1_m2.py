@@ -1,8 +1,8 @@
 """M1 + M2: classes learnt from few labels in the latents of a VAE (Kingma et al. 2014, arXiv:1406.5298, section 2.3).
 
 Two phases a round: M1, a VAE of images, on unlabelled x; and M2 (see `m2`) on draws z1 ~ q(z1 | x) of unlabelled and
-labelled x, from which M1 gets no gradient. The paper trains one after the other; here M2 follows M1 as it learns, and
-with M1 at rest (`lr` 0 in a continued run) it is the paper's second stage.
+labelled x, from which M1 gets no gradient. As in the paper M2 begins when M1 is done, which rests from then on; or M2
+follows M1 as it learns.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,9 @@ from flax import linen as nn
 from gen_jax.core import keys
 from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
+from gen_jax.core.lazily import at_rest
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import adam, caller
+from gen_jax.core.players import adam, caller, during
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Sampler, Weights
 from gen_jax.models import m2
 from gen_jax.models.conditions import values_of
@@ -34,13 +35,16 @@ def m1_m2(
     decoder: nn.Module,
     *,
     classes: int,
+    pretrain: int = 0,
     optimizer: Callable = adam("lr_second"),
 ) -> Algorithm:
     """M1 + M2 as an `Algorithm`.
 
     first: M1, a body with the plain ELBO, N(0, I) and nothing given; of its d latents are classifier, encoder and
-    decoder, as for `m2` on points [d]; decoder outputs are means and log-scales [B, 2d]. hyper, of the body: as for
-    `vae`, `m2` (alpha, labelled) and `lr_second`. `encode` gives z1. Samplers: "prior", and "class", given "label".
+    decoder, as for `m2` on points [d]; decoder outputs are means and log-scales [B, 2d]. pretrain: rounds of M1 alone,
+    after which it rests and M2 begins; 0: side by side to the end. optimizer: of M2; its steps count from there. hyper,
+    of the body: as for `vae`, `m2` (alpha, labelled) and `lr_second`. `encode` gives z1. Samplers: "prior" and "class",
+    given "label".
     """
     check_plain(first, "m1_m2")
     if first.densities.given:
@@ -48,7 +52,8 @@ def m1_m2(
     d = first.densities.latent_size
     likelihood = likelihoods.gaussian_learned()
     options = {"likelihood": likelihood, "shape": (d,), "classes": classes, "hyper": first.hyper}
-    model = m2.parts(classifier, encoder, decoder, **options, optimizer=optimizer, names=NAMES)
+    second = during(optimizer, pretrain) if pretrain else optimizer
+    model = m2.parts(classifier, encoder, decoder, **options, optimizer=second, names=NAMES)
 
     def codes(params: Players, context: Context, batch: Batch, number: int) -> Array:
         own = jax.random.fold_in(keys.named(context.key, "first"), number)
@@ -60,8 +65,14 @@ def m1_m2(
         value, aux = model.loss(params, context, z, seen, known["label"])
         return value, aux._replace(metrics={f"m2/{name}": found for name, found in aux.metrics.items()})
 
-    phases = bound_phase(first), Phase(NAMES, objective, beside=(STREAM,))
-    algorithm = compose({**first.players, **model.players}, phases, first.hyper, aux=first.aux)
+    bound = bound_phase(first)
+    own, beginners = first.players, objective
+    if pretrain:
+        own = {n: p._replace(optimizer=during(p.optimizer, 0, pretrain)) for n, p in own.items()}
+        bound = bound._replace(objective=at_rest(bound.objective, lambda step: step >= pretrain))
+        beginners = at_rest(objective, lambda step: step < pretrain)
+    phases = bound, Phase(NAMES, beginners, beside=(STREAM,))
+    algorithm = compose({**own, **model.players}, phases, first.hyper, aux=first.aux)
     return _finish(finish(algorithm, first), first, model)
 
 

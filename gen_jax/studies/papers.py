@@ -94,6 +94,14 @@ def unwatched(log_every: int = 50) -> dict[str, Any]:
     return rhythm | ({"steps_per_call": LONG_CALL} if accelerated() else {})
 
 
+def shortened(own: dict[str, Any], steps: int | None) -> dict[str, Any]:
+    """A run's settings for so many steps, of which as large a share are its first stage's (`pretrain`)."""
+    if steps is None:
+        return own
+    pretrain = {"pretrain": own["pretrain"] * steps // own["steps"]} if "pretrain" in own else {}
+    return own | {"steps": steps} | pretrain
+
+
 def study(config: Config, paper: str, part: str, experiment: str | Path, **how: Any) -> Ablation:
     """An ablation in the paper's folder; `how` are `Ablation`'s grid and settings.
 

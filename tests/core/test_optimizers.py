@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from gen_jax.core.players import adam, rmsprop
+from gen_jax.core.players import adam, during, rmsprop
 
 SLOPES = np.random.default_rng(0).normal(size=(20, 3))  # steps, weights
 
@@ -45,3 +45,14 @@ def test_adam_is_kingma_and_bas(size, b1, b2, eps):
         expected.append(w)
     found = walk(adam("lr", eps=eps)({"lr": 1e-3, "b1": b1, "b2": b2}), slopes)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 5), (7, None), (3, 12)])
+def test_an_optimizer_of_some_steps_is_that_optimizer_beginning_there(first, last):
+    """Outside them nothing moves, and no moment or count of steps hears of the slopes."""
+    hyper = {"lr": 1e-3, "b1": 0.9, "b2": 0.999}
+    found = walk(during(adam("lr"), first, last)(hyper), SLOPES)
+    alone = walk(adam("lr")(hyper), SLOPES[first:last])
+    end = len(SLOPES) if last is None else last
+    expected = np.concatenate([np.zeros((first, 3)), alone, np.tile(alone[-1], (len(SLOPES) - end, 1))])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

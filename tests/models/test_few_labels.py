@@ -42,6 +42,39 @@ def test_a_step_depends_on_labels_of_the_labelled_stream_alone(name):
     assert reads == ({STREAM} if name in READ_LABELS else set())
 
 
+def test_m2_begins_when_m1_is_done_and_m1_rests_from_then_on():
+    """Parameters and moments of whoever rests stay to the bit; M2's first step is a first step of Adam."""
+    algorithm = dict(ROWS)["m1_then_m2"](adam)
+    own = {"encoder", "decoder"}
+    key = jax.random.key(3)
+    x = jax.random.uniform(key, (1, 4, *SHAPE), minval=-1.0)
+    batch = {"x": x, "label": jnp.arange(4, dtype=jnp.int32)[None]}
+    update = jax.jit(algorithm.update)
+    states, told = [algorithm.init(key)], []
+    for _ in range(4):
+        after, metrics = update(states[-1], dict.fromkeys(algorithm.minibatches, batch))
+        states.append(after)
+        told.append(metrics)
+
+    def of(state, second):
+        return [
+            (state.params[n], jax.tree.leaves(state.opt[n])[1:])
+            for n in sorted(state.params)
+            if (n not in own) == second
+        ]
+
+    def same(before, after, second):
+        leaves = zip(*(jax.tree.leaves(of(state, second)) for state in (before, after)), strict=True)
+        return [bool((a == b).all()) for a, b in leaves]
+
+    assert all(same(states[0], states[2], True))
+    assert not any(same(states[1], states[2], False))
+    assert all(same(states[2], states[4], False))
+    moved = jax.tree.leaves(jax.tree.map(lambda a, b: abs(b - a).max(), *(s.params["m2_decoder"] for s in states[2:4])))
+    np.testing.assert_allclose(max(moved), 1e-3, rtol=1e-3)  # the rate; 3.2 times it where Adam had counted the rounds
+    assert all(float(metrics[name]) < 0 for metrics in told for name in ("elbo", "m2/bound"))  # told at rest, too
+
+
 def model(classes=3, **options):
     hyper = {"lr": 1e-2, "b1": 0.9, "b2": 0.999, "alpha": 1.0, "labelled": 1.0}
     return m2.parts(

@@ -122,3 +122,15 @@ def test_what_was_not_measured_is_a_dash():
     paper = papers.Paper("p", "P", (papers.Column("a", "A"), papers.Column("b", "B")), {}, "published", {})
     text = papers.markdown(paper, {"arm": {"a": {0: 1.0, 1: 2.0}}}, [], [])
     assert "| arm | 1.50 ± 6.35 | – | 2 | – |" in text
+
+
+@pytest.mark.parametrize(
+    ("own", "steps", "expected"),
+    [
+        ({"steps": 6000, "pretrain": 2000}, 300, {"steps": 300, "pretrain": 100}),
+        ({"steps": 6000, "pretrain": 2000}, None, {"steps": 6000, "pretrain": 2000}),
+        ({"steps": 6000, "width": 8}, 9000, {"steps": 9000, "width": 8}),
+    ],
+)
+def test_a_first_stage_keeps_its_share_of_fewer_steps(own, steps, expected):
+    assert papers.shortened(own, steps) == expected

@@ -36,7 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of each method: how it fits a CPU's m
 FULL: dict[str, dict[str, Any]] = {
     "perceptron": {}, "convolutional": {"width": 32},
     "feature_matching": {"width": 1000, "steps": 70_000},
-    "m2": {"width": 500, "steps": 40_000}, "m1_m2": {"width": 600, "steps": 52_000, "pretrain": 12_000},
+    "m2": {"width": 500, "steps": 40_000}, "m1_m2": {"width": 600, "steps": 50_000, "pretrain": 20_000},
 }  # fmt: skip
 # Kingma et al. 2014 weigh a sum over all examples: of 100 labels and 60,000 images, alpha = .1 N of it is .1 a step
 # beside the mean bound of the unlabelled, and the labelled bound 100 / 60,000: so are M1 + M2's. M2's are 10 and 1.

@@ -46,12 +46,17 @@ class Gain(NamedTuple):
     worth: tuple[Equivalent, Equivalent, Equivalent]  # of the mean and of the interval's ends
 
 
-def gain(study: Study, arm: str, n: int) -> Gain:
-    """Paired by draw, of the cells that both arms have."""
-    sides = [study.accuracies(name, n) for name in (arm, "classical")]
+def difference(study: Study, arm: str, other: str, n: int) -> intervals.Difference:
+    """Points that `arm` is above the other, paired by draw, of the cells that both have."""
+    sides = [study.accuracies(name, n) for name in (arm, other)]
     cells = worth.common(sides)
     ours, theirs = (worth.by_draw({cell: side[cell] for cell in cells}) for side in sides)
-    of, curve = intervals.paired(ours, theirs), study.curve()
+    return intervals.paired(ours, theirs)
+
+
+def gain(study: Study, arm: str, n: int) -> Gain:
+    """Paired by draw, of the cells that both arms have."""
+    of, curve = difference(study, arm, "classical", n), study.curve()
     low, high = of.interval.ends
     at = curve[n]
     mean, below, above = (worth.equivalent(curve, at + points) for points in (of.mean, low, high))
@@ -96,27 +101,38 @@ def row(study: Study, arm: str, n: int) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def verdict(study: Study, n: int) -> str | None:
+    """Whether synthetic images help: the best arm that has some beside the best that has none, be it classical
+    augmentation, real images alone or a floor. A gain over a classical augmentation that itself does harm is none."""
+    generative = [arm for arm in study.titles if any(each.signs for each in study.found[arm, n].values())]
+    if not generative:
+        return None
+    without = [arm for arm in study.titles if arm not in generative]
+
+    def mean(arm: str) -> float:
+        return float(np.mean(list(worth.by_draw(study.accuracies(arm, n)).values())))
+
+    best, rival = max(generative, key=mean), max(without, key=mean)
+    of = difference(study, best, rival, n)
+    low, high = of.interval.ends
+    name = study.titles[rival].strip("*")
+    word = "use it" if low > 0 else f"use {name}, without synthetic images"
+    word, ends = (
+        ("one draw decides nothing", "") if np.isnan(low) else (word, f", 95 % [{signed(low)}, {signed(high)}]")
+    )
+    return (
+        f"- {n} a class: the best with synthetic images, {study.titles[best]}, is {signed(of.mean)} points from the "
+        f"best without, {name}{ends}: **{word}** (best of {len(generative)} by the test split, which flatters it)."
+    )
+
+
 def section(study: Study, data: str, facts: Sequence[str]) -> str:
     """Markdown: a row an arm and n, the best generative arm's verdict, and the images that generators saw."""
     head = ["n", "arm", "accuracy, %", "gain over classical, points", "worth, real images a class", "generators"]
     lines = [f"### {data}", "", "| " + " | ".join(head) + " |", "| ---: | --- | ---: | ---: | ---: | --- |"]
     lines += [row(study, arm, n) for n in study.per_class for arm in study.titles]
     lines.append("")
-    for n in study.per_class:
-        generative = [arm for arm in study.titles if any(each.signs for each in study.found[arm, n].values())]
-        if not generative:
-            continue
-        best = max(generative, key=lambda arm: gain(study, arm, n).mean)
-        of = gain(study, best, n)
-        low, high = of.ends
-        verdict = "use it" if low > 0 else "use classical augmentation alone"
-        verdict = "one draw decides nothing" if np.isnan(low) else verdict
-        ends = "" if np.isnan(low) else f", 95 % [{signed(low)}, {signed(high)}]"
-        lines.append(
-            f"- {n} a class: the best with synthetic images, {study.titles[best]}, is {signed(of.mean)} points from "
-            f"classical{ends}: **{verdict}** (best of {len(generative)} by the test split, "
-            "which flatters it)."
-        )
+    lines += [told for n in study.per_class if (told := verdict(study, n))]
     saw = {n: max(each.saw for arm in study.titles for each in study.found[arm, n].values()) for n in study.per_class}
     said = ", ".join(f"{count:,} at {n} a class" for n, count in saw.items())
     curve = ", ".join(f"{n}: {value:.1f}" for n, value in study.curve().items())

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import augmentation_table as table
@@ -73,6 +74,30 @@ def test_a_curve_needs_points():
     for curve in ({}, {0: 10.0, 5: 20.0}):
         with pytest.raises(UserError, match="1 or more"):
             worth.equivalent(curve, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("real", "arm", "words"),
+    [
+        ([80.0, 84.0, 82.0], [76.0, 79.0, 78.5], "from the best without, real images: **use real images,"),
+        ([60.0, 64.0, 62.0], [76.0, 79.0, 78.5], "from the best without, classical: **use it**"),
+        ([60.0, 64.0, 62.0], [70.0, 76.0, 71.0], "from the best without, classical: **use classical,"),
+    ],
+)
+def test_synthetic_images_are_judged_beside_the_best_that_has_none(real, arm, words):
+    """An arm above a classical augmentation that does harm is no reason to use it."""
+
+    def outcomes(values, signs=()):
+        return {(draw, 0): table.Outcome(value, 100, dict(signs)) for draw, value in enumerate(values)}
+
+    found = {
+        ("none", 10): outcomes(real),
+        ("classical", 10): outcomes([70.0, 74.0, 72.0]),
+        ("arm", 10): outcomes(arm, {"g": ()}),
+    }
+    titles = {"none": "*real images*", "classical": "classical", "arm": "an arm"}
+    told = table.verdict(table.Study(found, titles, (10,)), 10)
+    assert words in re.sub(r", 95 % \[.*?\]", "", told)
 
 
 def study(arm, classical, signs=((),)):

@@ -97,4 +97,6 @@ def main(source: str, document: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1].startswith("-"):
+        sys.exit("usage: python -m benchmarks.gpu_report RESULTS.json DOCUMENT.md")
     main(*sys.argv[1:])

@@ -25,6 +25,7 @@ from gen_jax.studies.in_memory import together, trainer
 @dataclass(frozen=True, kw_only=True)
 class Config:
     part: Literal["one_class", "shift", "table"] = "one_class"
+    """what is strange: other classes, another data set, or the rarest rows of a table"""
     data: str = "tfds:mnist"
     """as for experiments; of table: breast_cancer, wine or digits_table, scikit-learn's"""
     data_dir: Path | None = None

@@ -89,6 +89,7 @@ SHORT_MAPS = {f"{VOTES}-NN accuracy": "knn", "trustworthiness": "trust", "Shepar
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.OfData):
     part: Literal["clusters", "maps"] = "clusters"
+    """what is measured: groups, or maps of two dimensions"""
     seeds: int = 5
     methods: str = ""
     """with commas between; by default all of the part"""

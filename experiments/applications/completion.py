@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ import numpy as np
 from completion_cells import hide, parts, scores, table
 
 from gen_jax.core import keys
-from gen_jax.core.domains import Count, Seeds
+from gen_jax.core.domains import Count, Interval, Seeds
 from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Array, State, Weights, weights
 from gen_jax.data import feed, source
@@ -49,11 +49,13 @@ DRAWS, RESAMPLED, ROWS = 20, 100, 200  # completions, importance samples behind 
 class Config:
     data: str = "breast_cancer"
     """breast_cancer (scikit-learn's), or table:PATH of a table without gaps"""
-    missing: float = 0.5
+    missing: Annotated[float, Interval(0, 1, "open")] = 0.5
     """share of the cells that are hidden"""
     seeds: Seeds = 10
     protocol: Literal["whole", "split"] = "whole"
+    """fitted on the whole table that is completed, or on a split of it"""
     methods: str = ",".join((*FLOORS, *MODELS))
+    """with commas between"""
     steps: Count | None = None
     """of MIWAE, VAEAC and GAIN alike; by default each its own"""
     importance: Count = 10_000
@@ -236,8 +238,6 @@ def section(config: Config, found: Mapping[str, Mapping[int, Mapping[str, float]
 
 
 def main(config: Config) -> None:
-    if not 0 < config.missing < 1:
-        raise UserError(f"--missing {config.missing}: give a share above 0 and below 1")
     papers.need_page(config.out)
     methods = [name.strip() for name in config.methods.split(",")]
     if unknown := [name for name in methods if name not in TITLES]:

@@ -22,7 +22,7 @@ import numpy as np
 
 import gen_jax
 from gen_jax.core import keys
-from gen_jax.core.domains import Sample
+from gen_jax.core.domains import Sample, Seed
 from gen_jax.core.errors import UserError
 from gen_jax.data.source import evenly, to_float
 from gen_jax.metrics import completion, intervals
@@ -49,7 +49,8 @@ class Config:
     """importance samples, and chains"""
     rounds: Sample = 30
     """of each chain"""
-    seed: int = 0
+    seed: Seed = 0
+    """of masks, binarisation and chains"""
     out: Path | None = None
     """a Markdown file whose section "completion-images" becomes the table"""
 

@@ -50,6 +50,7 @@ class Config:
     solvers: tuple[str, ...] = ("euler:1", "euler:4", "euler:10", "heun:10", "heun:50")
     """of flow matching, with the evaluations of the network"""
     samples: Annotated[int, Interval(64, 1_000_000)] = 10_000
+    """drawn of each run, for FD-LeNet"""
     study_dir: Path = Path("studies/applications/neighbour")
     out: Path | None = None
     """a Markdown file whose section becomes the table, such as docs/applications.md"""

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from gen_jax.core.domains import Count, Interval, Size
+from gen_jax.core.domains import Count, Interval, NonNegative, Size
 from gen_jax.core.errors import UserError
 from gen_jax.data import derived, load
 from gen_jax.metrics.ssim import WINDOW
@@ -46,6 +46,7 @@ CELLS = (papers.Column("dice", "Dice", 3), papers.Column("rand", "adapted Rand e
 @dataclass(frozen=True, kw_only=True)
 class Config(papers.Config):
     task: Literal["shrunk", "edges", "membranes"] = "shrunk"
+    """enlarging, outlines to pictures, or micrographs to their membranes"""
     data: str = "mnist5k"
     data_dir: Path | None = None
     """where TFDS data sets are"""
@@ -56,7 +57,7 @@ class Config(papers.Config):
     steps: Count = 2000
     batch_size: Size = 32
     width: Size = 16
-    l1: float = 20.0
+    l1: NonNegative = 20.0
     """weight of the mean absolute error beside the adversarial term"""
 
 

@@ -64,6 +64,7 @@ class Config:
     """of both players, Adam with beta 1 .5"""
     ema_decay: Positive = 0.99
     precision: Literal["float32", "bfloat16"] = "float32"
+    """of the networks' arithmetic"""
     every: Count | None = None
     """rounds between two checks; by default 250 on an accelerator and 500 on a CPU, where a check takes seconds"""
     most: Count = 20_000

@@ -42,6 +42,7 @@ class Config(experiment.Config):
     """One run, as `python -m gen_jax ablate` sees it."""
 
     game: Game = "non_saturating"
+    """what the players minimise"""
     latent_size: Size = 64
     width: Size = 256
     hyper: gan.Hyper = gan.Hyper()

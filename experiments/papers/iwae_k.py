@@ -39,6 +39,7 @@ class Config(papers.OfData):
     stages: Annotated[int, Interval(0, 7)] | None = None
     """in place of --steps: the paper's stages 0 to this one, of 3^i epochs"""
     k: tuple[Size, ...] = (1, 5, 50)
+    """importance samples in training, an arm each"""
     importance_samples: Sample = 5000
     """of the bound that is reported"""
 

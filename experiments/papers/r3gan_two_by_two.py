@@ -86,6 +86,7 @@ class Table(papers.OfData):
     image_size: Pixels = 14
     steps: Count = 1000
     samples: Sample = 26000
+    """drawn of each run, to count modes in"""
 
 
 def main(config: Table) -> None:

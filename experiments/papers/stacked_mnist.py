@@ -107,6 +107,7 @@ class Config(experiment.Config):
 
     data: str = "stacked:tfds:mnist"
     arm: Arm = "dcgan"
+    """which of the models"""
     latent_size: Size = 100
     width: Size = 64
     hyper: Hyper = Hyper()
@@ -172,6 +173,7 @@ class Table(papers.OfData):
     steps: Count = 5000
     width: Size = 64
     samples: Sample = 26000
+    """drawn of each run, to count modes in"""
 
 
 def main(config: Table) -> None:

@@ -44,6 +44,7 @@ class Config(experiment.Config):
     unroll: DepthOrZero = 0
     """steps that the generator looks ahead"""
     packing: Depth = 1
+    """samples that the discriminator sees at once"""
     latent_size: Size = 64
     width: Annotated[int, Interval(4, 1_000_000)] = 256
     """of the generator's layers; the discriminator's have a quarter"""
@@ -89,6 +90,7 @@ class Table(papers.OfData):
     image_size: Pixels = 14
     steps: Count = 1000
     samples: Sample = 26000
+    """drawn of each run, to count modes in"""
 
 
 def main(config: Table) -> None:

@@ -97,18 +97,34 @@ def _by_split(root: Path, split_of: dict[str, Folder]) -> Layout:
             reason = "" if test is not None else ", for it has no class folders"
             notes.append(f"{name}/ ({counted(len(items), 'image')}) not used{reason}")
             continue
+        names, train = _with_held_out(names, train, own, f"folder:{root}: {train_name}/ and {name}/")
         number: dict[str, int] = {known: label for label, known in enumerate(names or ())}
-        if strange := [known for known in own or () if known not in number]:
-            raise UserError(
-                f"folder:{root}: {train_name}/ and {name}/ have different sub-folders; "
-                f"{strange[0]} is in only one, {name}/"
-            )
         test = [(file, number[own[label]] if own else -1) for file, label in items]
         notes.append(f"trained on {train_name}/, held out is {name}/")
     if test is None:
         found = _held_out_by_name(root, names, train)
         return Layout(found.train, found.test, names, (f"trained on {train_name}/", *found.notes, *notes))
     return Layout(train, test, names, tuple(notes))
+
+
+def _with_held_out(
+    names: tuple[str, ...] | None, train: list[Item], own: tuple[str, ...] | None, both: str
+) -> tuple[tuple[str, ...] | None, list[Item]]:
+    """The classes of both splits, and the train pictures with their numbers among them.
+
+    Further classes may be held out, such as what is strange beside what is normal. Where each split has a class that
+    the other lacks, one may be a misspelling of the other: a UserError.
+    """
+    extra = [name for name in own or () if name not in (names or ())]
+    if names is None or not extra:
+        return names, train
+    if missing := [name for name in names if name not in (own or ())]:
+        raise UserError(
+            f"{both} have different sub-folders: {missing[0]} is in the first alone, {extra[0]} in the second; give "
+            "classes the same names in both"
+        )
+    every = tuple(tree.in_order([*names, *extra]))
+    return every, [(file, every.index(names[label])) for file, label in train]
 
 
 def _refuse_pairs(root: Path, names: list[str]) -> None:
@@ -129,7 +145,7 @@ def _classes(folder: Folder) -> tuple[tuple[str, ...] | None, list[Item]]:
     if folder.flat and folder.below:
         raise UserError(
             f"folder:{folder.path} has images both in itself ({folder.flat[0].name}) and in sub-folders "
-            f"({min(folder.below)}/)"
+            f"({min(folder.below)}/); move the first into a folder of their own, or give one of the folders"
         )
     if folder.flat:
         return None, [(file, -1) for file in folder.flat]

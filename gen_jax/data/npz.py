@@ -155,7 +155,10 @@ def _images(what: str, array: Stored) -> Stored:
     """The array, if it can be images. Raises UserError."""
     name, shape = array.name, array.shape
     if array.dtype not in (np.uint8, np.bool_):
-        raise UserError(f"{what}: {name} is {array.dtype}; uint8 pixels of 0..255 are needed")
+        raise UserError(
+            f"{what}: {name} is {array.dtype}; uint8 pixels of 0..255 are needed"
+            + ("; of floats in [0, 1] store (255 * x).round().astype(np.uint8)" if array.dtype.kind == "f" else "")
+        )
     if len(shape) not in (3, 4) or 0 in shape:
         raise UserError(f"{what}: {name} has shape {shape}; [N, H, W] or [N, H, W, C] is needed, none of them 0")
     if _depth(array) not in (1, 2, 3, 4):
@@ -180,7 +183,10 @@ def _labels(what: str, there: Mapping[str, Stored], images_: str, name: str) -> 
     with stored.sound(what):
         found = stored.whole(array).reshape(-1)
     if found.dtype.kind == "i" and found.min() < 0:
-        raise UserError(f"{what}: {name} runs from {found.min()} to {found.max()}; classes count from 0")
+        raise UserError(
+            f"{what}: {name} runs from {found.min()} to {found.max()}; classes count from 0: store them so, or "
+            "leave out what has none"
+        )
     return found
 
 

@@ -67,8 +67,11 @@ def test_train_and_test_sub_folders(tmp_path):
     data = folder.folder(str(tmp_path))
     assert (data.train.size, data.test.size, data.classes) == (6, 4, 2)
     assert np.bincount(data.train.arrays["label"]).tolist() == [3, 3]
-    picture(tmp_path / "test" / "c" / "x.png")
-    with pytest.raises(UserError, match="different sub-folders; c is in only one"):
+    picture(tmp_path / "train" / "c" / "x.png")
+    picture(tmp_path / "test" / "d" / "x.png")
+    with pytest.raises(
+        UserError, match="different sub-folders: c is in the first alone, d in the second; give classes"
+    ):
         folder.folder(str(tmp_path))
 
 

@@ -16,6 +16,13 @@ from gen_jax.runs.config import Config
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "experiments").glob("*.py") if path.stem != "__init__")
 
+STUDIES = sorted(
+    f"{folder}.{path.stem}"
+    for folder in ("applications", "papers")
+    for path in (ROOT / "experiments" / folder).glob("*.py")
+    if "\nclass Config" in path.read_text() and path.stem != "__init__"
+)
+
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_flag_of_every_experiment_has_a_word(script):
@@ -136,7 +143,7 @@ def test_the_version(capsys):
 
 
 def test_words_stand_for_settings_that_are_there():
-    used = {field for script in SCRIPTS for field in _names(script)}
+    used = {field for script in (*SCRIPTS, *STUDIES) for field in _names(script)}
     assert not (unused := set(help.WORDS) - used), unused
 
 
@@ -145,3 +152,13 @@ def _names(script):
     return {name.rpartition(".")[2] for name in domains.of_all(module.Config)} | {
         name.rpartition(".")[2] for name, _ in help.rows(module.Config)
     }
+
+
+@pytest.mark.parametrize("script", STUDIES)
+def test_every_setting_of_every_study_has_a_word_and_every_number_a_domain(script):
+    kind = importlib.import_module(f"experiments.{script}").Config
+    known = domains.of_class(kind)
+    for name, (flag, words) in help.rows(kind):
+        assert re.split(r" \((default|from|above|\d)", words)[0] != name.replace("_", " "), f"{name}: no word"
+        number = any(each in flag.split()[1:] for each in ("N", "X"))
+        assert not number or "." in name or known.get(name) not in (None, *domains.UNSAID), f"{name}: no domain"

@@ -1,5 +1,8 @@
 """The exceptions that mean "it cannot be done, and no defect is why": shown as one line, without a traceback."""
 
+import sys
+from pathlib import Path
+
 
 class UserError(Exception):
     """A usage error, exit status 2. The message is one line that says what is wrong and what would work; nothing was
@@ -13,4 +16,12 @@ class SystemFault(UserError):
 
 def missing_package(package: str, command: str, purpose: str) -> UserError:
     """The error for an optional package that is not installed, naming the command that installs it."""
-    return UserError(f"{purpose} needs the package {package}, which is not installed; install it with: {command}")
+    how = installing(command)
+    return UserError(f"{purpose} needs the package {package}, which is not installed; install it with: {how}")
+
+
+def installing(command: str) -> str:
+    """`pip install …` for the environment that this process runs in: another's pip stands first on many a path."""
+    python = Path(sys.executable)
+    here = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+    return f"{here} -m {command}"

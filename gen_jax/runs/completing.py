@@ -16,7 +16,6 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.types import Algorithm, Weights
 from gen_jax.data import masks
 from gen_jax.data.kinds import IMAGES, Kind
-from gen_jax.runs.abilities import need_sampler
 
 BATCH = 50  # examples of one compiled call; part of the protocol, since noise depends on the place in the batch
 FILES = (".npy", ".png")
@@ -38,8 +37,11 @@ class Completed(NamedTuple):
 
 def need(algorithm: Algorithm, tool: str) -> None:
     """Raises UserError where this model does not complete."""
-    for name in ("complete", "expected"):
-        need_sampler(algorithm, tool, name)
+    if not {"complete", "expected"} <= set(algorithm.samplers):
+        raise UserError(
+            f"{tool} is for models that fill gaps, and this one draws {', '.join(algorithm.samplers) or 'nothing'}; "
+            "train inpaint_vae.py for images, vaeac.py, miwae.py or gain.py for tables"
+        )
 
 
 def masks_of(text: str, x: np.ndarray, kind: Kind, seed: int) -> np.ndarray:

@@ -173,7 +173,9 @@ def _read(run_dir: Path) -> dict[str, Any]:
     if not path.exists():
         if settings := _recorded(run_dir):
             return {"format": FORMAT, **settings}
-        raise UserError(f"{run_dir} is no run folder: it has no config.json; give the folder of a run (--run-dir)")
+        raise UserError(
+            f"{run_dir} is no run folder: it has no config.json; give the folder of a run, which its first lines name"
+        )
     try:
         return shapes.read(path, shapes.CONFIG)
     except UserError as error:

@@ -56,7 +56,7 @@ class Progress:
     def _speed(self, now: float) -> tuple[str, str, str]:
         rate = (self._step - self._start) / max(now - self._began, 1e-9)
         left = _clock((self._total - self._step) / rate) if rate > 0 else "?"
-        return f"{_short(rate)} steps/s", f"{_short(rate * self._batch_size)} images/s", f"{left} left"
+        return f"{_short(rate)} steps/s", f"{_short(rate * self._batch_size)} examples/s", f"{left} left"
 
     def _parts(self) -> "list[Part]":
         rate, images, left = self._speed(time.monotonic())

@@ -34,7 +34,7 @@ def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
 
 
 def notes(runs: Sequence[Path]) -> list[str]:
-    """What else differs and may explain other numbers: versions of packages, as lines for under a table."""
+    """What differs and may explain other numbers: data, versions of packages. Lines for under a table."""
     sittings = [record["sittings"][-1] for run in runs if (record := folder.record(run))]
     found = []
     for name in PACKAGES:
@@ -44,7 +44,10 @@ def notes(runs: Sequence[Path]) -> list[str]:
     commits = dict.fromkeys((sitting["code"]["commit"] or "")[:12] for sitting in sittings)
     if len(commits) > 1:
         found.append(f"gen_jax at {' and '.join(commit or 'no commit' for commit in commits)}")
-    return [f"The runs were made with different versions: {'; '.join(found)}."] if found else []
+    data = dict.fromkeys(each["data"] for each in fields(runs))
+    said = [f"The runs are of different data: {' and '.join(data)}; what each did on its own is no race."]
+    said = said if len(data) > 1 else []
+    return said + ([f"The runs were made with different versions: {'; '.join(found)}."] if found else [])
 
 
 def _where_needed(names: Sequence[str], marks: Sequence[str]) -> list[str]:

@@ -40,7 +40,6 @@ def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str
 
         print(json.dumps(plain({**dict(rows), **(extra or {})})))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -51,7 +50,15 @@ def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str
     for name, value in rows:
         table.add_row(Text(visible(name)), Text(f"{value:.6g}" if isinstance(value, float) else visible(value)))
     table.title, table.title_justify = Text(visible(title), "table.title") if title else None, "left"
-    Console(emoji=False).print(table)
+    console().print(table)
+
+
+def console(**how: Any):
+    """Rich's. A file has no edge: what is written to one is not folded at 80 columns, in the middle of a path."""
+    from rich.console import Console
+
+    found = Console(emoji=False, **how)
+    return found if found.is_terminal else Console(width=160, emoji=False, **how)
 
 
 def picture_path(run: Path, name: str, out: Path | None) -> Path:

@@ -7,6 +7,7 @@ import tyro
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line, visible
 from gen_jax.runs import outputs
+from gen_jax.verbs import common
 from gen_jax.verbs.common import Trust
 
 
@@ -73,7 +74,7 @@ def print_rows(table) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
+    console = common.console()
     shown = Table(box=None, padding=(0, 2, 0, 0))
     for number, name in enumerate(table.header):
         shown.add_column(Text(visible(name)), justify="left" if number == 0 else "right", overflow="fold")
@@ -84,14 +85,6 @@ def print_rows(table) -> None:
         console.print(Text(visible(note)), style="dim")
 
 
-def _console():
-    """A file has no edge: what is written to one is not folded at 80 columns."""
-    from rich.console import Console
-
-    console = Console(emoji=False)
-    return console if console.is_terminal else Console(width=160, emoji=False)
-
-
 def print_table(table) -> None:
     """A study's table on the terminal, a block a metric."""
     from rich.table import Table
@@ -100,7 +93,7 @@ def print_table(table) -> None:
     def cell(text: str) -> Text:  # no string, in which rich would read "[red]" as its own markup
         return Text(visible(text))
 
-    console = _console()
+    console = common.console()
     for metric in dict.fromkeys(cells[0] for cells in table.rows):
         shown = Table(box=None, padding=(0, 2, 0, 0))
         shown.title, shown.title_justify = Text(visible(metric), "table.title"), "left"

@@ -5,6 +5,7 @@ from pathlib import Path
 import tyro
 
 from gen_jax.core.lines import visible
+from gen_jax.verbs import common
 
 
 def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
@@ -36,14 +37,13 @@ def diagnose(run: tyro.conf.Positional[Path], json: bool = False) -> None:
 
 
 def _show(run: Path, found: dict) -> None:
-    from rich.console import Console
     from rich.markup import escape as markup
     from rich.table import Table
 
     def escape(text: object) -> str:
         return markup(visible(text))
 
-    console = Console(highlight=False, emoji=False)
+    console = common.console(highlight=False)
     looked = [row for row in found["looked_at"] if row["saw"]]
     signs = f"{len(found['findings'])} of {len(looked)} signs of failure" if looked else found["why"]
     console.print(f"{visible(run)}, up to step {found['step']}: {signs}", markup=False)

@@ -85,7 +85,11 @@ def evaluate(
     for result in found["results"]:
         value, interval = figure_with_interval(result["value"], result["interval"])
         rows.append((result["name"], f"{value} {result['unit']}".strip() + (f"   {interval}" if interval else "")))
-    rows += [("intervals", kind) for kind in sorted({r["interval_kind"] for r in found["results"] if r["interval"]})]
+    kinds: dict[str, list[str]] = {}
+    for result in found["results"]:
+        if result["interval"]:
+            kinds.setdefault(result["interval_kind"], []).append(result["name"])
+    rows += [(f"intervals of {', '.join(of)}" if len(kinds) > 1 else "intervals", kind) for kind, of in kinds.items()]
     rows.append(("protocol", run / protocol.FILE))
     known = len(names) - len(found["measured"])
     title = f"{run}: step {opened.step}, {model.weights} weights, {opened.source.name}"

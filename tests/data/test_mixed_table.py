@@ -153,6 +153,8 @@ def test_a_key_is_pointed_at(tmp_path):
         (lambda rows: [*rows[:-1], ["4 km", *rows[-1][1:]]], None, r"'age' has text \('4 km' in line 201\)"),
         (lambda rows: [["4 km", *rows[0][1:]], *rows[1:]], None, "--columns age=category"),
         (lambda rows: [[*row[:2], f"c{i}", row[3]] for i, row in enumerate(rows)], None, "no text comes twice"),
+        (lambda rows: [[row[0], f"{i},5", *row[2:]] for i, row in enumerate(rows)], None, "decimal points do; write '"),
+        (lambda rows: [[row[0], f"{i % 9},5", *row[2:]] for i, row in enumerate(rows)], None, "'pay' has text"),
         (lambda rows: rows, "pay=integer", "'pay' holds whole numbers, and"),
         (lambda rows: rows, "pays=integer", "no column 'pays'; it has age, pay, city, buys"),
         (lambda rows: rows, "pay=number", "'pay' is to be 'number'; there are continuous, integer, category, drop"),

@@ -165,7 +165,7 @@ def test_progress_elsewhere_is_plain_lines_at_a_sane_interval():
     assert len(told) == 1  # a thousand quick steps are not a thousand lines, and the last is always told
     assert told[0].startswith("step 1000/1000  ")
     assert told[0].endswith("loss/critic 0.3333  accuracy 0.5")
-    assert "images/s" in told[0]
+    assert "examples/s" in told[0]
     assert "\x1b" not in stream.getvalue()
     stream = io.StringIO()
     with progress.Progress(100, 90, 1, stream=stream, every=0.0) as shown:

@@ -41,7 +41,7 @@ def test_a_bar_fits_the_terminal(width, monkeypatch):
     assert max(map(len, lines)) <= width
     assert lines[-1].startswith("12345/20000")
     assert ("loss: discriminator 1.235, generator 0.7" in lines[-1]) == (width >= 80)
-    assert ("images/s" in lines[-1]) == (width >= 200)
+    assert ("examples/s" in lines[-1]) == (width >= 200)
 
 
 def test_what_matters_most_stays_longest():

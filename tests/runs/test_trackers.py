@@ -25,7 +25,7 @@ PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     [
         ("tensorbord", "there is no 'tensorbord'; there are tensorboard, csv, wandb, mlflow"),
         ("csv;wandb", "with commas between"),
-        ("csv,wandb", "--log wandb needs the package wandb: pip install wandb"),
+        ("csv,wandb", r"--log wandb needs the package wandb: \S+ -m pip install wandb"),
         ("mlflow", "--log mlflow needs the package mlflow"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gen_jax.core.errors import UserError
+from gen_jax.core.errors import UserError, installing
 from gen_jax.core.lines import say
 from gen_jax.runs.settings import flatten
 
@@ -58,7 +58,8 @@ def names(asked: str) -> list[str]:
             raise UserError(f"--log {asked}: there is no {name!r}; there are {', '.join(_KINDS)}, with commas between")
         package = _KINDS[name].package
         if package and util.find_spec(package) is None:
-            raise UserError(f"--log {name} needs the package {package}: pip install {package}, or leave it out")
+            how = installing(f"pip install {package}")
+            raise UserError(f"--log {name} needs the package {package}: {how}, or leave it out")
     return found
 
 

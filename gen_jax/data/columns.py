@@ -47,8 +47,11 @@ def kind_of(what: str, name: str, cells: Sequence[str], lines: Sequence[int], ke
         return "integer" if there and all(re.fullmatch(r"[+-]?\d+", cell) for cell in there) else "continuous"
     text, line = next((cell.strip(), line) for cell, line in zip(cells, lines, strict=True) if number(cell) is None)
     head = f"{what}: column {visible(name)!r} has text ({visible(text)[:30]!r} in line {line})"
-    if all(number(cell.strip().replace(",", ".", 1)) is not None for cell in texts):
-        raise UserError(f"{head}: commas stand where decimal points do; write {visible(text).replace(',', '.')[:30]!r}")
+    if all(number(cell.replace(",", "")) is not None for cell in texts):
+        raise UserError(
+            f"{head}: numbers with commas; write points for decimals and nothing between thousands, or say that it "
+            f"holds categories: --columns {visible(name)}=category"
+        )
     if len(texts) <= len(there) - len(texts):
         raise UserError(
             f"{head} among numbers; write numbers for its values (or nothing where they are missing), or say that it "

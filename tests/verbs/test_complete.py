@@ -173,6 +173,6 @@ def test_a_model_that_needs_all_values_says_so(table, tmp_path):
 def test_a_model_that_does_not_complete_says_so(tmp_path):
     small = {"data": "digits", "width": 4, **QUIET}
     run = gen_jax.train(EXPERIMENTS / "vae.py", small, tmp_path / "run")
-    with pytest.raises(UserError, match="draws prior; train inpaint_vae.py"):
+    with pytest.raises(UserError, match="draws prior, truncated; train inpaint_vae.py"):
         complete(run.path)
     shutil.rmtree(tmp_path / "run")

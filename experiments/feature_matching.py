@@ -47,7 +47,8 @@ class Config(experiment.Config):
     noise: NonNegative = 0.6
     """standard deviation of noise on images, which are in [-1, 1]"""
     decay: Share = 0.0
-    """last share of the steps, in which learning rates fall to 0 (the authors' code: a third)"""
+    """last share of the steps, in which learning rates fall to 0 (the authors' code: a third); continued with more
+    --steps, a run goes on at the rate of its place among them"""
     hyper: Hyper = Hyper()
 
 

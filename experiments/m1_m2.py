@@ -60,7 +60,7 @@ class Config(experiment.Config):
     second_width: Size = 200
     """units of M2's layer"""
     decay: Share = 0.5
-    """last share of M2's rounds, in which its rate falls to 0"""
+    """last share of M2's rounds, in which its rate falls to 0; with more --steps it goes on at the rate of its place"""
     hyper: Hyper = Hyper()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gen_jax.core.domains import Count, Size
+from gen_jax.core.domains import Count, Share, Size
 from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.data.labelled import STREAM
@@ -29,13 +29,13 @@ from gen_jax.studies.claims import Claim, Values
 SETTINGS: dict[str, dict[str, Any]] = {  # of each method: how it fits a CPU's minutes
     "perceptron": {"experiment": "classifier", "steps": 600, "width": 500},
     "convolutional": {"experiment": "classifier", "network": "convolutional", "width": 16, "steps": 400},
-    "feature_matching": {"width": 400, "steps": 3000, "decay": 1 / 3},
+    "feature_matching": {"width": 400, "steps": 3000},
     "m2": {"width": 200, "steps": 1500},
     "m1_m2": {"width": 300, "steps": 6000, "pretrain": 2000},
 }
 FULL: dict[str, dict[str, Any]] = {
     "perceptron": {}, "convolutional": {"width": 32},
-    "feature_matching": {"width": 1000, "steps": 70_000},
+    "feature_matching": {"width": 1000, "steps": 70_000, "decay": 1 / 3},
     "m2": {"width": 500, "steps": 40_000}, "m1_m2": {"width": 600, "steps": 50_000, "pretrain": 20_000},
 }  # fmt: skip
 # Kingma et al. 2014 weigh a sum over all examples: of 100 labels and 60,000 images, alpha = .1 N of it is .1 a step
@@ -75,6 +75,8 @@ class Config(papers.OfData):
     as the paper does"""
     full: bool = False
     """networks of the papers' sizes"""
+    decay: Share | None = None
+    """last share of the GAN's steps, in which its rates fall; by default none, and a third with --full"""
     steps: Count | None = None
     """of every method alike, with as large a share for M1; by default each its own"""
 
@@ -114,6 +116,8 @@ def measure(run: measures.Trained) -> dict[str, float]:
 
 def settings(name: str, config: Config) -> dict[str, Any]:
     own = SETTINGS[name] | (FULL[name] if config.full else {})
+    if name == "feature_matching" and config.decay is not None:
+        own |= {"decay": config.decay}
     return papers.shortened(own, config.steps)
 
 
@@ -146,11 +150,14 @@ def main(config: Config) -> None:
     sizes = "networks of the papers' sizes" if config.full else "networks that fit a CPU's minutes"
     steps = {m: settings(m, config)["steps"] for m in SETTINGS}
 
+    fall = settings("feature_matching", config).get("decay", 0)
+
     def protocol_of(names: Iterable[str]) -> str:
         return (
             f"{config.data}, {config.labels_per_class} labels a class, drawn by seed; all training images without "
             f"labels; test errors at the last step, averaged weights; {sizes}; steps of 100: "
             + ", ".join(f"{m} {count:,}" for m, count in steps.items() if m in names)
+            + (f"; the GAN's rates fall over the last {fall:.0%}" if fall and "feature_matching" in names else "")
         )
 
     protocol = protocol_of(steps)  # of all: what several machines measured, by other methods each, has one

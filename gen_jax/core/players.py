@@ -114,7 +114,7 @@ def during(optimizer: Callable, first: int, last: int | None = None) -> Callable
     """`optimizer` in a player's own steps from `first` on and before `last` (None: to the end). In all others the
     parameters and its state, moments and count of steps, stay as they are."""
 
-    def due(step: Any) -> Any:
+    def due(step: Any, **_: Any) -> Any:
         return step >= first if last is None else (step >= first) & (step < last)
 
     return lambda hyper: optax.conditionally_mask(optimizer(hyper), due)

@@ -103,6 +103,8 @@ def truncate_after(path: str | Path, step: int, rhythm: "Rhythm" = ()) -> None:
     path = Path(path)
     lines, damaged = _read(path)
     kept = [line for line in lines if line["step"] <= step]
+    if step == 0 and (ran := max((line["step"] for line in lines), default=0)):
+        say(f"{path.parent}: it ended after step {ran} and before its first checkpoint; training begins anew")
     found = [f"{_listing('line', damaged)} damaged and dropped"] if damaged else []
     if lost := missing(kept, step, rhythm):
         found.append(f"lines of {_listing('step', lost)} missing")

@@ -135,8 +135,6 @@ def training(
         aside(threaded) as beside,
     ):
         kept, counts = turns.by_leader(checkpoints.steps) if continues else [], count_parameters(template.params)
-        if leader and continues and not kept and not quiet:
-            say(f"{run_dir}: no checkpoint was kept before the run ended; it begins anew")
         if max(kept, default=0) < config.steps:
             opened.tell(run_dir, counts, max(kept, default=0))
         if kept:

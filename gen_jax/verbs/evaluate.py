@@ -89,7 +89,7 @@ def evaluate(
     for result in found["results"]:
         if result["interval"]:
             kinds.setdefault(result["interval_kind"], []).append(result["name"])
-    rows += [(f"intervals of {', '.join(of)}" if len(kinds) > 1 else "intervals", kind) for kind, of in kinds.items()]
+    rows += [("intervals", f"{kind}: {', '.join(of)}" if len(kinds) > 1 else kind) for kind, of in kinds.items()]
     rows.append(("protocol", run / protocol.FILE))
     known = len(names) - len(found["measured"])
     title = f"{run}: step {opened.step}, {model.weights} weights, {opened.source.name}"

@@ -76,6 +76,17 @@ def test_a_resumed_log_is_that_of_a_straight_run(tmp_path):
     assert resumed == [{k: v for k, v in line.items() if k != "seconds"} for line in straight]
 
 
+def test_steps_before_the_first_checkpoint_are_said_to_be_lost(tmp_path, capsys):
+    with log.Log(tmp_path, 0, images=2, total=50) as written:
+        written.write(7, {"loss": 1.0})
+    capsys.readouterr()
+    log.truncate_after(tmp_path / "metrics.jsonl", 0)
+    assert "it ended after step 7 and before its first checkpoint; training begins anew" in capsys.readouterr().err
+    assert not lines(tmp_path)
+    log.truncate_after(tmp_path / "metrics.jsonl", 0)
+    assert not capsys.readouterr().err
+
+
 def sitting(start, **settings):
     return {"from_step": start, "identity": {"settings": settings}}
 

@@ -108,18 +108,15 @@ def verdict(study: Study, n: int) -> str | None:
     if not generative:
         return None
     without = [arm for arm in study.titles if arm not in generative]
-
-    def mean(arm: str) -> float:
-        return float(np.mean(list(worth.by_draw(study.accuracies(arm, n)).values())))
-
-    best, rival = max(generative, key=mean), max(without, key=mean)
+    best, rival = (max(arms, key=lambda arm: study.curve(arm)[n]) for arms in (generative, without))
     of = difference(study, best, rival, n)
     low, high = of.interval.ends
     name = study.titles[rival].strip("*")
-    word = "use it" if low > 0 else f"use {name}, without synthetic images"
-    word, ends = (
-        ("one draw decides nothing", "") if np.isnan(low) else (word, f", 95 % [{signed(low)}, {signed(high)}]")
-    )
+    word, ends = f"use {name}, without synthetic images", f", 95 % [{signed(low)}, {signed(high)}]"
+    if np.isnan(low):
+        word, ends = "one draw decides nothing", ""
+    elif low > 0:
+        word = "use it"
     return (
         f"- {n} a class: the best with synthetic images, {study.titles[best]}, is {signed(of.mean)} points from the "
         f"best without, {name}{ends}: **{word}** (best of {len(generative)} by the test split, which flatters it)."

@@ -226,14 +226,14 @@ def main(config: Config) -> None:
                 values.setdefault(name, {}).setdefault(column, {})[seed] = value
     common = papers.unwatched(500) | {"data": config.data}
     common |= {"data_dir": str(config.data_dir)} if config.data_dir else {}
-    trained = {name: papers.shortened(own, config.steps) for name, own in settings.items()}
-    trained = {name: own for name, own in trained.items() if name in methods}
+    settings = {name: papers.shortened(own, config.steps) for name, own in settings.items()}
+    trained = {name: own for name, own in settings.items() if name in methods}
     if "vade" in trained and not config.jitter:
         trained["vade"] = trained["vade"] | {"jitter": False}
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
-    lengths = {name: papers.shortened(own, config.steps)["steps"] for name, own in settings.items()}
+    lengths = {name: own["steps"] for name, own in settings.items()}
 
     def protocol_of(names: Iterable[str]) -> str:
         """Of what these were trained and measured by."""

@@ -38,8 +38,8 @@ def need_table(source: Source, tool: str) -> TableSource:
     """The data as a table. Raises UserError where they are none."""
     if not isinstance(source, TableSource):
         raise UserError(
-            f"{tool} is for a table's rows, and {source.name} has {source.kind.name}: it needs a run of table:PATH, "
-            "such as tvae.py's or ctgan.py's"
+            f"{tool} is for a table's rows, and {source.name} has {source.kind.name}: train tvae.py or ctgan.py with "
+            "--data table:PATH"
         )
     return source
 

@@ -108,7 +108,8 @@ def test_what_a_table_cannot_have_gets_one_line(opened, tmp_path):
     subject = Subject(opened.algorithm, weights(opened.state), numbers, opened.config, Options())
     with pytest.raises(UserError, match="nobody said which; train with --columns NAME=target, one of a, b"):
         measures.UTILITY.check(subject)
-    with pytest.raises(UserError, match="is for a table's rows, and digits has images: it needs a run of table:PATH"):
+    words = "is for a table's rows, and digits has images: train tvae.py or ctgan.py with --data table:PATH"
+    with pytest.raises(UserError, match=words):
         tables.fitted(load.load("digits"), "tvae")
     with pytest.raises(UserError, match="columns of categories, and this model is of numbers alone"):
         need_values(opened.algorithm._replace(mixed=False), opened.source)

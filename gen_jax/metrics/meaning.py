@@ -63,7 +63,7 @@ _known = {
     "Shepard correlation": Meaning("highest", -1.0, 1.0),
     "CAS": _share,
     "trained on": _share,
-    **dict.fromkeys(("AUROC", "AUPRC", "average precision"), _share),
+    **dict.fromkeys(("AUROC", "average precision"), _share),
     "FPR at 95 % TPR": Meaning("lowest", 0.0, 1.0),
     "NRMSE": _distance,
     **dict.fromkeys(("utility", "column shapes", "pair trends"), Meaning("highest", -math.inf, 1.0)),

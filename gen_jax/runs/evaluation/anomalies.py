@@ -118,11 +118,7 @@ def ranked(subject: Subject, metric: str) -> tuple[np.ndarray, np.ndarray]:
 def _auroc(subject: Subject) -> list[Value]:
     scores, strange = ranked(subject, "auroc")
     area = classification.auroc(scores, strange)
-    share = float(strange.mean())
-    return [
-        Value("AUROC", area.value, None if np.isnan(area.low) else area.ends, "95 % DeLong, over examples"),
-        Value("AUPRC", classification.auprc(scores, strange), details={"share of strange examples": share}),
-    ]
+    return [Value("AUROC", area.value, None if np.isnan(area.low) else area.ends, "95 % DeLong, over examples")]
 
 
 def _average_precision(subject: Subject) -> list[Value]:

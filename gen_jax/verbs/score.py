@@ -8,7 +8,7 @@ import tyro
 from gen_jax.core.domains import Sample, Seed, Whole
 from gen_jax.runs.access import AccessBeside
 from gen_jax.runs.scores.names import SAID
-from gen_jax.verbs.common import Trust, Which, open_state, show
+from gen_jax.verbs.common import Trust, Which, open_state, picture_path, show
 
 SCORES = "names with commas between; by default model. " + "; ".join(f"{name}: {said}" for name, said in SAID.items())
 
@@ -30,7 +30,8 @@ def score(
     allow_changed: tuple[Literal["data", "code"], ...] = (),
     json: bool = False,
 ) -> None:
-    """Write a CSV of anomaly scores: higher is stranger, and a score depends on its example alone.
+    """Write a CSV of anomaly scores: higher is stranger, and a score depends on its example alone. Of images, a picture
+    of the strangest and of the least strange as well: RUN/pictures/strangest.png, or beside --out.
 
     Args:
         run: the run folder
@@ -52,12 +53,15 @@ def score(
 
     split = split or ("test" if data is None else "all")
     path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
+    picture = picture_path(run, "strangest", None if out is None else out.with_suffix(".png"))
     opened = open_state(run, step, trust, AccessBeside(run_data, data_dir, allow_changed))
     outputs.not_over(path, "--out", data, run_data, opened.config.data)
     from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of
+    from gen_jax.data.kinds import IMAGES
     from gen_jax.runs.evaluation.subject import Options, Subject
-    from gen_jax.runs.scores import table
+    from gen_jax.runs.scores import extremes, table
+    from gen_jax.runs.watching import pictures
 
     options = Options(seed=seed, background=background)
     view = dealing.on_all(weights_of(opened.state, averaged=weights == "ema"))
@@ -65,4 +69,7 @@ def score(
     found = table.measure(subject, table.requested(scores), data, split, count)
     table.write(path, found)
     rows = [("examples", f"{len(found.rows)} of {found.data}, {split}"), ("step", opened.step), ("scores", path)]
+    if opened.source.kind is IMAGES:
+        pictures.save_rows(picture, *extremes.of(found), opened.source)
+        rows.append(("picture", picture))
     show(f"{run}", rows + [(name, table.summary(values)) for name, values in found.scores.items()], json)

@@ -24,7 +24,7 @@ from gen_jax.data.source import joined, subset
 from gen_jax.runs.config import Config
 from gen_jax.runs.evaluation import anomalies
 from gen_jax.runs.evaluation.subject import Options, Subject
-from gen_jax.runs.scores import blurred, named, regret, residuals, table
+from gen_jax.runs.scores import blurred, extremes, named, regret, residuals, table
 from gen_jax.runs.scores.score import of_rows
 
 EACH = [
@@ -299,6 +299,23 @@ def test_all_are_the_train_and_the_test_examples(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("split", "count"), [("test", None), ("all", None), ("all", 7)])
+def test_the_picture_s_rows_are_the_examples_of_the_highest_and_of_the_lowest_scores(split, count):
+    one = subject()
+    found = table.measure(one, ["zlib", "knn"], None, split, count)
+    images, names = extremes.of(found)
+    shown = 12 if count is None else 3
+    assert images.shape == (4, shown, *one.source.shape)
+    assert [name.splitlines()[0] for name in names] == ["zlib", "zlib", "knn", "knn"]
+    whole = [one.source.split(name).read(np.arange(one.source.split(name).size))["x"] for name in ("train", "test")]
+    pool = source.to_float(np.concatenate(whole) if split == "all" else whole[1])
+    knn = found.scores["knn"]
+    strangest, least = pool[found.places[knn == knn.max()]], pool[found.places[knn == knn.min()]]
+    assert knn.max() > knn.min()
+    assert any(np.array_equal(images[2, 0], x) for x in strangest)
+    assert any(np.array_equal(images[3, 0], x) for x in least)
+
+
 def test_a_row_says_which_file_it_is_of(tmp_path):
     """Of a folder in classes, of which one alone is normal: files follow their pictures through every choice."""
     for number, (split, owner) in enumerate(itertools.product(("train", "test"), ("good", "bad", "good"))):
@@ -310,7 +327,8 @@ def test_a_row_says_which_file_it_is_of(tmp_path):
     assert [int(x.flat[0]) for x in few.read(np.arange(2))["x"]] == [220, 20]
     names = [os.path.join("test", "good", "5.png"), os.path.join("train", "good", "0.png")]
     assert list(few.files or ()) == names
-    scored = table.Scored(data.name, np.array([3, 0]), {"knn": np.array([1.0, 2.0])}, None, files=names)
+    places = np.array([3, 0])
+    scored = table.Scored(data.name, data.test, places, places, {"knn": np.array([1.0, 2.0])}, None, files=names)
     table.write(tmp_path / "scores.csv", scored)
     with (tmp_path / "scores.csv").open() as file:
         assert list(csv.reader(file)) == [

@@ -25,6 +25,8 @@ class Scored(NamedTuple):
     """Scores by name, [N] each, of the examples `rows` [N] of a split; `labels` where the data tell any."""
 
     data: str
+    examples: Split
+    places: np.ndarray  # [N], of those that were scored in `examples`
     rows: np.ndarray
     scores: Mapping[str, np.ndarray]
     labels: Sequence[str] | None
@@ -68,10 +70,11 @@ def measure(subject: Subject, names: Sequence[str], of: str | None, split: str, 
     labels = _labels(data, examples, rows)
     files = None if examples.files is None else [examples.files[row] for row in rows.tolist()]
     if split != ALL:
-        return Scored(data.name, rows, found, labels, files=files)
+        return Scored(data.name, examples, rows, rows, found, labels, files=files)
     held_out = rows >= data.train.size
     names = np.where(held_out, "test", "train").tolist()
-    return Scored(data.name, np.where(held_out, rows - data.train.size, rows), found, labels, names, files)
+    numbers = np.where(held_out, rows - data.train.size, rows)
+    return Scored(data.name, examples, rows, numbers, found, labels, names, files)
 
 
 def _split(data: Source, name: str) -> Split:

@@ -14,9 +14,10 @@ from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import source
 from gen_jax.data.source import Source, evenly
 from gen_jax.metrics import classification
+from gen_jax.runs import shapes
 from gen_jax.runs.config import Config as RunConfig
 from gen_jax.runs.evaluation.subject import Options, Subject
-from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.scores import named
 from gen_jax.runs.scores.score import Rank, of_rows
 
@@ -94,13 +95,17 @@ def place(config: Config, name: str, names: Sequence[str], of: Sequence[object])
     return config.study_dir / f"{name}-{source.digest(sorted(settings.items()))[:10]}.json", settings
 
 
+FIGURES = {"auroc": shapes.number, "ap": shapes.number, "fpr95": shapes.number}
+OUTCOME = {"scores": {str: FIGURES}, "seconds": shapes.number}
+
+
 def kept(
     config: Config, name: str, names: Sequence[str], of: Sequence[object], make: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     """An outcome from its file, or made now and kept there."""
     path, settings = place(config, name, names, of)
     if path.exists():
-        return read_json(path)
+        return shapes.read(path, OUTCOME)
     began = time.perf_counter()
     found = {"scores": make(), "seconds": round(time.perf_counter() - began, 1), "settings": settings}
     atomic_write_json(path, found)

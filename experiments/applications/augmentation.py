@@ -32,9 +32,9 @@ from gen_jax.core.types import Algorithm, weights
 from gen_jax.data import feed, load, mixed
 from gen_jax.data.labelled import STREAM, few_labels
 from gen_jax.data.source import Arrays, Source, digest, evenly, in_memory, to_float
-from gen_jax.runs import scripts
+from gen_jax.runs import scripts, shapes
 from gen_jax.runs.config import Config as RunConfig
-from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text, read_json
+from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, atomic_write_text
 from gen_jax.studies import in_memory as training
 from gen_jax.studies import papers
 
@@ -63,6 +63,7 @@ ARMS = {
     "svm": Arm("*RBF-SVM, C = 10*"),
 }
 FLOORS = ("nearest", "svm")
+OUTCOME = {"outcome": {"accuracy": shapes.number, "saw": int, "signs": {str: [str]}}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +149,10 @@ def outcome(config: Config, data: Source, classifiers: Mapping[bool, Classifier]
     if arm.generators:
         told |= {key: getattr(config, key) for key in ("ratio", "gan_steps", "vae_steps")}
     file = config.study_dir / "outcomes" / f"{name}-{n}-draw{draw}-seed{seed}-{digest(sorted(told.items()))[:10]}.json"
-    if file.exists():
-        kept = read_json(file)["outcome"]
-        return Outcome(**{**kept, "signs": {name: tuple(each) for name, each in kept["signs"].items()}})
+    if (there := shapes.read(file, OUTCOME)) is not None:
+        kept = there["outcome"]
+        signs = {name: tuple(each) for name, each in kept["signs"].items()}
+        return Outcome(kept["accuracy"], kept["saw"], signs)
     real, test = drawn(data, n, draw), data.test.read(evenly(data.test.size, config.examples))
     if name in FLOORS:
         found = Outcome(floor(name, real, test), n * classes, {})
@@ -178,6 +180,8 @@ def checked(config: Config, data: Source) -> list[str]:
         raise UserError("--arms: gains are over classical, which has to be among them")
     if len(data.shape) != 3 or data.classes is None:
         raise UserError(f"{data.name} is not labelled images, which this augments; use mnist5k")
+    if not config.per_class:
+        raise UserError("--per-class: give one number of images a class or more")
     for n in (*config.per_class, *config.curve):
         few_labels(data, n, 0)  # that there are so many
     most = max(config.per_class)
@@ -209,7 +213,7 @@ def main(config: Config) -> None:
     )
     said = papers.command("applications/augmentation.py")
     text = section(study, config.data, [f"Protocol: {protocol}.", f"`{said}` on {papers.hardware()}."])
-    short = config.data.rpartition(":")[2]
+    short = papers.part_of(config.data.removeprefix("tfds:"))
     drawn_at = (config.pictures or config.study_dir) / f"augmentation_{short}.png"
     atomic_write_bytes(drawn_at, picture(study, config.data))
     atomic_write_text(config.study_dir / f"augmentation_{short}.md", text)

@@ -3,18 +3,21 @@
 import io
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
 import gen_jax
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line, say
 from gen_jax.data.labelled import STREAM, few_labels
 from gen_jax.data.source import Arrays, Source, digest, evenly, whole
 from gen_jax.metrics.features import as_uint8
-from gen_jax.runs import drawing
-from gen_jax.runs.files import atomic_write_bytes, read_json
+from gen_jax.runs import drawing, shapes
+from gen_jax.runs.files import atomic_write_bytes
 from gen_jax.studies import papers
 
+DIAGNOSIS = {"findings": [{"rule": str, "until": (int, None)}]}
 WATCHED = 500  # further training images, at most, that the diagnosis of a generator sees
 GENERATORS: dict[str, tuple[str, dict[str, Any]]] = {  # the script of each, and its settings
     "cgan": ("cgan", {"augment": "diffaugment"}),
@@ -99,14 +102,29 @@ def made(config: Asked, data: Source, name: str, cell: tuple[int, int, int], cou
     key = digest(data.fingerprint, sorted(settings.items()))[:8]
     folder = config.study_dir / "generators" / f"{name}-{n}-draw{draw}-seed{seed}-{key}"
     file = folder.with_name(f"{folder.name}-{count}.npz")
-    if not file.exists():
+    if (there := images_in(file)) is None:
         spec = generator_data(data, n, draw, config.study_dir / "data")
         run = gen_jax.train(papers.experiments() / f"{script}.py", {"data": spec, **settings}, run_dir=folder)
-        found = read_json(folder / "diagnosis.json")["findings"]
-        signs = [each["rule"] for each in found if each["until"] is None]
+        diagnosis = shapes.read(folder / "diagnosis.json", DIAGNOSIS)
+        if diagnosis is None:
+            raise UserError(f"{folder} has no diagnosis.json; delete the folder, and the generator is trained again")
+        signs = [each["rule"] for each in diagnosis["findings"] if each["until"] is None]
         samples = drawing.draw(run.opened, run.weights, count, seed)
         labels, saw = np.asarray(samples.given["label"], np.int32), run.opened.source.train.size
         saved(file, x=as_uint8(samples.x), label=labels, saw=saw, signs=np.array(signs, str))
         print(f"{name}, {n} a class, draw {draw}, seed {seed}: saw {saw:,} images; {', '.join(signs) or 'healthy'}")
-    with np.load(file) as kept:
-        return Made({"x": kept["x"], "label": kept["label"]}, int(kept["saw"]), tuple(kept["signs"].tolist()))
+        there = images_in(file)
+    assert there is not None
+    return there
+
+
+def images_in(file: Path) -> Made | None:
+    """What was kept of a generator; None where nothing was, or a damaged file, which is said: it is made again."""
+    if not file.exists():
+        return None
+    try:
+        with np.load(file) as kept:
+            return Made({"x": kept["x"], "label": kept["label"]}, int(kept["saw"]), tuple(kept["signs"].tolist()))
+    except (BadZipFile, OSError, ValueError, KeyError, EOFError) as error:
+        say(f"{file} is damaged ({one_line(error)}); it is made again")
+        return None

@@ -14,7 +14,7 @@ and Shepard's correlation, beside PCA of the pixels and, where umap-learn is ins
 them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +55,7 @@ FULL: dict[str, dict[str, dict[str, Any]]] = {  # for all of MNIST; the GANs tak
         "vade": {"width": 250, "pretrain": 20_000, "steps": 24_000, "memory": 20_000, "latent_size": 2},
     },
 }
+GROUPS, COMPONENTS = 10, 30
 FLOORS = {"clusters": ("kmeans", "mixture"), "maps": ("pca", "umap")}
 CLUSTERS = papers.Paper(
     "clusters",
@@ -64,7 +65,7 @@ CLUSTERS = papers.Paper(
     "published ACC, MNIST",
     {
         "kmeans": "k-means of pixels (k-means++)",
-        "mixture": "mixture of Gaussians on 30 components",
+        "mixture": f"mixture of Gaussians on {COMPONENTS} components",
         "vade": "VaDE",
         "infogan": "InfoGAN's code",
         "clustergan": "ClusterGAN",
@@ -112,11 +113,11 @@ def grouped(name: str, data: Source, seed: int) -> dict[str, float]:
 
     train, test = (flat(whole(split)["x"]) for split in (data.train, data.test))
     if name == "mixture":
-        components = PCA(30, random_state=seed).fit(train)
+        components = PCA(COMPONENTS, random_state=seed).fit(train)
         train, test = components.transform(train), components.transform(test)
-        fitted = GaussianMixture(10, n_init=3, reg_covar=1e-3, random_state=seed).fit(train)
+        fitted = GaussianMixture(GROUPS, n_init=3, reg_covar=1e-3, random_state=seed).fit(train)
     else:
-        fitted = KMeans(10, n_init="auto", random_state=seed).fit(train)
+        fitted = KMeans(GROUPS, n_init="auto", random_state=seed).fit(train)
     groups, labels = fitted.predict(test), whole(data.test)["label"]
     return {
         "acc": clusters.accuracy(groups, labels).value,
@@ -195,6 +196,18 @@ def chosen(values: Values) -> str:
     return "; ".join(lines) + "."
 
 
+def need_room(data: Source, methods: Sequence[str]) -> None:
+    """Raises UserError for data too small for these methods: before any of them is fitted."""
+    rows, numbers = data.train.size, int(np.prod(data.shape))
+    if "mixture" in methods and min(rows, numbers) < COMPONENTS:
+        raise UserError(
+            f"{data.name} has {rows:,} train examples of {numbers:,} numbers, and the mixture stands on {COMPONENTS} "
+            "components, which take as many of both; leave mixture out of --methods"
+        )
+    if rows < GROUPS:
+        raise UserError(f"{data.name} has {rows} train examples, and {GROUPS} clusters take as many")
+
+
 def main(config: Config) -> None:
     paper = CLUSTERS if config.part == "clusters" else MAPS
     settings = (FULL if config.full else SETTINGS)[config.part]
@@ -212,8 +225,7 @@ def main(config: Config) -> None:
         raise UserError(f"{config.data} has no labels to compare clusters and maps with")
     if len(data.shape) != 3:
         raise UserError(f"{config.data} has no images, and clusters and maps of images are compared; use mnist5k")
-    if data.train.size < 30:
-        raise UserError(f"{config.data} has {data.train.size} train examples; ten clusters on 30 components need 30")
+    need_room(data, methods)
     values: Values = {}
     for name in (m for m in FLOORS[config.part] if m in methods and not config.collected):
         for seed in range(config.seeds):
@@ -233,13 +245,15 @@ def main(config: Config) -> None:
     studies = {
         name: papers.study(config, paper.name, name, name, settings=common | own) for name, own in trained.items()
     }
+    sizes = "networks for all of MNIST; " if config.full else ""
     lengths = {name: own["steps"] for name, own in settings.items()}
 
     def protocol_of(names: Iterable[str]) -> str:
         """Of what these were trained and measured by."""
         steps = ", ".join(f"{name} {lengths[name]:,}" for name in lengths if name in names)
         plain = "; vade without jitter" if "vade" in names and not config.jitter else ""
-        return f"{config.data}, test split" + (f", last step, averaged weights; steps: {steps}{plain}" if steps else "")
+        how = f", last step, averaged weights; {sizes}steps: {steps}{plain}" if steps else ""
+        return f"{config.data}, test split{how}"
 
     protocol = protocol_of(lengths)  # of all: what several machines measured, by other methods each, has one
     measure = measure_clusters if config.part == "clusters" else measure_maps
@@ -265,9 +279,8 @@ def main(config: Config) -> None:
     if config.data != Config.data:  # a table beside that of the scaled-down data
         name = f"{paper.name}-{papers.part_of(config.data)}"
         paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
-    papers.publish(
-        config, paper, "applications/clusters.py", outcome._replace(values=values), said, protocol_of(values)
-    )
+    outcome = outcome._replace(values=values)
+    papers.publish(config, paper, "applications/clusters.py", outcome, said, protocol, protocol_of(values))
 
 
 if __name__ == "__main__":

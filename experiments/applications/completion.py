@@ -31,12 +31,13 @@ from gen_jax.core.types import Algorithm, Array, State, Weights, weights
 from gen_jax.data import feed, source
 from gen_jax.data.kinds import TABLES
 from gen_jax.metrics import intervals
-from gen_jax.runs import scripts
-from gen_jax.runs.files import atomic_write_json, read_json
-from gen_jax.studies import in_memory, papers
+from gen_jax.runs import scripts, shapes
+from gen_jax.runs.files import atomic_write_json
+from gen_jax.studies import in_memory, papers, plan
 
 FIRST = 1234
 MODELS = ("miwae", "vaeac", "gain")
+LARGE = 2000  # rows
 FLOORS = ("mean", "neighbours", "ridge", "missforest")
 TITLES = {
     "mean": "column mean", "neighbours": "5 nearest neighbours", "ridge": "iterative ridge",
@@ -95,11 +96,14 @@ def floor(name: str, train: np.ndarray, test: np.ndarray, config: Config, seed: 
 
 # ---- models ----------------------------------------------------------------------------------------------------------
 def settings(name: str, config: Config, shape: tuple[int, int]) -> dict[str, Any]:
-    """Of a model's script, where they are not its defaults."""
-    small = shape[0] < 2000
+    """Of a model's script, where they are not its defaults; names with dots are of its `hyper`."""
+    small = shape[0] < LARGE
+    long = {  # a large table bears wider networks, that learn faster and for longer, under masks like those asked about
+        "steps": 45_000, "batch_size": 256, "width": 256, "hyper.lr": 1e-3, "masks": (f"random:{config.missing:g}",),
+    }  # fmt: skip
     own = {
         "miwae": {"steps": 3_000 if small else 15_000},
-        "vaeac": {"steps": 4_000 if small else 15_000},
+        "vaeac": {"steps": 4_000} if small else long,
         "gain": {"steps": 10_000, "hide": 0.0},
     }[name]
     return own | ({"steps": config.steps} if config.steps else {})
@@ -121,7 +125,7 @@ def machine(name: str, data: source.Source, config: Config, shape: tuple[int, in
     key = name, shape, config.importance, *own.items()
     if name == "gain" or key not in _MADE:
         module = scripts.load_live(papers.experiments() / f"{name}.py")
-        asked = module.Config(**own)
+        asked = plan.replace(module.Config(), own)
         algorithm = module.build(asked, data)
         train = in_memory.trainer(algorithm, asked.steps, min(asked.batch_size, shape[0]))
         _MADE[key] = Machine(train, completer(algorithm, config.importance))
@@ -183,7 +187,7 @@ def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[
     told |= {"importance": config.importance} if method == "miwae" else {}
     file = config.study_dir / Path(config.data).stem / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
     if file.exists():
-        return read_json(file)["scores"]
+        return shapes.read(file, shapes.OUTCOME)["scores"]
     began = time.time()
     hidden = hide(values, config.missing, seed)
     holed = np.where(hidden, np.nan, values)

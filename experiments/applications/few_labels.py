@@ -144,19 +144,27 @@ def named(paper: papers.Paper, data: str) -> papers.Paper:
 
 def main(config: Config) -> None:
     methods = [name.strip() for name in config.methods.split(",") if name.strip()]
-    if unknown := [name for name in methods if name not in PAPER.titles]:
-        raise UserError(f"--methods {unknown[0]}: there are {', '.join(PAPER.titles)}")
+    known = (*FLOORS, *SETTINGS)
+    if unknown := [name for name in methods if name not in known]:
+        raise UserError(f"--methods {unknown[0]}: there are {', '.join(known)}")
+    if not methods and not config.collected:
+        raise UserError(f"--methods names none; there are {', '.join(known)}")
+    if config.decay is not None and "feature_matching" not in methods and not config.collected:
+        raise UserError("--decay is of feature_matching's rates; add it to --methods, or leave --decay out")
     trained, floors = ([m for m in methods if (m in SETTINGS) == own] for own in (True, False))
     sizes = "networks of the papers' sizes" if config.full else "networks that fit a CPU's minutes"
     steps = {m: settings(m, config)["steps"] for m in SETTINGS}
 
     fall = settings("feature_matching", config).get("decay", 0)
 
+    def lengths_of(names: Iterable[str]) -> list[str]:
+        return [f"{m} {count:,}" for m, count in steps.items() if m in names]
+
     def protocol_of(names: Iterable[str]) -> str:
         return (
             f"{config.data}, {config.labels_per_class} labels a class, drawn by seed; all training images without "
-            f"labels; test errors at the last step, averaged weights; {sizes}; steps of 100: "
-            + ", ".join(f"{m} {count:,}" for m, count in steps.items() if m in names)
+            f"labels; test errors at the last step, averaged weights"
+            + (f"; {sizes}; steps of 100: {lengths}" if (lengths := ", ".join(lengths_of(names))) else "")
             + (f"; the GAN's rates fall over the last {fall:.0%}" if fall and "feature_matching" in names else "")
         )
 
@@ -183,6 +191,7 @@ def main(config: Config) -> None:
         "applications/few_labels.py",
         outcome._replace(values=values),
         said,
+        protocol,
         protocol_of(values),
     )
 

@@ -18,11 +18,18 @@ import numpy as np
 
 import gen_jax
 from gen_jax.core.domains import Count, Seeds, Size
+from gen_jax.data import load
+from gen_jax.data.source import digest
+from gen_jax.runs import shapes
 from gen_jax.runs.audit import report
+from gen_jax.runs.config import Config as RunConfig
 from gen_jax.runs.evaluation.subject import Options, Subject
-from gen_jax.runs.files import atomic_write_json, read_json
+from gen_jax.runs.files import atomic_write_json
 from gen_jax.studies import papers
 
+_AREA = {"value": shapes.number}
+_ATTACK = {"auroc": _AREA, "tpr_at_1_percent_fpr": (_AREA, None), "set_attack": _AREA, "shuffled_auroc": _AREA}
+AUDIT = {"attacks": {str: _ATTACK}}
 MODELS = {"VAE": ("failures/memorisation.py", {"latent_size": 32}), "GAN": ("gan.py", {})}
 
 
@@ -42,12 +49,14 @@ class Config:
 
 def audited(config: Config, model: str, count: int, seed: int) -> dict[str, Any]:
     """The audit of one run, which is trained where it is not there yet."""
-    folder = config.study_dir / f"{model}-{count}-{seed}-{config.steps}"
-    if (folder / report.FILE).exists():
-        return read_json(folder / report.FILE)
+    script, own = MODELS[model]
     settings = {"data": f"few:{count}:{config.data}", "seed": seed, "steps": config.steps,
                 "batch_size": config.batch_size, "evaluate_every": 0, "sample_every": 0, "log_every": 500}  # fmt: skip
-    script, own = MODELS[model]
+    fingerprint = load.of(RunConfig(data=config.data)).fingerprint
+    key = digest(fingerprint, sorted({**settings, **own}.items()))[:8]
+    folder = config.study_dir / f"{model}-{count}-{seed}-{config.steps}-{key}"
+    if (found := shapes.read(folder / report.FILE, AUDIT)) is not None:
+        return found
     run = gen_jax.train(papers.experiments() / script, {**settings, **own}, run_dir=folder)
     opened = run.opened
     subject = Subject(opened.algorithm, run.weights, opened.source, opened.config, Options(seed=seed), folder)

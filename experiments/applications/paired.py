@@ -15,6 +15,7 @@ whole, to score: Dice of what is no membrane and the adapted Rand error of the r
 is reported with its interval, whatever it is.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,16 @@ import numpy as np
 
 from gen_jax.core.domains import Count, Interval, NonNegative, Size
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import one_line
 from gen_jax.data import derived, load
+from gen_jax.data.source import digest
 from gen_jax.metrics.ssim import WINDOW
 from gen_jax.runs.config import Config as RunConfig
 from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim, Values, Word
 
 TRAIN, WATCH, TEST = 20, 5, 5
+SIDES = ("image", "label")
 TITLES = {
     "floor": "bicubic filter",
     "bar": "bicubic filter and 1.5 dB",
@@ -61,32 +65,53 @@ class Config(papers.Config):
     """weight of the mean absolute error beside the adversarial term"""
 
 
-def cut(config: Config, folder: Path) -> str:
-    """The squares of the pictures as `pairs:` data: those of the first 20 to train on, of the next five to watch."""
+def cut(pictures: Path, side: int, root: Path) -> str:
+    """The squares of the pictures as `pairs:` data: those of the first 20 to train on, of the next five to watch. In a
+    folder of their own, by what they are of, so that no other pictures' lie among them; whole, or not at all."""
     from PIL import Image
 
-    if config.pictures is None or not all((config.pictures / side).is_dir() for side in ("image", "label")):
-        raise UserError("--task membranes needs --pictures DIR, with the folders image/ and label/ in it")
-    names = named(config.pictures)
+    names = named(pictures, side)
+    content = [(pictures / of / name).read_bytes() for name in names for of in SIDES]
+    final = root / f"squares-{side}-{digest(names, *content)[:8]}"
+    if final.exists():
+        return f"pairs:{final}"
+    folder = final.with_name(f"{final.name}.tmp")
+    shutil.rmtree(folder, ignore_errors=True)  # of a call that was stopped
     for split, part in (("train", names[:TRAIN]), ("test", names[TRAIN : TRAIN + WATCH])):
         for name in part:
-            for ours, theirs in (("x", "image"), ("y", "label")):
-                pixels = np.asarray(Image.open(config.pictures / theirs / name).convert("L"))
+            for ours, theirs in zip(("x", "y"), SIDES, strict=True):
+                pixels = np.asarray(Image.open(pictures / theirs / name).convert("L"))
                 (folder / split / ours).mkdir(parents=True, exist_ok=True)
-                for top in range(0, pixels.shape[0] - config.square + 1, config.square):
-                    for left in range(0, pixels.shape[1] - config.square + 1, config.square):
-                        square = pixels[top : top + config.square, left : left + config.square]
+                for top in range(0, pixels.shape[0] - side + 1, side):
+                    for left in range(0, pixels.shape[1] - side + 1, side):
+                        square = pixels[top : top + side, left : left + side]
                         file = folder / split / ours / f"{Path(name).stem}_{top}_{left}.png"
                         Image.fromarray(square).save(file)
-    return f"pairs:{folder}"
+    folder.rename(final)
+    return f"pairs:{final}"
 
 
-def named(pictures: Path) -> list[str]:
-    """The pictures by number. UserError where there are fewer than 30."""
+def named(pictures: Path, side: int) -> list[str]:
+    """The pictures by number. UserError where there are fewer than 30, where one has no label of its size, and where
+    one has no room for a square: before anything is trained on any of them."""
+    from PIL import Image, UnidentifiedImageError
+
     names = sorted((p.name for p in (pictures / "image").glob("*.png")), key=lambda n: (len(n), n))
     if len(names) < TRAIN + WATCH + TEST:
         raise UserError(f"{pictures}/image holds {len(names)} pictures (PNG); {TRAIN + WATCH + TEST} are split 20/5/5")
-    return names[: TRAIN + WATCH + TEST]
+    names = names[: TRAIN + WATCH + TEST]
+    for name in names:
+        try:
+            sizes = [Image.open(pictures / of / name).size for of in SIDES]
+        except (OSError, UnidentifiedImageError) as error:
+            raise UserError(f"--pictures {pictures}: image/ and label/ hold {name} each; {one_line(error)}") from None
+        if sizes[0] != sizes[1]:
+            (width, height), (other, high) = sizes
+            raise UserError(f"{pictures}/label/{name} is {other}×{high} and its image {width}×{height}; mend either")
+        if min(sizes[0]) < side:
+            width, height = sizes[0]
+            raise UserError(f"--square {side}: {pictures}/image/{name} is {width}×{height}, and holds no such square")
+    return names
 
 
 def seen(run: measures.Trained) -> dict[str, float]:
@@ -97,14 +122,14 @@ def seen(run: measures.Trained) -> dict[str, float]:
     return found
 
 
-def segmented(pictures: Path):
+def segmented(pictures: Path, side: int):
     """A measurement: Dice and the adapted Rand error, means over the whole test pictures."""
 
     def measure(run: measures.Trained) -> dict[str, float]:
         from gen_jax.metrics import pairs
 
         scores = []
-        for _, label, made in whole_pictures(run, pictures, TEST):
+        for _, label, made in whole_pictures(run, pictures, side, TEST):
             found, cells = made > 0, label > 127
             error = pairs.adapted_rand(pairs.segments(found), pairs.segments(cells)).error
             scores.append((float(pairs.dice(found[None], cells[None])[0]), error))
@@ -113,7 +138,7 @@ def segmented(pictures: Path):
     return measure
 
 
-def whole_pictures(run: measures.Trained, pictures: Path, count: int) -> Iterator[tuple[np.ndarray, ...]]:
+def whole_pictures(run: measures.Trained, pictures: Path, side: int, count: int) -> Iterator[tuple[np.ndarray, ...]]:
     """The last `count` pictures: (given uint8, wanted uint8, made float32 in [-1, 1]), each [H, W]."""
     import jax
     from PIL import Image
@@ -122,20 +147,20 @@ def whole_pictures(run: measures.Trained, pictures: Path, count: int) -> Iterato
     from gen_jax.data.source import to_float
 
     draw = jax.jit(run.algorithm.samplers["prior"].draw, static_argnums=2)
-    for name in named(pictures)[-count:]:
+    for name in named(pictures, side)[-count:]:
         given, label = (np.asarray(Image.open(pictures / s / name).convert("L")) for s in ("image", "label"))
         batch = {"input": to_float(given[None, :, :, None])}
         yield given, label, np.asarray(draw(weights(run.state), jax.random.key(0), 1, batch))[0, :, :, 0]
 
 
-def picture(runs: Iterable[measures.Trained], pictures: Path, path: Path) -> None:
+def picture(runs: Iterable[measures.Trained], pictures: Path, side: int, path: Path) -> None:
     """The last test picture as PNG: given, wanted, and what each of the runs makes of it."""
     from gen_jax.metrics.features import as_uint8
     from gen_jax.runs import figures
 
     tiles: list[np.ndarray] = []
     for run in runs:
-        ((given, label, made),) = whole_pictures(run, pictures, 1)
+        ((given, label, made),) = whole_pictures(run, pictures, side, 1)
         tiles = [*(tiles or [given, label]), as_uint8(made[None, :, :, None])[0, :, :, 0]]
     figures.save_png(path, np.concatenate(tiles, axis=1), scale=1)
 
@@ -161,13 +186,28 @@ def need_room(config: Config) -> None:
         )
 
 
+def need_pictures(config: Config) -> Path | None:
+    """Where the micrographs are; None for the other tasks. Raises UserError where there are none, and where the
+    settings of one task are given with another."""
+    if config.task != "membranes":
+        if config.pictures is not None or config.square != Config.square:
+            raise UserError(f"--pictures and --square are of --task membranes, and --task is {config.task}")
+        return None
+    if config.data != Config.data:
+        raise UserError("--data is of the other tasks; membranes are those of --pictures")
+    if config.pictures is None or not all((config.pictures / of).is_dir() for of in SIDES):
+        raise UserError("--task membranes needs --pictures DIR, with the folders image/ and label/ in it")
+    return config.pictures
+
+
 def main(config: Config) -> None:
     membranes = config.task == "membranes"
+    pictures = need_pictures(config)
     if not membranes:
         need_room(config)
     name = f"paired_{config.task}"
     root = config.study_dir or Path("studies/papers") / name
-    data = cut(config, root / "squares") if membranes else f"{config.task}:{config.data}"
+    data = cut(pictures, config.square, root) if pictures else f"{config.task}:{config.data}"
     common: dict[str, Any] = {
         "data": data, "batch_size": config.batch_size, "width": config.width,
         "skip": config.task == "shrunk", "evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0,
@@ -186,16 +226,16 @@ def main(config: Config) -> None:
         still = {"steps": 1, "adversarial": False, "hyper.lr_generator": 0.0}
         studies["floor"] = papers.study(config, name, "floor", "pix2pix", settings=common | still)
     columns = CELLS if membranes else IMAGES
-    whose = f"ISBI 2012, 20/5/5, squares of {config.square}" if membranes else config.data
+    whose = f"ISBI 2012, 20/5/5, squares of {config.square}" if membranes else data
     protocol = (
         f"{whose}, {config.steps:,} steps of {config.batch_size}, U-Net of width {config.width}, "
         f"L1 weight {config.l1:g}; averaged weights of the last step"
     )
-    measure = segmented(config.pictures) if membranes and config.pictures else seen
+    measure = segmented(pictures, config.square) if pictures else seen
     outcome = papers.measured(studies, measure, protocol, collected=config.collected)
-    if membranes and config.pictures and not config.collected:
+    if pictures and not config.collected:
         drawn = root / "membranes.png"
-        picture(first_runs(studies), config.pictures, drawn)
+        picture(first_runs(studies), pictures, config.square, drawn)
         print(f"{drawn}: given, wanted, {', '.join(TITLES[arm] for arm in studies)}")
     paper = papers.Paper(name, "Pictures from pictures", columns, {}, "published", TITLES)
     papers.publish(config, paper, "applications/paired.py", outcome, said(outcome.values, config), protocol)

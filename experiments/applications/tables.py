@@ -34,9 +34,9 @@ from gen_jax.metrics.pair_trends import pair_trends
 from gen_jax.metrics.rows import Features, Kinds, features, mean_of, some
 from gen_jax.metrics.smote import smote
 from gen_jax.metrics.utility import utility
-from gen_jax.runs import drawn_rows
+from gen_jax.runs import drawn_rows, shapes
 from gen_jax.runs.evaluation.rows import DISTANCES, JUDGED, kinds_of, real_rows, target_of
-from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_json
+from gen_jax.runs.files import atomic_write_bytes, atomic_write_json
 from gen_jax.runs.opened import open_state
 from gen_jax.runs.tables import need_table
 from gen_jax.studies import papers
@@ -117,7 +117,7 @@ def measured(case: Case, method: str, seed: int, sample: int) -> dict[str, float
     steps = f"-{case.steps}" if method in MODELS else ""
     file = case.folder / f"{method}-{seed}{steps}-sample{sample}.json"
     if file.exists():
-        return read_json(file)["scores"]
+        return shapes.read(file, shapes.OUTCOME)["scores"]
     began = time.time()
     rows = case.train if method == "real" else rows_of(case, method, seed, sample)
     found = case.scores(rows, sample)

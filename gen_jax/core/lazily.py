@@ -20,14 +20,15 @@ def once(wanted: Array, function: Callable[[], Tree], otherwise: Tree) -> Tree:
     return jax.lax.while_loop(lambda carry: carry[0], turn, (wanted, otherwise))[1]
 
 
-def at_rest(objective: Objective, rests: Callable[[Array], Array]) -> Objective:
-    """`objective`, without a backward pass in the rounds for which `rests(step)` is true: its value and metrics are
-    still told, its gradient is 0. The optimizers of its players should rest, too (`players.during`)."""
+def at_rest(objective: Objective, rests: Callable[[Context], Array]) -> Objective:
+    """`objective`, without a backward pass in the rounds for which `rests(context)` is true: its value and metrics are
+    still told, its gradient is 0. The optimizers of its players should rest by the same count (`players.during`, whose
+    steps `players.turns` tells): rounds go on counting where a step is skipped as not finite."""
 
     def either(params: Players, context: Context) -> tuple[Array, Aux]:
         def told(params: Players) -> tuple[Array, Aux]:
             return objective(jax.lax.stop_gradient(params), context)
 
-        return jax.lax.cond(rests(context.step), told, lambda params: objective(params, context), params)
+        return jax.lax.cond(rests(context), told, lambda params: objective(params, context), params)
 
     return either

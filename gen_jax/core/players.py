@@ -120,6 +120,12 @@ def during(optimizer: Callable, first: int, last: int | None = None) -> Callable
     return lambda hyper: optax.conditionally_mask(optimizer(hyper), due)
 
 
+def turns(opt: Any) -> Any:
+    """How many steps a player whose optimizer is `during` some has had, those in which it rested among them; `opt` is
+    its state."""
+    return opt.step
+
+
 def adam_l2(learning_rate: str, decay: str, b1: str = "b1", b2: str = "b2", eps: float = 1e-8):
     """Adam of the loss with hyper[decay] / 2 times the squared parameters added: the decay is part of the gradient, and
     so of its moments (PyTorch's `weight_decay`; AdamW's stands apart)."""

@@ -37,9 +37,11 @@ def few_labels(data: Source, per_class: int, seed: int) -> Source:
     counts = np.bincount(labels[labels >= 0], minlength=data.classes)
     if (least := int(counts.min())) < per_class:
         short = class_name(data, int(counts.argmin()))
+        if not least:
+            raise UserError(f"{data.name} has no train examples of class {short} to label: add some, or leave it out")
         raise UserError(
             f"{data.name} has {least} train examples of class {short}, fewer than the {per_class} labels asked for; "
-            f"ask for {max(least, 1)} or fewer"
+            f"ask for {least} or fewer"
         )
     own = order.seed_of(seed, "few labels")
     shuffled = order.permute(np.arange(len(labels)), len(labels), own, np).astype(np.int64)
@@ -47,6 +49,7 @@ def few_labels(data: Source, per_class: int, seed: int) -> Source:
     return dataclasses.replace(
         data,
         fingerprint=digest(data.fingerprint, "labelled", chosen),
+        drawn_from=data.fingerprint,
         train=_without_labels(data.train),
         others={**data.others, STREAM: subset(data.train, chosen)},
     )

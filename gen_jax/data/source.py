@@ -56,6 +56,7 @@ class Source:
     names: tuple[str, ...] | None = None  # of the classes, by number, where the data have any
     counts: tuple[int, ...] | None = None  # train examples of each class, where they are known
     notes: tuple[str, ...] = ()  # what a person should know of how it was read: splits, what was left out
+    drawn_from: str | None = None  # where the run's seed drew a part of them: the fingerprint of what it drew from
 
     @property
     def present(self) -> int | None:

@@ -16,7 +16,7 @@ from gen_jax.core.compose import compose
 from gen_jax.core.errors import UserError
 from gen_jax.core.lazily import at_rest
 from gen_jax.core.phases import Phase
-from gen_jax.core.players import adam, caller, during
+from gen_jax.core.players import adam, caller, during, turns
 from gen_jax.core.types import Algorithm, Array, Aux, Batch, Context, Players, Sampler, Weights
 from gen_jax.models import m2
 from gen_jax.models.conditions import values_of
@@ -66,11 +66,16 @@ def m1_m2(
         return value, aux._replace(metrics={f"m2/{name}": found for name, found in aux.metrics.items()})
 
     bound = bound_phase(first)
+
+    def done(context: Context) -> Array:
+        return turns(context.opt[next(iter(first.players))]) >= pretrain
+
     own, beginners = first.players, objective
     if pretrain:
         own = {n: p._replace(optimizer=during(p.optimizer, 0, pretrain)) for n, p in own.items()}
-        bound = bound._replace(objective=at_rest(bound.objective, lambda step: step >= pretrain))
-        beginners = at_rest(objective, lambda step: step < pretrain)
+        # By M1's own steps, of which one that is not finite is none: it rests when it has had all of them.
+        bound = bound._replace(objective=at_rest(bound.objective, done))
+        beginners = at_rest(objective, lambda context: ~done(context))
     phases = bound, Phase(NAMES, beginners, beside=(STREAM,))
     algorithm = compose({**own, **model.players}, phases, first.hyper, aux=first.aux)
     return _finish(finish(algorithm, first), first, model)

@@ -43,6 +43,7 @@ def of_data(source: Source, spec: str) -> dict[str, Any]:
         "names": list(source.names) if source.names is not None else None,
         "train": source.train.size,
         "test": source.test.size,
+        **({"drawn_from": source.drawn_from} if source.drawn_from else {}),
     }
 
 
@@ -63,11 +64,13 @@ def last(record: Mapping[str, Any] | None, run_dir: Path) -> dict[str, Any]:
 
 
 def history(record: Mapping[str, Any] | None) -> dict[Kind, list[str]]:
-    """The data and the code that a run was trained on in turn, each by the first digits of its hash."""
+    """The data and the code that a run was trained on in turn, each by the first digits of its hash. Of data of which
+    the run's seed drew a part, of those that it drew from: they are the same for every seed."""
     found: dict[Kind, list[str]] = {"data": [], "code": []}
     for sitting in (record or {}).get("sittings", []):
         identity = sitting.get(KEY) or {"data": record["data"]}  # pyright: ignore[reportOptionalSubscript]
-        marks: dict[Kind, str] = {"data": identity["data"]["fingerprint"][:8]}
+        data = identity["data"]
+        marks: dict[Kind, str] = {"data": (data.get("drawn_from") or data["fingerprint"])[:8]}
         if "code" in identity:
             marks["code"] = _short_code(identity["code"])
         for kind, mark in marks.items():

@@ -42,7 +42,7 @@ _IDENTITY = {
     "data": Maybe(
         {
             "name": str, "fingerprint": str, "spec": Maybe(TEXT), "shape": Maybe([int]), "classes": Maybe((int, None)),
-            "names": Maybe(([str], None)), "train": Maybe(int), "test": Maybe(int),
+            "names": Maybe(([str], None)), "train": Maybe(int), "test": Maybe(int), "drawn_from": Maybe(str),
         }
     ),
     "code": Maybe({str: str}), "settings": Maybe({str: object}),
@@ -79,6 +79,7 @@ STUDY = {
     "decide": Maybe(TEXT),
 }  # fmt: skip
 FAILURE = {"kind": str, "message": str}
+OUTCOME = {"scores": {str: (number, None)}}  # of a comparison of experiments/applications
 PAPER = {"stamp": str, "values": {str: (number, None)}}
 
 

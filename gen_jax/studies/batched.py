@@ -22,7 +22,7 @@ from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.train import Request, hyper_values, steps_of
 from gen_jax.studies.program import Program, Task, out_of_memory, start, stop_if_asked, timed
-from gen_jax.studies.study import REFUSED, Study, record_failure, status
+from gen_jax.studies.study import Study, record_failure, refuse, status
 
 SHARE = 0.8  # of the device's memory that a batch may take: the rest is for sampling, evaluation and the allocator
 GIB = 2**30
@@ -86,8 +86,7 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
         except UserError as error:  # of this run's folder
             if isinstance(error, SystemFault):
                 raise
-            record_failure(study, arm, seed, REFUSED, str(error))
-            ended["failed"] += 1
+            ended[refuse(study, arm, seed, str(error))] += 1
         except Interrupted as error:
             interrupted.append(error)  # the others save themselves as well, at the end of this call
         else:

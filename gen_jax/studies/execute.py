@@ -19,7 +19,7 @@ from gen_jax.runs.train import drive
 from gen_jax.studies.batched import run_batched
 from gen_jax.studies.plan import Arm
 from gen_jax.studies.program import Program, Sources, Task, out_of_memory, program_of, start, stop_if_asked
-from gen_jax.studies.study import REFUSED, Study, record_failure, status
+from gen_jax.studies.study import Study, record_failure, refuse, status
 
 Mode = Literal["auto", "sequential", "batched"]
 
@@ -84,7 +84,8 @@ def _run_sequentially(study: Study, program: Program, tasks: Sequence[Task], sig
 
 
 def attempt(study: Study, arm: Arm, seed: int, function: Callable[[], object]) -> str:
-    """Do it; "complete", or "failed" where the run broke down in a way that is its own, which is recorded."""
+    """Do it; "complete", or "failed" where the run broke down in a way that is its own, which is recorded; "skipped"
+    where another process was faster."""
     try:
         function()
     except Diverged as error:
@@ -93,8 +94,7 @@ def attempt(study: Study, arm: Arm, seed: int, function: Callable[[], object]) -
     except UserError as error:  # of this run's folder: no other run is kept from going on
         if isinstance(error, SystemFault):
             raise
-        record_failure(study, arm, seed, REFUSED, str(error))
-        return "failed"
+        return refuse(study, arm, seed, str(error))
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if not out_of_memory(error):
             raise

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line
 from gen_jax.runs.files import atomic_write_json
+from gen_jax.runs.settings import differences
 from gen_jax.studies.claims import Values
 
 VALUES = "values.json"  # of a whole table, in its study folder
@@ -22,6 +23,7 @@ class Outcome(NamedTuple):
     earlier: tuple[int, Values] = (0, {})  # steps, and what was measured then of runs that have been lengthened since
     where: str = ""  # the machine, where it is not this one
     command: str = ""  # what was typed there
+    settings: Mapping[str, Mapping[str, Any]] = {}  # of each study: the script, and what it was told
 
 
 def write(path: Path, outcome: Outcome, protocol: str) -> None:
@@ -29,15 +31,18 @@ def write(path: Path, outcome: Outcome, protocol: str) -> None:
     atomic_write_json(path, {"protocol": protocol, **outcome._asdict()})
 
 
-def read(paths: Sequence[Path], protocol: str) -> Outcome:
-    """Arms and seeds of several files together. Raises UserError for what is no such file, or of another protocol."""
+def read(paths: Sequence[Path], protocol: str, settings: Mapping[str, Mapping[str, Any]] = {}) -> Outcome:
+    """Arms and seeds of several files together. Raises UserError for what is no such file, or of another protocol, or
+    of runs of other `settings` than these (of the studies that both know)."""
     values: Values = {}
     shorter: Values = {}
+    known = dict(settings)
     steps, parts = 0, []
     for path in paths:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            part = Outcome(*(found[name] for name in Outcome._fields))
+            part = Outcome(**{name: found[name] for name in Outcome._fields if name != "settings"})
+            part = part._replace(settings={name: dict(own) for name, own in found.get("settings", {}).items()})
             _join(values, part.values)
             steps = max(steps, part.earlier[0])
             _join(shorter, part.earlier[1])
@@ -45,11 +50,14 @@ def read(paths: Sequence[Path], protocol: str) -> Outcome:
             raise UserError(f"--collected {path}: no {VALUES} of a table ({one_line(error)})") from None
         if found.get("protocol") != protocol:
             raise UserError(f"--collected {path} was measured otherwise: {found.get('protocol')}; here: {protocol}")
+        for name, own in part.settings.items():
+            if other := differences(dict(own), dict(known.setdefault(name, own)), ()):
+                raise UserError(f"--collected {path} is of other runs of {name}: {'; '.join(other)}")
         parts.append(part)
     where = ", ".join(dict.fromkeys(part.where for part in parts))
     typed = "`, `".join(dict.fromkeys(part.command for part in parts))
     seconds, failed = sum(part.seconds for part in parts), sum(part.failed for part in parts)
-    return Outcome(values, seconds, failed, (steps, shorter), where, typed)
+    return Outcome(values, seconds, failed, (steps, shorter), where, typed, known)
 
 
 def _join(values: Values, kept: Mapping[str, Mapping[str, Mapping[Any, float]]]) -> None:

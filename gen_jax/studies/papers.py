@@ -20,6 +20,8 @@ from gen_jax.runs import command as command_line
 from gen_jax.runs import folder, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
+from gen_jax.runs.paths import short_spec
+from gen_jax.runs.settings import to_json
 from gen_jax.studies import ablation, outcomes
 from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.claims import Claim, Values, forecast, judge
@@ -128,8 +130,9 @@ def measured(
     `protocol` (a text that says how) tells apart from the one in the run folder is made anew. What is there already
     says first how many seeds each of the `claims` takes.
     """
+    told = {name: _told(each) for name, each in studies.items()}
     if collected:
-        return outcomes.read(collected, protocol)
+        return outcomes.read(collected, protocol, told)
     before = _kept(studies, protocol)
     for claim in claims:
         say(forecast(before, claim))
@@ -150,7 +153,14 @@ def measured(
                     shorter = (earlier["steps"], shorter[1] if earlier["steps"] == shorter[0] else {})
                     _add(shorter[1], arm, seed, earlier["values"])
                 seconds += training_seconds(run)
-    return Outcome(values, seconds, failed, shorter)
+    return Outcome(values, seconds, failed, shorter, settings=told)
+
+
+def _told(study: Ablation) -> dict[str, Any]:
+    """What makes a study's runs what they are, in JSON: its script and what it was told but where data lie."""
+    told = {name: value for name, value in study.settings.items() if name != "data_dir"}
+    told |= {"data": short_spec(told["data"])} if "data" in told else {}
+    return to_json({"experiment": Path(study.experiment).stem, **told, "grid": dict(study.grid)})
 
 
 def _add(values: Values, arm: str, seed: int, found: Mapping[str, float]) -> None:
@@ -258,14 +268,19 @@ def publish(
     outcome: Outcome,
     claims: Sequence[Claim],
     protocol: str,
+    shown: str | None = None,
 ) -> str:
-    """Print the section, keep it as paper.md in the study folder, and put it into `--out` where that is given."""
+    """Print the section, keep it as paper.md in the study folder, and put it into `--out` where that is given.
+
+    protocol: as `measured` was told it, by which the values can be collected. shown: what the page says of it instead,
+    where that is less: of those methods alone that stand in it.
+    """
     if not outcome.where:
         outcome = outcome._replace(where=hardware(), command=command(script))
     values, failed = outcome.values, outcome.failed
     facts = [paper.remark, slope(paper, outcome)]
     facts = [fact for fact in facts if fact] + [
-        f"Protocol: {protocol}.",
+        f"Protocol: {shown or protocol}.",
         f"`{outcome.command}`: {outcome.seconds / 60:.1f} minutes of training on {outcome.where}"
         + (f"; {failed} runs failed." if failed else "."),
     ]

@@ -184,6 +184,9 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
         for name, values in before["grid"].items():
             if missing := [value for value in values if value not in asked["grid"][name]]:
                 found.append(f"the grid has {name}={missing[0]} there and not here")
+    long, short = (each["settings"].get("steps", 0) for each in (before, asked))
+    if "steps" not in asked["grid"] and long > short:
+        found.append(f"its runs have {counted(long, 'step')} there and {short:,} here")
     if before["seeds"] > asked["seeds"]:
         found.append(f"it has {counted(before['seeds'], 'seed')} there and {asked['seeds']} here")
     if (looked := before.get("decide")) and looked != asked.get("decide"):
@@ -240,6 +243,15 @@ def status(study: Study, arm: Arm, seed: int) -> str:
     return "complete" if settings.get("steps", 0) >= arm.config.steps else "open"
 
 
+def refuse(study: Study, arm: Arm, seed: int, message: str) -> str:
+    """Record that a run's folder kept it from going on: "failed"; or "skipped", where another process that works on the
+    study has brought the run to its end meanwhile."""
+    if status(study, arm, seed) == "complete":
+        return "skipped"
+    record_failure(study, arm, seed, REFUSED, message)
+    return "failed"
+
+
 def record_failure(study: Study, arm: Arm, seed: int, kind: str, message: str) -> None:
     """A run that could not go to its end, which is a result too. Delete the file to have it tried again (one that was
     `REFUSED` is)."""
@@ -247,11 +259,12 @@ def record_failure(study: Study, arm: Arm, seed: int, kind: str, message: str) -
 
 
 def failures(study: Study) -> list[tuple[Arm, int, dict[str, str]]]:
-    """(arm, seed, {"kind", "message"}) of every failed run, in the order of the arms."""
+    """(arm, seed, {"kind", "message"}) of every failed run, in the order of the arms. A run that was refused and that
+    another process has brought to its end is none of them."""
     found = []
     for arm in study.arms:
         for seed in study.seeds:
             record = shapes.read(study.failure_file(arm, seed), shapes.FAILURE)
-            if record is not None:
+            if record is not None and status(study, arm, seed) != "complete":
                 found.append((arm, seed, record))
     return found

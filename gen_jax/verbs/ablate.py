@@ -90,9 +90,9 @@ def main_with(options: Options, rest: list[str]) -> None:
         from gen_jax.verbs.compare import print_table
 
         rows = run_with(ablation, config_type, build, base, lambda line: print(line, flush=True))
-        baseline = next((row.arm for row in rows if row.difference is None), "")
-        print()
-        print_table(tabulate(rows, "", baseline))
+        if rows:
+            print()
+            print_table(tabulate(rows, "", study.open_study(options.study_dir).baseline))
         return
     import json
     import sys

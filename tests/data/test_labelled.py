@@ -82,6 +82,10 @@ def test_mistakes():
         few_labels(data, 0, 0)
     with pytest.raises(UserError, match="has 10 train examples of class 0, fewer than the 11 .*ask for 10 or fewer"):
         few_labels(data, 11, 0)
+    arrays = {**data.train.arrays, "label": np.minimum(data.train.arrays["label"], data.classes - 2)}
+    bare = source.from_arrays("bare", arrays, data.test.arrays, data.classes)
+    with pytest.raises(UserError, match=f"no train examples of class {data.classes - 1} to label: add some, or leave"):
+        few_labels(bare, 1, 0)
     with pytest.raises(UserError, match="numbers has no examples called 'pairs'; it has train, test, labelled"):
         few_labels(data, 1, 0).split("pairs")
 

@@ -42,8 +42,10 @@ def test_a_step_depends_on_labels_of_the_labelled_stream_alone(name):
     assert reads == ({STREAM} if name in READ_LABELS else set())
 
 
-def test_m2_begins_when_m1_is_done_and_m1_rests_from_then_on():
-    """Parameters and moments of whoever rests stay to the bit; M2's first step is a first step of Adam."""
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_m2_begins_when_m1_is_done_and_m1_rests_from_then_on(skipped):
+    """Parameters and moments of whoever rests stay to the bit; M2's first step is a first step of Adam. Rounds that are
+    skipped, as not finite, are none of M1's."""
     algorithm = dict(ROWS)["m1_then_m2"](adam)
     own = {"encoder", "decoder"}
     key = jax.random.key(3)
@@ -51,10 +53,14 @@ def test_m2_begins_when_m1_is_done_and_m1_rests_from_then_on():
     batch = {"x": x, "label": jnp.arange(4, dtype=jnp.int32)[None]}
     update = jax.jit(algorithm.update)
     states, told = [algorithm.init(key)], []
-    for _ in range(4):
-        after, metrics = update(states[-1], dict.fromkeys(algorithm.minibatches, batch))
-        states.append(after)
+    for number in range(4 + skipped):
+        hyper = states[-1].hyper | ({"beta": jnp.float32(jnp.nan)} if number < skipped else {})
+        before = states[-1].replace(hyper=hyper)
+        after, metrics = update(before, dict.fromkeys(algorithm.minibatches, batch))
+        states.append(after.replace(hyper=states[-1].hyper))
         told.append(metrics)
+    assert int(states[-1].aux["nonfinite"]["total"]) == skipped
+    states, told = states[skipped:], told[skipped:]
 
     def of(state, second):
         return [
@@ -67,10 +73,14 @@ def test_m2_begins_when_m1_is_done_and_m1_rests_from_then_on():
         leaves = zip(*(jax.tree.leaves(of(state, second)) for state in (before, after)), strict=True)
         return [bool((a == b).all()) for a, b in leaves]
 
-    assert all(same(states[0], states[2], True))
+    begin = 2 - skipped  # M2's own steps were none that was skipped: it is due in the round in which M1 has its last
+    assert all(same(states[0], states[begin], True))
     assert not any(same(states[1], states[2], False))
+    assert [float(metrics["gradient_norm/encoder"]) > 0 for metrics in told] == [True, True, False, False]
     assert all(same(states[2], states[4], False))
-    moved = jax.tree.leaves(jax.tree.map(lambda a, b: abs(b - a).max(), *(s.params["m2_decoder"] for s in states[2:4])))
+    moved = jax.tree.leaves(
+        jax.tree.map(lambda a, b: abs(b - a).max(), *(s.params["m2_decoder"] for s in states[begin : begin + 2]))
+    )
     np.testing.assert_allclose(max(moved), 1e-3, rtol=1e-3)  # the rate; 3.2 times it where Adam had counted the rounds
     assert all(float(metrics[name]) < 0 for metrics in told for name in ("elbo", "m2/bound"))  # told at rest, too
 

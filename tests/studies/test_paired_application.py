@@ -1,5 +1,7 @@
 """The table of paired images: how membranes are cut and scored, and that its claims say what they are called."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax.numpy as jnp
@@ -27,11 +29,65 @@ def pictures(tmp_path_factory):
 
 
 def test_pictures_are_split_by_number_and_cut_without_overlap(pictures, tmp_path):
-    assert paired.named(pictures)[-1] == "29.png"
-    spec = paired.cut(paired.Config(task="membranes", pictures=pictures, square=16), tmp_path)
-    assert spec == f"pairs:{tmp_path}"
-    counts = {(s, side): len(list((tmp_path / s / side).iterdir())) for s in ("train", "test") for side in "xy"}
-    assert counts == {("train", "x"): 80, ("train", "y"): 80, ("test", "x"): 20, ("test", "y"): 20}
+    assert paired.named(pictures, 16)[-1] == "29.png"
+    assert counts(paired.cut(pictures, 16, tmp_path)) == {"train/x": 80, "train/y": 80, "test/x": 20, "test/y": 20}
+
+
+def counts(spec):
+    folder = Path(spec.removeprefix("pairs:"))
+    return {f"{s}/{side}": len(list((folder / s / side).iterdir())) for s in ("train", "test") for side in "xy"}
+
+
+def test_squares_of_other_pictures_sizes_and_stopped_calls_are_none_of_these(pictures, tmp_path):
+    """In one study folder: each is cut into a folder of its own, and anew where a call was stopped."""
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    for side in paired.SIDES:
+        (other / side / "3.png").rename(other / side / "31.png")
+    specs = [paired.cut(of, side, tmp_path / "study") for of in (pictures, other) for side in (16, 32)]
+    assert len(set(specs)) == 4
+    half = Path(specs[0].removeprefix("pairs:")).rename(Path(f"{specs[0].removeprefix('pairs:')}.tmp"))
+    (half / "train" / "x" / "of_a_stopped_call.png").write_bytes(b"")
+    assert paired.cut(pictures, 16, tmp_path / "study") == specs[0]
+    assert [counts(spec)["train/x"] for spec in specs] == [80, 20, 80, 20]
+
+
+SPOILED = {
+    "no label": (lambda root: (root / "label" / "29.png").unlink(), "hold 29.png each"),
+    "another size": (
+        lambda root: Image.new("L", (32, 31)).save(root / "label" / "29.png"),
+        "label/29.png is 32×31 and its image 32×32"
+    ),
+    "no picture": (lambda root: (root / "image" / "4.png").write_text("x"), "hold 4.png each"),
+    "too small": (
+        lambda root: [Image.new("L", (15, 40)).save(root / side / "7.png") for side in paired.SIDES],
+        "--square 16: .*7.png is 15×40",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_pictures_that_do_not_fit_are_told_before_anything_is_trained(how, pictures, tmp_path):
+    spoil, words = SPOILED[how]
+    shutil.copytree(pictures, tmp_path / "own")
+    spoil(tmp_path / "own")
+    with pytest.raises(UserError, match=words):
+        paired.main(paired.Config(task="membranes", pictures=tmp_path / "own", square=16, study_dir=tmp_path / "study"))
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"square": 32}, "of --task membranes"),
+        ({"pictures": Path("somewhere")}, "of --task membranes"),
+        ({"task": "membranes", "data": "digits", "pictures": Path("somewhere")}, "--data is of the other tasks"),
+        ({"task": "membranes"}, "needs --pictures DIR"),
+    ],
+)
+def test_settings_of_another_task_are_refused(settings, words):
+    with pytest.raises(UserError, match=words):
+        paired.main(paired.Config(**settings))
 
 
 def trained(made):
@@ -44,13 +100,13 @@ def trained(made):
 @pytest.mark.parametrize(("made", "dice", "rand"), [(lambda x: x, 1.0, 0.0), (jnp.ones_like, 62 / 63, 1 / 3)])
 def test_whole_pictures_are_scored(pictures, made, dice, rand):
     """Perfectly, and where two regions are taken for one."""
-    found = paired.segmented(pictures)(trained(made))
+    found = paired.segmented(pictures, 16)(trained(made))
     assert found["dice"] == pytest.approx(dice, abs=0.002)
     assert found["rand"] == pytest.approx(rand, abs=0.06)
 
 
 def test_the_last_picture_is_drawn_beside_what_each_arm_makes_of_it(pictures, tmp_path):
-    paired.picture([trained(lambda x: x), trained(lambda x: -x)], pictures, tmp_path / "drawn.png")
+    paired.picture([trained(lambda x: x), trained(lambda x: -x)], pictures, 16, tmp_path / "drawn.png")
     given, wanted, same, negative = np.split(np.asarray(Image.open(tmp_path / "drawn.png").convert("L")), 4, axis=1)
     last = np.asarray(Image.open(pictures / "image" / "29.png"))
     for found, true in ((given, last), (wanted, last), (same, last), (negative, 255 - last)):
@@ -79,7 +135,7 @@ def test_claims_hold_where_their_words_are_true():
 def test_too_few_pictures(pictures, tmp_path):
     (tmp_path / "image").mkdir()
     with pytest.raises(UserError, match="20/5/5"):
-        paired.named(tmp_path)
+        paired.named(tmp_path, 16)
 
 
 @pytest.mark.parametrize(("task", "least"), [("shrunk", 19), ("edges", 11)])

@@ -27,6 +27,14 @@ def test_outcomes_of_several_machines_make_one_table(tmp_path):
     assert found.command == "python x.py --k k=1`, `python x.py --k k=5"
     with pytest.raises(UserError, match="measured otherwise"):
         outcomes.read(files, "other")
+    for path, width in (("0.json", 2), ("1.json", 2), ("3.json", 3)):
+        own = outcome("k=1", 9.0)._replace(settings={"k=1": {"width": width, "experiment": "iwae"}})
+        outcomes.write(tmp_path / path, own, "how")
+    assert outcomes.read(files, "how", {"k=1": {"width": 2, "experiment": "iwae"}, "k=5": {}}).where == "a GPU"
+    with pytest.raises(UserError, match="0.json is of other runs of k=1: width is 2 there and 4 here"):
+        outcomes.read(files, "how", {"k=1": {"width": 4, "experiment": "iwae"}})
+    with pytest.raises(UserError, match="3.json is of other runs of k=1: width is 3 there and 2 here"):
+        outcomes.read([files[0], tmp_path / "3.json"], "how")
     (tmp_path / "2.json").write_text("[]")
     with pytest.raises(UserError, match="no values.json"):
         outcomes.read([tmp_path / "2.json"], "how")

@@ -1,10 +1,14 @@
 """compare: whatever makes a run another one makes it another arm; what may only explain other numbers is a note."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
-from gen_jax.runs import folder, local_code
+from gen_jax.data import source
+from gen_jax.data.labelled import few_labels
+from gen_jax.runs import folder, identity, local_code
 from gen_jax.studies import compare, results, sameness
 
 SCRIPT = '"""An experiment.\n\nMore of it."""\n'
@@ -72,6 +76,23 @@ OTHERS = {
     "in how often it looked": ({"more": {"sample_every": 7}}, ["all"]),
     "in a setting": ({"more": {"hyper.lr": 2.0}}, ["lr=1", "lr=2"]),
 }  # fmt: skip
+
+
+def test_seeds_that_draw_their_labels_are_of_one_data_set(tmp_path):
+    """The drawn labels are part of a run's fingerprint; what they were drawn from makes the arm."""
+    base = source.from_arrays("x", *[{"x": np.zeros((20, 2, 2, 1)), "label": np.arange(20) % 2}] * 2, 2)
+    runs, prints = [make(tmp_path / str(seed), seed) for seed in range(3)], set()
+    for seed, run in enumerate(runs):
+        record = json.loads((run / "manifest.json").read_text())
+        drawn = few_labels(base if seed < 2 else dataclasses.replace(base, fingerprint="f" * 64), 2, seed)
+        prints.add(drawn.fingerprint)
+        record["sittings"][0]["identity"]["data"] = identity.of_data(drawn, "x")
+        (run / "manifest.json").write_text(json.dumps(record))
+    assert len(prints) == 3
+    assert [group.name for group in results.groups_of_runs(runs[:2])] == ["all"]
+    assert len(results.groups_of_runs(runs)) == 2
+    assert not sameness.notes(runs[:2])
+    assert "different data" in sameness.notes(runs)[0]
 
 
 @pytest.mark.parametrize("name", OTHERS)

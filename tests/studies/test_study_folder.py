@@ -7,7 +7,7 @@ import toys
 
 from gen_jax.core.errors import UserError
 from gen_jax.runs import folder, manifest
-from gen_jax.studies import ablation, launch, study
+from gen_jax.studies import ablation, execute, launch, study
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,31 @@ def test_a_folder_keeps_no_other_run_from_its_end(name, bench):
     rows = run(bench, said, steps=3)
     assert not [line for line in said if line.startswith("failed")]
     assert [row.seeds for row in rows] == [1, 1]
+
+
+def test_a_smaller_length_is_no_table_of_longer_runs(bench):
+    run(bench, steps=3)
+    before = (bench.folder / "study" / "table.md").read_text()
+    with pytest.raises(UserError, match="its runs have 3 steps there and 2 here"):
+        run(bench, steps=2)
+    assert (bench.folder / "study" / "table.md").read_text() == before
+
+
+def test_a_run_that_another_process_has_finished_is_no_failure(bench):
+    """Two processes work on one study: the slower one is refused the folder of a run that is complete by then."""
+    opened = study.open_study(bench.folder / "study")
+    first = opened.arms[0]
+
+    def too_late():
+        raise UserError("another process has just trained in it")
+
+    assert execute.attempt(opened, first, 0, too_late) == "skipped"
+    assert not opened.failure_file(first, 0).exists()
+    study.record_failure(opened, first, 0, study.REFUSED, "left by the slower one, before the other's end")
+    said = []
+    rows = run(bench, said)
+    assert not [line for line in said if line.startswith("failed")]
+    assert [(row.seeds, row.failed) for row in rows] == [(1, 0), (1, 0)]
+    shutil.rmtree(arm(bench, 2))
+    assert execute.attempt(opened, first, 0, too_late) == "failed"
+    assert study.failures(opened)[0][2]["kind"] == study.REFUSED

@@ -210,6 +210,11 @@ def need_room(data: Source, methods: Sequence[str]) -> None:
 
 def main(config: Config) -> None:
     paper = CLUSTERS if config.part == "clusters" else MAPS
+    if config.data not in (Config.data, "tfds:mnist"):
+        paper = paper._replace(published={}, heading="published")
+    if config.data != Config.data:  # a table, and runs, beside those of the scaled-down data
+        name = f"{paper.name}-{papers.part_of(config.data)}"
+        paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
     settings = (FULL if config.full else SETTINGS)[config.part]
     known = (*FLOORS[config.part], *settings)
     methods = [name.strip() for name in config.methods.split(",") if name.strip()] or list(known)
@@ -274,11 +279,6 @@ def main(config: Config) -> None:
         for name in settings
         if name in values and against in values
     ]
-    if config.data not in (Config.data, "tfds:mnist"):
-        paper = paper._replace(published={}, heading="published")
-    if config.data != Config.data:  # a table beside that of the scaled-down data
-        name = f"{paper.name}-{papers.part_of(config.data)}"
-        paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
     outcome = outcome._replace(values=values)
     papers.publish(config, paper, "applications/clusters.py", outcome, said, protocol, protocol_of(values))
 

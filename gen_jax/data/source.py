@@ -63,6 +63,11 @@ class Source:
         """How many classes have examples to train on: one makes no classifier. None where that is not known."""
         return None if self.counts is None else sum(count > 0 for count in self.counts)
 
+    @property
+    def unlearnt(self) -> list[int]:
+        """The classes that have no examples to train on, where that is known."""
+        return [] if self.counts is None else [label for label, count in enumerate(self.counts) if not count]
+
     def split(self, name: str) -> Split:
         """A split by its name. Raises UserError, with the names there are, where there is none."""
         splits = {"train": self.train, "test": self.test, **self.others}

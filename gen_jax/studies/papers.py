@@ -100,8 +100,9 @@ def shortened(own: dict[str, Any], steps: int | None) -> dict[str, Any]:
     """A run's settings for so many steps, of which as large a share are its first stage's (`pretrain`)."""
     if steps is None:
         return own
-    pretrain = {"pretrain": own["pretrain"] * steps // own["steps"]} if "pretrain" in own else {}
-    return own | {"steps": steps} | pretrain
+    first = own.get("pretrain", 0)
+    # A first stage stays one: none at all (0) is another algorithm.
+    return own | {"steps": steps} | ({"pretrain": max(1, first * steps // own["steps"])} if first else {})
 
 
 def study(config: Config, paper: str, part: str, experiment: str | Path, **how: Any) -> Ablation:

@@ -168,7 +168,10 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
         raise UserError(f"{folder} is a file; give --study-dir a folder")
     if not folder.exists() or not any(not path.name.endswith(".tmp") for path in folder.iterdir()):
         return
-    before = shapes.read(folder / FILE, shapes.STUDY)
+    try:
+        before = shapes.read(folder / FILE, shapes.STUDY)
+    except UserError as error:  # deleting it, as of other files, would leave a folder of runs that nobody can vouch for
+        raise UserError(f"{str(error).rpartition('; ')[0]}; restore it, or give another --study-dir") from error
     if before is None:
         raise UserError(f"{folder} has files but no {FILE}, so it is no study; give another --study-dir")
     swept = tuple(flatten({"": asked["grid"]}).keys())

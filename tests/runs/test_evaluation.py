@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.types import Sampler
 from gen_jax.data import load, source, toy
 from gen_jax.metrics import frechet, lenet, prdc
+from gen_jax.runs import drawing as asked
 from gen_jax.runs.evaluation import protocol, samplers, scores
 from gen_jax.runs.evaluation.cache import key_of
 from gen_jax.runs.evaluation.metric import Metric, Value
@@ -174,6 +176,49 @@ def test_classifier_scores(tmp_path, monkeypatch):
     stamped = protocol.stamp(one, "fd", MODEL)
     assert stamped["feature test accuracy"] == 0.75
     assert stamped["features"] == "lenet:npz:made"
+
+
+def test_a_class_that_was_never_learnt_is_in_no_score(tmp_path, monkeypatch):
+    """Two classes, of which the second has test images alone: its samples and images are left out, which is told."""
+    seen = {}
+
+    def train(pictures, labels, *test):
+        seen.setdefault(len(pictures), labels)
+        return lenet.Classifier(2, {"w": pictures[:1]}, 0.75)
+
+    monkeypatch.setattr(lenet, "train_classifier", train)
+    monkeypatch.setattr(
+        lenet, "apply", lambda c, x, **_: (np.zeros((len(x), 84), np.float32), np.eye(2)[np.zeros(len(x), int)])
+    )
+    bare = dataclasses.replace(made(), counts=(200, 0))
+    one = subject(gan(conditional=True), data=bare, features="lenet", samples=64)
+    found = run(one, "cas,per_class_fd", tmp_path / "e.json")
+    assert seen[32].tolist() == [0] * 32  # half of the samples are of the class that was learnt
+    told = {each["name"]: each for each in found["results"]}
+    assert told["CAS: trained on samples, tested on real"]["value"] == 1.0  # of its test images alone
+    assert told["CAS: trained on samples, tested on real"]["protocol"]["classes left out, without training images"] == [
+        1
+    ]
+    distances = next(each for name, each in told.items() if "within classes, mean" in name)
+    assert distances["details"]["missing classes"] == [1]
+
+
+def test_what_is_drawn_for_a_class_that_was_never_learnt_is_said(capsys):
+    opened = SimpleNamespace(algorithm=gan(conditional=True), source=dataclasses.replace(made(), counts=(200, 0)))
+    for label, said in ((0, False), (1, True), (None, True)):
+        asked.draw(opened, subject().weights, 4, 0, label)
+        assert ("no training images of class 1" in "".join(capsys.readouterr())) == said
+    asked.draw(SimpleNamespace(algorithm=gan(conditional=True), source=made()), subject().weights, 4, 0)
+    assert not "".join(capsys.readouterr())
+
+
+def test_a_label_goes_to_the_sampler_that_takes_it():
+    """Of a model with a sampler of classes beside the plain one, as M2 is."""
+    both = gan()._replace(samplers={**gan().samplers, "class": gan(conditional=True).samplers["prior"]})
+    with pytest.raises(UserError, match="--label 1: the sampler prior is not told labels; use --sampler class"):
+        asked.draw(SimpleNamespace(algorithm=both, source=made()), subject().weights, 4, 0, 1)
+    with pytest.raises(UserError, match="cas needs samples whose class is known; add --sampler class"):
+        protocol.METRICS["cas"].check(subject(both, samples=64))
 
 
 def completer():

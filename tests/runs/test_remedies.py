@@ -171,6 +171,16 @@ def test_every_rule_has_something_for_every_family():
                 assert advised(of(name))[rule], (name, rule)
 
 
+@pytest.mark.parametrize(("script", "helped"), [("m1_m2", True), ("vae", False), ("dcgan", False), ("wgan", False)])
+def test_gradients_that_explode_are_no_reason_for_another_kind_of_model(script, helped):
+    run = Ground(f"experiments/{script}.py", (), settings_of(script, ()), IMAGES, 4000)
+    lines = advised(run)["exploding_gradients"]
+    assert any("--hyper.lr" in line for line in lines)
+    assert any("--hyper.lr-second" in line for line in lines) == helped
+    game = script in ("dcgan", "wgan")
+    assert any(name in line for line in lines for name in ("dcgan.py", "wgan_gp.py")) == game
+
+
 def test_nothing_is_known_of_a_folder_that_is_none(tmp_path):
     assert ground(tmp_path) == Ground()
     assert remedies.fitting(RULE["blur"].remedies, Ground())[0]["command"] == "experiments/sigma_vae.py"

@@ -75,3 +75,18 @@ def test_a_damaged_record_of_a_failure(record, tmp_path, capsys):
     path.write_text(record)
     status, _, err = ending(lambda: study.failures(opened), capsys)
     assert_one_line(status, err, str(path))
+
+
+@pytest.mark.parametrize("asked", ["{", "[]"])
+def test_a_damaged_one_is_not_to_be_deleted(asked, tmp_path, capsys):
+    """Its runs would be a folder that is no study; the advice is one that works."""
+    folder = made(tmp_path, asked)
+    (folder / "runs").mkdir()
+    status, _, err = ending(
+        lambda: study.plan_study(
+            folder, folder / "experiment.py", experiment.Config, lambda config, data: None, experiment.Config(), {}, 2
+        ),
+        capsys,
+    )
+    assert_one_line(status, err, study.FILE, "restore it, or give another --study-dir")
+    assert "delete" not in err

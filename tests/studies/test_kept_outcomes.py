@@ -8,8 +8,8 @@ from anomaly_scores import kept as kept_scores
 from experiments.applications import anomaly, augmentation, completion, few_labels, membership
 from gen_jax.core.errors import UserError
 
-CONTENTS = ["{}", "[]", "null", '{"outcome": {"accuracy": null, "saw": 1, "signs": {}}}', '{"scores": {"mse": "x"}}',
-            '{"scores": {"knn": {"auroc": 1}}}', '{"attacks": {"reconstruction": {"auroc": 1}}}', '{"scores": ']  # fmt: skip
+CONTENTS = ["{}", "[]", "null", '{"scores": {"mse": "x"}}', '{"outcome": {"accuracy": null, "saw": 1, "signs": {}}}',
+            '{"scores": {"knn": {"auroc": 1}}}', '{"attacks": {"logit": {"auroc": 1}}}', '{"scores": ']  # fmt: skip
 
 
 def completed(folder):

@@ -130,6 +130,8 @@ def test_what_was_not_measured_is_a_dash():
         ({"steps": 6000, "pretrain": 2000}, 300, {"steps": 300, "pretrain": 100}),
         ({"steps": 6000, "pretrain": 2000}, None, {"steps": 6000, "pretrain": 2000}),
         ({"steps": 6000, "width": 8}, 9000, {"steps": 9000, "width": 8}),
+        ({"steps": 6000, "pretrain": 2000}, 1, {"steps": 1, "pretrain": 1}),  # none would be another algorithm
+        ({"steps": 6000, "pretrain": 0}, 30, {"steps": 30, "pretrain": 0}),
     ],
 )
 def test_a_first_stage_keeps_its_share_of_fewer_steps(own, steps, expected):

@@ -23,6 +23,9 @@ def _check_cas(subject: Subject) -> None:
     subject.need_samples("cas")
     if subject.source.classes is None or subject.source.kind is not IMAGES:
         raise UserError(f"cas needs labelled images, and {subject.source.name} has none")
+    able = [name for name, each in subject.algorithm.samplers.items() if "label" in each.given]
+    if not subject.conditional and able:
+        raise UserError(f"cas needs samples whose class is known; add --sampler {able[0]}")
     if not subject.conditional:
         raise UserError("cas needs samples whose class is known: a conditional model, such as cgan, acgan or cvae")
     if subject.count(subject.source.train.size) < 64:
@@ -37,6 +40,7 @@ def _cas_stamp(subject: Subject) -> dict[str, Any]:
         "classifier": lenet.ARCHITECTURE,
         "real train": source.train.size,
         "real test": source.test.size,
+        **({"classes left out, without training images": source.unlearnt} if source.unlearnt else {}),
     }
 
 
@@ -45,7 +49,8 @@ def _cas(subject: Subject) -> list[Value]:
     train, test = (sources.whole(split) for split in (told.train, told.test))
     images, labels = subject.images(subject.count(subject.source.train.size))
     assert labels is not None
-    generated = as_uint8(images), labels
+    learnt, known = (~np.isin(each, subject.source.unlearnt) for each in (labels, test["label"]))
+    generated = as_uint8(images)[learnt], labels[learnt]
     real = train["x"], train["label"]
 
     def fit(images: np.ndarray, labels: np.ndarray) -> Predict:
@@ -56,7 +61,7 @@ def _cas(subject: Subject) -> list[Value]:
         trained = lenet.train_classifier(images, labels)
         return lambda seen: lenet.apply(trained, seen)[1].argmax(axis=1)
 
-    found = classification_scores(fit, real, (test["x"], test["label"]), generated)
+    found = classification_scores(fit, real, (test["x"][known], test["label"][known]), generated)
     return [
         of_proportion("CAS: trained on samples, tested on real", found.train_generated),
         of_proportion("trained on real, tested on samples", found.train_real),

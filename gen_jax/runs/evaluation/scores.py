@@ -213,7 +213,8 @@ def _per_class(subject: Subject) -> list[Value]:
         seen = np.bincount(labels, minlength=classes)
         # A class that was dropped, or is hardly in the data, has no distance: it is named, and not averaged away.
         there = np.bincount(real.labels, minlength=classes)
-        kept = [label for label in range(classes) if min(seen[label], there[label]) >= 2]
+        unlearnt = subject.source.unlearnt if subject.conditional else []  # what is asked of them was never learnt
+        kept = [c for c in range(classes) if min(seen[c], there[c]) >= 2 and c not in unlearnt]
         distances = frechet.frechet_per_class(real.features, real.labels, fakes.features, labels, kept)
         rows.append([distances.get(label, np.nan) for label in range(classes)])
     table, name = np.array(rows), features.distance_name(subject.extractor)

@@ -43,10 +43,11 @@ def measure(run: measures.Trained) -> dict[str, float]:
 
 
 def main(config: Config) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "width": 16, "batch_size": 64}
     settings |= papers.unwatched()
     studies = {
-        name: papers.study(config, PAPER.name, name, script, settings=settings | own)
+        name: papers.study(config, paper.name, name, script, settings=settings | own)
         for name, (script, own) in ARMS.items()
     }
     protocol = f"{config.data}, {config.steps} steps of 64, FD-LeNet at equal counts to the test split, EMA weights"
@@ -55,7 +56,7 @@ def main(config: Config) -> None:
         Claim(f"samples of the {best} are closer than those of the {PAPER.titles[arm]}", "fd", "optimal", arm)
         for arm in ("unit", "small")
     ]
-    papers.table(config, PAPER, "calibrated_sigma.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "calibrated_sigma.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

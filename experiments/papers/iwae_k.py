@@ -111,10 +111,7 @@ def main(config: Config) -> None:
         Claim(f"NLL falls from k = {a} to k = {b}", "nll", f"samples={b}", f"samples={a}", _published(a, b))
         for a, b in zip(config.k, config.k[1:], strict=False)
     ]
-    paper = PAPER
-    if config.data != Config.data:
-        told = config.data.removeprefix("tfds:")
-        paper = paper._replace(name=f"{PAPER.name}_{part}", title=f"{PAPER.title} on {told}")
+    paper = papers.of_data(PAPER, config)
 
     def remark(values: papers.Values) -> str:
         far = distances(values) if config.data == PUBLISHED_DATA else ""

@@ -36,6 +36,7 @@ PAPER = papers.Paper(
 
 
 def main(config: Config) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {
         "data": config.data,
         "data_dir": config.data_dir,
@@ -45,14 +46,14 @@ def main(config: Config) -> None:
     }
     settings |= papers.unwatched() | {"checkpoint_every": 400}
     own = {"ladder_vae": {"width": 24, "hidden": 12}, "vae": {"width": 16}}
-    studies = {name: papers.study(config, PAPER.name, name, name, settings=settings | own[name]) for name in own}
+    studies = {name: papers.study(config, paper.name, name, name, settings=settings | own[name]) for name in own}
     protocol = (
         f"{config.data}, {config.steps} steps of 32, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, EMA weights"
     )
     claims = [Claim("the ladder's NLL is below the VAE's", "nll", "ladder_vae", "vae")]
     measure = partial(measures.log_likelihood, samples=config.importance_samples)
-    papers.table(config, PAPER, "ladder_nll.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "ladder_nll.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

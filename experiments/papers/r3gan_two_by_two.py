@@ -90,10 +90,11 @@ class Table(papers.OfData):
 
 
 def main(config: Table) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "image_size": config.image_size}
     settings |= {"steps": config.steps, **papers.unwatched()}
     grid = {"loss": [Loss.relativistic, Loss.non_saturating], "r2": [True, False]}
-    studies = {"grid": papers.study(config, PAPER.name, "grid", Path(__file__), grid=grid, settings=settings)}
+    studies = {"grid": papers.study(config, paper.name, "grid", Path(__file__), grid=grid, settings=settings)}
     protocol = (
         f"{config.data} at {config.image_size}×{config.image_size}, {config.steps} rounds of 64, {config.samples} "
         "samples, last step, EMA weights"
@@ -108,7 +109,7 @@ def main(config: Table) -> None:
         if arm != best
     ]
     measure = partial(measures.stacked_modes_of, count=config.samples)
-    papers.table(config, PAPER, "r3gan_two_by_two.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "r3gan_two_by_two.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -177,10 +177,11 @@ class Table(papers.OfData):
 
 
 def main(config: Table) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "width": config.width}
     settings |= papers.unwatched()
     studies = {
-        f"arm={arm}": papers.study(config, PAPER.name, arm, Path(__file__), grid={"arm": [arm]}, settings=settings)
+        f"arm={arm}": papers.study(config, paper.name, arm, Path(__file__), grid={"arm": [arm]}, settings=settings)
         for arm in config.arms
     }
     protocol = (
@@ -194,7 +195,7 @@ def main(config: Table) -> None:
         if {lower, higher} <= there
     ]
     measure = partial(measures.stacked_modes_of, count=config.samples)
-    papers.table(config, PAPER, "stacked_mnist.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "stacked_mnist.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

@@ -51,12 +51,13 @@ def measure(run: measures.Trained) -> dict[str, float]:
 
 
 def main(config: Config) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "width": 16, "batch_size": 64}
     settings |= papers.unwatched()
     own = {"vae": {"warm_up": 0}, "gaussian": {"warm_up": 0, **LIKE_VAE_GAN}}
     scripts = {"gaussian": "vae"}
     studies = {
-        name: papers.study(config, PAPER.name, name, scripts.get(name, name), settings=settings | own.get(name, {}))
+        name: papers.study(config, paper.name, name, scripts.get(name, name), settings=settings | own.get(name, {}))
         for name in PAPER.titles
     }
     protocol = f"{config.data}, {config.steps} steps of 64, FD-LeNet at equal counts to the test split, EMA weights"
@@ -66,7 +67,7 @@ def main(config: Config) -> None:
         )
         for arm, rival in (("flow_vae", "vae"), ("two_stage_vae", "vae"), ("vae_gan", "gaussian"))
     ]
-    papers.table(config, PAPER, "two_stage_flow.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "two_stage_flow.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

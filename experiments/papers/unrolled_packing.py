@@ -94,13 +94,14 @@ class Table(papers.OfData):
 
 
 def main(config: Table) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "image_size": config.image_size}
     settings |= {"steps": config.steps, **papers.unwatched()}
     script = Path(__file__)
     packing = {"grid": {"packing": [1, 2, 4]}, "settings": settings}
     studies = {
-        "packing": papers.study(config, PAPER.name, "packing", script, **packing),
-        "unroll": papers.study(config, PAPER.name, "unroll", script, settings=settings | {"unroll": 5}),
+        "packing": papers.study(config, paper.name, "packing", script, **packing),
+        "unroll": papers.study(config, paper.name, "unroll", script, settings=settings | {"unroll": 5}),
     }
     protocol = (
         f"{config.data} at {config.image_size}×{config.image_size}, {config.steps} rounds of 64, {config.samples} "
@@ -111,7 +112,7 @@ def main(config: Table) -> None:
         for arm in ("unroll", "packing=2", "packing=4")
     ]
     measure = partial(measures.stacked_modes_of, count=config.samples)
-    paper = PAPER._replace(remark=TOO_SHORT if config.steps < SHORT else "")
+    paper = paper._replace(remark=TOO_SHORT if config.steps < SHORT else "")
     papers.table(config, paper, "unrolled_packing.py", studies, measure, protocol, claims)
 
 

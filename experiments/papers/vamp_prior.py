@@ -88,12 +88,13 @@ class Table(papers.OfData):
 
 
 def main(config: Table) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, "batch_size": 100}
     settings |= {"warm_up": config.warm_up, **papers.unwatched()}
     own = {"standard": {}, "vamp": {"components": config.components}}
     studies = {
         f"prior={name}": papers.study(
-            config, PAPER.name, name, Path(__file__), grid={"prior": [name]}, settings=settings | more
+            config, paper.name, name, Path(__file__), grid={"prior": [name]}, settings=settings | more
         )
         for name, more in own.items()
     }
@@ -104,7 +105,7 @@ def main(config: Table) -> None:
     gap = 88.71 - 85.57
     claims = [Claim("the VampPrior's NLL is below that of N(0, I)", "nll", "prior=vamp", "prior=standard", gap)]
     measure = partial(measures.log_likelihood, samples=config.importance_samples)
-    papers.table(config, PAPER, "vamp_prior.py", studies, measure, protocol, claims)
+    papers.table(config, paper, "vamp_prior.py", studies, measure, protocol, claims)
 
 
 if __name__ == "__main__":

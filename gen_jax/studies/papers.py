@@ -89,6 +89,15 @@ def part_of(data: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in data)
 
 
+def of_data(paper: Paper, config: OfData) -> Paper:
+    """The paper's table of the data that were chosen. Of others than the script's own its section, and its runs, stand
+    beside theirs."""
+    if config.data == type(config).data:
+        return paper
+    name = f"{paper.name}_{part_of(config.data)}"
+    return paper._replace(name=name, title=f"{paper.title} on {config.data.removeprefix('tfds:')}")
+
+
 def unwatched(log_every: int = 50) -> dict[str, Any]:
     """Settings of runs that only their end is measured of. An accelerator gets more rounds in a compiled call: a call
     of many small runs costs the host some milliseconds, in which the device waits."""

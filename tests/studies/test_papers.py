@@ -136,3 +136,10 @@ def test_what_was_not_measured_is_a_dash():
 )
 def test_a_first_stage_keeps_its_share_of_fewer_steps(own, steps, expected):
     assert papers.shortened(own, steps) == expected
+
+
+def test_tables_of_other_data_stand_beside_the_scaled_down_one():
+    paper = papers.Paper("p", "P", (papers.Column("a", "A"),), {}, "published", {})
+    assert papers.of_data(paper, papers.OfData()) is paper
+    of = papers.of_data(paper, papers.OfData(data="tfds:mnist"))
+    assert (of.name, of.title) == ("p_tfds-mnist", "P on mnist")

@@ -38,6 +38,7 @@ from gen_jax.studies import in_memory, papers, plan
 FIRST = 1234
 MODELS = {"miwae": "miwae", "vaeac": "vaeac", "vaeac_gaussian": "vaeac", "gain": "gain"}  # and the script of each
 LARGE = 2000  # rows
+OUTCOME = {"scores": {"mse": shapes.number, "rmse": shapes.number}}
 FLOORS = ("mean", "neighbours", "ridge", "missforest")
 TITLES = {
     "mean": "column mean", "neighbours": "5 nearest neighbours", "ridge": "iterative ridge",
@@ -57,7 +58,7 @@ class Config:
     protocol: Literal["whole", "split"] = "whole"
     """fitted on the whole table that is completed, or on a split of it"""
     methods: str = ",".join((*FLOORS, *(name for name in MODELS if name != "vaeac_gaussian")))
-    """with commas between; vaeac_gaussian has the likelihood of the paper, of one deviation, for errors alone"""
+    """with commas between; vaeac_gaussian has the paper's likelihood, of one deviation: its intervals say nothing"""
     steps: Count | None = None
     """of MIWAE, VAEAC and GAIN alike; by default each its own"""
     importance: Count = 10_000
@@ -122,9 +123,8 @@ class Machine(NamedTuple):
 _MADE: dict[tuple[Any, ...], Machine] = {}
 
 
-def machine(name: str, data: source.Source, config: Config, shape: tuple[int, int]) -> Machine:
-    """A model of the script `name`. GAIN reads the columns' ranges of the data, and is made anew for each mask."""
-    own = settings(name, config, shape)
+def machine(name: str, data: source.Source, config: Config, shape: tuple[int, int], own: Mapping[str, Any]) -> Machine:
+    """A model of MODELS, of these settings. GAIN reads the columns' ranges of the data, and is made anew for a mask."""
     key = name, shape, config.importance, *own.items()
     if name == "gain" or key not in _MADE:
         module = scripts.load_live(papers.experiments() / f"{MODELS[name]}.py")
@@ -164,14 +164,14 @@ def completed(made: Machine, view: Weights, x: np.ndarray, seed: int) -> tuple[n
 
 
 def by_model(
-    name: str, train: np.ndarray, test: np.ndarray, config: Config, seed: int
+    name: str, train: np.ndarray, test: np.ndarray, config: Config, seed: int, own: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(expected, draws) in the table's units; the scaler is of what `train` shows."""
     mean, scale = np.nanmean(train, axis=0), np.nanstd(train, axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     x, asked = (((rows - mean) / scale).astype(np.float32) for rows in (train, test))
     data = source.from_arrays("table", {"x": x}, {"x": x[:1]}, None, kind=TABLES)
-    made = machine(name, data, config, x.shape)
+    made = machine(name, data, config, x.shape, own)
     try:
         state = made.train(feed.resident(data.train), seed)
     except UserError as error:
@@ -190,13 +190,13 @@ def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[
     told |= {"importance": config.importance} if method == "miwae" else {}
     file = config.study_dir / Path(config.data).stem / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
     if file.exists():
-        return shapes.read(file, shapes.OUTCOME)["scores"]
+        return shapes.read(file, OUTCOME)["scores"]
     began = time.time()
     hidden = hide(values, config.missing, seed)
     holed = np.where(hidden, np.nan, values)
     fit, rest = parts(len(values), config.protocol, seed)
     if method in MODELS:
-        guess, draws = by_model(method, holed[fit], holed[rest], config, seed)
+        guess, draws = by_model(method, holed[fit], holed[rest], config, seed, own)
     else:
         guess, draws = floor(method, holed[fit], holed[rest], config, seed), None
     found = scores(values[rest], hidden[rest], guess, draws, values) | {"seconds": time.time() - began}

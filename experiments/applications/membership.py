@@ -47,12 +47,11 @@ class Config:
     """a Markdown file whose section becomes the table, such as docs/applications.md"""
 
 
-def audited(config: Config, model: str, count: int, seed: int) -> dict[str, Any]:
-    """The audit of one run, which is trained where it is not there yet."""
+def audited(config: Config, fingerprint: str, model: str, count: int, seed: int) -> dict[str, Any]:
+    """The audit of one run on the data of this fingerprint, which is trained where it is not there yet."""
     script, own = MODELS[model]
     settings = {"data": f"few:{count}:{config.data}", "seed": seed, "steps": config.steps,
                 "batch_size": config.batch_size, "evaluate_every": 0, "sample_every": 0, "log_every": 500}  # fmt: skip
-    fingerprint = load.of(RunConfig(data=config.data)).fingerprint
     key = digest(fingerprint, sorted({**settings, **own}.items()))[:8]
     folder = config.study_dir / f"{model}-{count}-{seed}-{config.steps}-{key}"
     if (found := shapes.read(folder / report.FILE, AUDIT)) is not None:
@@ -99,9 +98,11 @@ def section(config: Config, found: Audits) -> str:
 def main(config: Config) -> None:
     papers.need_page(config.out)
     pairs = [(model, count) for model in config.models for count in config.sizes]
-    found = {pair: [audited(config, *pair, seed) for seed in range(config.seeds)] for pair in pairs}
+    fingerprint = load.of(RunConfig(data=config.data)).fingerprint
+    found = {pair: [audited(config, fingerprint, *pair, seed) for seed in range(config.seeds)] for pair in pairs}
     text = section(config, found)
-    papers.write_section(config.out, "membership", text)
+    other = "" if config.data == Config.data else f"_{papers.part_of(config.data)}"
+    papers.write_section(config.out, f"membership{other}", text)
     print(f"\n{text}")
 
 

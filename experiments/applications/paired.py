@@ -102,9 +102,11 @@ def named(pictures: Path, side: int) -> list[str]:
     names = names[: TRAIN + WATCH + TEST]
     for name in names:
         try:
-            sizes = [Image.open(pictures / of / name).size for of in SIDES]
+            sizes = [Image.open(pictures / of / name).convert("L").size for of in SIDES]  # to their last bytes
         except (OSError, UnidentifiedImageError) as error:
-            raise UserError(f"--pictures {pictures}: image/ and label/ hold {name} each; {one_line(error)}") from None
+            raise UserError(
+                f"--pictures {pictures}: {name} has to be a picture in image/ and in label/ ({one_line(error)})"
+            ) from None
         if sizes[0] != sizes[1]:
             (width, height), (other, high) = sizes
             raise UserError(f"{pictures}/label/{name} is {other}×{high} and its image {width}×{height}; mend either")
@@ -205,7 +207,8 @@ def main(config: Config) -> None:
     pictures = need_pictures(config)
     if not membranes:
         need_room(config)
-    name = f"paired_{config.task}"
+    other = "" if membranes or config.data == Config.data else f"_{papers.part_of(config.data)}"
+    name = f"paired_{config.task}{other}"
     root = config.study_dir or Path("studies/papers") / name
     data = cut(pictures, config.square, root) if pictures else f"{config.task}:{config.data}"
     common: dict[str, Any] = {

@@ -71,6 +71,9 @@ class Config:
     """a Markdown file whose section becomes the table, such as docs/applications.md"""
 
 
+OUTCOME = {"scores": {str: shapes.number}}
+
+
 class Case:
     """The table, and what every method is measured by."""
 
@@ -117,7 +120,7 @@ def measured(case: Case, method: str, seed: int, sample: int) -> dict[str, float
     steps = f"-{case.steps}" if method in MODELS else ""
     file = case.folder / f"{method}-{seed}{steps}-sample{sample}.json"
     if file.exists():
-        return shapes.read(file, shapes.OUTCOME)["scores"]
+        return shapes.read(file, OUTCOME)["scores"]
     began = time.time()
     rows = case.train if method == "real" else rows_of(case, method, seed, sample)
     found = case.scores(rows, sample)

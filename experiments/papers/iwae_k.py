@@ -102,7 +102,9 @@ def main(config: Config) -> None:
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": steps, **rhythm}
     grid = {"samples": list(config.k)}
     part = "k" if config.data == "mnist5k" else papers.part_of(config.data)
-    studies = {"k": papers.study(config, PAPER.name, part, "iwae", grid=grid, settings=settings)}
+    studies = {
+        "k": papers.study(config, papers.of_data(PAPER, config).name, part, "iwae", grid=grid, settings=settings)
+    }
     protocol = (
         f"{config.data}, {told}, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, raw weights, mean ± half of the 95 % interval over training seeds"

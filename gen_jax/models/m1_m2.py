@@ -42,9 +42,9 @@ def m1_m2(
 
     first: M1, a body with the plain ELBO, N(0, I) and nothing given; of its d latents are classifier, encoder and
     decoder, as for `m2` on points [d]; decoder outputs are means and log-scales [B, 2d]. pretrain: rounds of M1 alone,
-    after which it rests and M2 begins; 0: side by side to the end. optimizer: of M2; its steps count from there. hyper,
-    of the body: as for `vae`, `m2` (alpha, labelled) and `lr_second`. `encode` gives z1. Samplers: "prior" and "class",
-    given "label".
+    after which it rests and M2 begins; 0: side by side to the end. optimizer: of M2; its steps count from round
+    `pretrain`, where M1 has to make up for rounds that were skipped as not finite as well. hyper, of the body: as for
+    `vae`, `m2` (alpha, labelled) and `lr_second`. `encode` gives z1. Samplers: "prior" and "class", given "label".
     """
     check_plain(first, "m1_m2")
     if first.densities.given:

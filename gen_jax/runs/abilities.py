@@ -26,6 +26,11 @@ def need_sampler(algorithm: Algorithm, tool: str, name: str = "prior") -> Sample
     return algorithm.samplers[name]
 
 
+def of_classes(algorithm: Algorithm) -> str | None:
+    """The first of the model's samplers that is told labels; None where there is none."""
+    return next((name for name, each in algorithm.samplers.items() if "label" in each.given), None)
+
+
 def need_values(algorithm: Algorithm, source: sources.Source) -> None:
     """Raises UserError where the data have gaps and the model cannot have any: it would see NaN; and where they have
     columns of categories that it would take for numbers."""

@@ -12,7 +12,7 @@ from gen_jax.core.lines import say
 from gen_jax.core.types import Array, Weights
 from gen_jax.data import reading
 from gen_jax.runs import memory
-from gen_jax.runs.abilities import need_sampler
+from gen_jax.runs.abilities import need_sampler, of_classes
 from gen_jax.runs.evaluation import samplers
 from gen_jax.runs.given import of_class
 from gen_jax.runs.opened import Opened
@@ -50,17 +50,13 @@ def draw(
     if unknown := sorted(given.keys() - set(found.given)):
         raise UserError(f"this sampler is not given {', '.join(unknown)}")
     rest = tuple(name for name in found.given if name not in given)
-    if label is not None and "label" not in found.given:
-        able = [other for other, each in algorithm.samplers.items() if "label" in each.given]
-        if able:
-            raise UserError(f"--label {label}: the sampler {name} is not told labels; use --sampler {able[0]}")
+    if label is not None and "label" not in found.given and (able := of_classes(algorithm)):
+        raise UserError(f"--label {label}: the sampler {name} is not told labels; use --sampler {able}")
     told = {**of_class(label, rest, source, count), **{name: np.asarray(value) for name, value in given.items()}}
     function, key = _compiled(found.draw, tuple(asked.options.items())), jax.random.key(seed)
     if "label" in told and (bare := sorted({int(k) for k in np.asarray(told["label"])} & set(source.unlearnt))):
         names = reading.short([reading.class_name(source, number) for number in bare], 12)
-        say(
-            f"{source.name} has no training images of class {names}: samples of it are of a label that was never learnt"
-        )
+        say(f"{source.name} has no training examples of class {names}: what is drawn for it was never learnt")
     memory.refuse("--count", count, lambda view, key, told: function(view, key, count, told), weights, key, told)
     return Drawn(np.asarray(function(weights, key, count, told)), told)
 

@@ -75,11 +75,10 @@ EVALUATION = {
 }  # fmt: skip
 DIAGNOSIS = {"findings": [{"rule": str, "since": int}]}
 STUDY = {
-    "experiment": str, "settings": {str: object}, "grid": {str: [object]}, "seeds": int, "baseline": str,
+    "experiment": str, "settings": CONFIG, "grid": {str: [object]}, "seeds": int, "baseline": str,
     "decide": Maybe(TEXT),
 }  # fmt: skip
 FAILURE = {"kind": str, "message": str}
-OUTCOME = {"scores": {str: (number, None)}}  # of a comparison of experiments/applications
 PAPER = {"stamp": str, "values": {str: (number, None)}}
 
 

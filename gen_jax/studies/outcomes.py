@@ -52,7 +52,8 @@ def read(paths: Sequence[Path], protocol: str, settings: Mapping[str, Mapping[st
             raise UserError(f"--collected {path} was measured otherwise: {found.get('protocol')}; here: {protocol}")
         for name, own in part.settings.items():
             if other := differences(dict(own), dict(known.setdefault(name, own)), ()):
-                raise UserError(f"--collected {path} is of other runs of {name}: {'; '.join(other)}")
+                than = "this call" if name in settings else "the files before it"
+                raise UserError(f"--collected {path} is of other runs of {name} than {than}: {'; '.join(other)}")
         parts.append(part)
     where = ", ".join(dict.fromkeys(part.where for part in parts))
     typed = "`, `".join(dict.fromkeys(part.command for part in parts))

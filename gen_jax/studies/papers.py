@@ -43,7 +43,7 @@ class Config:
     """What every script can be told. The defaults are its scaled-down protocol."""
 
     study_dir: Path | None = None
-    """where the runs go; by default studies/papers/NAME"""
+    """where the runs go; by default studies/papers/NAME, of other data than the script's own NAME_DATA"""
     out: Path | None = None
     """a Markdown file whose section NAME becomes the table, such as docs/reproductions.md"""
     seeds: Seeds = 3
@@ -166,11 +166,13 @@ def measured(
     return Outcome(values, seconds, failed, shorter, settings=told)
 
 
-def _told(study: Ablation) -> dict[str, Any]:
-    """What makes a study's runs what they are, in JSON: its script and what it was told but where data lie."""
-    told = {name: value for name, value in study.settings.items() if name != "data_dir"}
+def _told(part: Ablation) -> dict[str, Any]:
+    """What makes a study's runs what they are, in JSON, wherever they were made: its script, and what it was told but
+    how a machine is to go about it. Arms of a grid are told apart by their names."""
+    elsewhere = {*folder.EXECUTION, *folder.RHYTHM} - {"steps"}
+    told = {name: value for name, value in part.settings.items() if name not in elsewhere}
     told |= {"data": short_spec(told["data"])} if "data" in told else {}
-    return to_json({"experiment": Path(study.experiment).stem, **told, "grid": dict(study.grid)})
+    return to_json({"experiment": Path(part.experiment).stem, **told})
 
 
 def _add(values: Values, arm: str, seed: int, found: Mapping[str, float]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gen_jax.core.errors import UserError
+from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.core.lines import counted, one_line
 from gen_jax.data.source import Source
 from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
@@ -106,9 +106,23 @@ def plan_study(
     return study
 
 
+def _read(folder: Path) -> dict[str, Any] | None:
+    """What was asked for in a folder; None where there is no study. Raises UserError for a damaged file: one that is
+    not to be deleted, as others are, since that would leave runs that nobody can vouch for."""
+    try:
+        return shapes.read(folder / FILE, shapes.STUDY)
+    except SystemFault:
+        raise
+    except UserError as error:
+        said = str(error)
+        for advice in ("; restore or delete it", "; mend or delete it"):
+            said = said.removesuffix(advice)
+        raise UserError(f"{said}; restore it, or give another --study-dir") from error
+
+
 def seeds_there(folder: Path) -> int:
     """How many seeds the study in a folder has; 0 where there is none."""
-    asked = shapes.read(folder / FILE, shapes.STUDY)
+    asked = _read(folder)
     return asked["seeds"] if asked else 0
 
 
@@ -137,7 +151,7 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
     """The study in a folder. Raises UserError where there is none, and where its script is a stranger's (see
     `runs.trust`), unless `trusted`.
     """
-    asked = shapes.read(folder / FILE, shapes.STUDY)
+    asked = _read(folder)
     if asked is None:
         raise UserError(f"{folder} is no study: it has no {FILE}")
     script = folder / SCRIPT
@@ -168,10 +182,7 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
         raise UserError(f"{folder} is a file; give --study-dir a folder")
     if not folder.exists() or not any(not path.name.endswith(".tmp") for path in folder.iterdir()):
         return
-    try:
-        before = shapes.read(folder / FILE, shapes.STUDY)
-    except UserError as error:  # deleting it, as of other files, would leave a folder of runs that nobody can vouch for
-        raise UserError(f"{str(error).rpartition('; ')[0]}; restore it, or give another --study-dir") from error
+    before = _read(folder)
     if before is None:
         raise UserError(f"{folder} has files but no {FILE}, so it is no study; give another --study-dir")
     swept = tuple(flatten({"": asked["grid"]}).keys())
@@ -248,9 +259,10 @@ def status(study: Study, arm: Arm, seed: int) -> str:
 
 def refuse(study: Study, arm: Arm, seed: int, message: str) -> str:
     """Record that a run's folder kept it from going on: "failed"; or "skipped", where another process that works on the
-    study has brought the run to its end meanwhile."""
-    if status(study, arm, seed) == "complete":
-        return "skipped"
+    study has brought the run to its end meanwhile, or recorded what it broke down of."""
+    stands = status(study, arm, seed)
+    if stands != "open":
+        return "skipped" if stands == "complete" else "failed"
     record_failure(study, arm, seed, REFUSED, message)
     return "failed"
 

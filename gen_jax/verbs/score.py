@@ -1,5 +1,6 @@
 """`score RUN`: how strange each example of a data set is to a run's model, one row an example."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ def score(
     json: bool = False,
 ) -> None:
     """Write a CSV of anomaly scores: higher is stranger, and a score depends on its example alone. Of images, a picture
-    of the strangest and of the least strange as well: RUN/pictures/strangest.png, or beside --out.
+    of the strangest and of the least strange as well: RUN/pictures/strangest.png.
 
     Args:
         run: the run folder
@@ -53,12 +54,13 @@ def score(
 
     split = split or ("test" if data is None else "all")
     path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
-    picture = picture_path(run, "strangest", None if out is None else out.with_suffix(".png"))
     opened = open_state(run, step, trust, AccessBeside(run_data, data_dir, allow_changed))
     outputs.not_over(path, "--out", data, run_data, opened.config.data)
+    # The picture is the run's own, wherever the table goes; a run that can only be read has none.
+    shown = opened.source.kind.name == "images" and (out is None or os.access(run, os.W_OK))
+    picture = picture_path(run, "strangest", None) if shown else None
     from gen_jax.core import dealing
     from gen_jax.core.types import weights as weights_of
-    from gen_jax.data.kinds import IMAGES
     from gen_jax.runs.evaluation.subject import Options, Subject
     from gen_jax.runs.scores import extremes, table
     from gen_jax.runs.watching import pictures
@@ -69,7 +71,7 @@ def score(
     found = table.measure(subject, table.requested(scores), data, split, count)
     table.write(path, found)
     rows = [("examples", f"{len(found.rows)} of {found.data}, {split}"), ("step", opened.step), ("scores", path)]
-    if opened.source.kind is IMAGES:
+    if picture is not None:
         pictures.save_rows(picture, *extremes.of(found), opened.source)
         rows.append(("picture", picture))
     show(f"{run}", rows + [(name, table.summary(values)) for name, values in found.scores.items()], json)

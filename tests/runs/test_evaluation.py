@@ -207,7 +207,7 @@ def test_what_is_drawn_for_a_class_that_was_never_learnt_is_said(capsys):
     opened = SimpleNamespace(algorithm=gan(conditional=True), source=dataclasses.replace(made(), counts=(200, 0)))
     for label, said in ((0, False), (1, True), (None, True)):
         asked.draw(opened, subject().weights, 4, 0, label)
-        assert ("no training images of class 1" in "".join(capsys.readouterr())) == said
+        assert ("no training examples of class 1" in "".join(capsys.readouterr())) == said
     asked.draw(SimpleNamespace(algorithm=gan(conditional=True), source=made()), subject().weights, 4, 0)
     assert not "".join(capsys.readouterr())
 

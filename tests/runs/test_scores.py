@@ -306,7 +306,7 @@ def test_the_picture_s_rows_are_the_examples_of_the_highest_and_of_the_lowest_sc
     images, names = extremes.of(found)
     shown = 12 if count is None else 3
     assert images.shape == (4, shown, *one.source.shape)
-    assert [name.splitlines()[0] for name in names] == ["zlib", "zlib", "knn", "knn"]
+    assert [name.splitlines()[0] for name in names] == ["zlib:", "zlib:", "knn:", "knn:"]
     whole = [one.source.split(name).read(np.arange(one.source.split(name).size))["x"] for name in ("train", "test")]
     pool = source.to_float(np.concatenate(whole) if split == "all" else whole[1])
     knn = found.scores["knn"]

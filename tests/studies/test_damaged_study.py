@@ -44,8 +44,9 @@ def test_a_sound_one_opens(tmp_path):
         ("[" * 9999, ["not valid JSON"]),
         ({**ASKED, "experiment": 3}, ["experiment is 3"]),
         ({**ASKED, "settings": []}, ["settings is a list"]),
-        ({**ASKED, "settings": {"steps": "many"}}, ["does not fit"]),
-        ({**ASKED, "settings": {"steps": []}}, ["does not fit"]),
+        ({**ASKED, "settings": {"steps": "many"}}, ["settings.steps is 'many'"]),
+        ({**ASKED, "settings": {"steps": []}}, ["settings.steps is a list"]),
+        ({**ASKED, "settings": {"steps": None}}, ["settings.steps is null"]),
         ({**ASKED, "settings": {"nosuch": 1}}, ["does not fit", "nosuch"]),
         ({**ASKED, "settings": {"batch_size": -3}}, ["does not fit", "batch-size"]),
         ({**ASKED, "grid": []}, ["grid is a list"]),
@@ -77,16 +78,25 @@ def test_a_damaged_record_of_a_failure(record, tmp_path, capsys):
     assert_one_line(status, err, str(path))
 
 
-@pytest.mark.parametrize("asked", ["{", "[]"])
-def test_a_damaged_one_is_not_to_be_deleted(asked, tmp_path, capsys):
-    """Its runs would be a folder that is no study; the advice is one that works."""
-    folder = made(tmp_path, asked)
+READERS = {
+    "ablate": lambda folder: study.plan_study(
+        folder, folder / "experiment.py", experiment.Config, lambda config, data: None, experiment.Config(), {}, 2
+    ),
+    "ablate --seeds auto": study.seeds_there,
+    "a script of papers": lambda folder: study.open_study(folder, trusted=True),
+}
+DAMAGED = ["{", "[]", json.dumps({**ASKED, "settings": {"steps": None}}), None]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("asked", DAMAGED)
+def test_a_damaged_one_is_not_to_be_deleted(asked, reader, tmp_path, capsys):
+    """Its runs would be a folder that is no study; the advice is one that works. None: it is a folder."""
+    folder = made(tmp_path, asked or "")
+    if asked is None:
+        (folder / study.FILE).unlink()
+        (folder / study.FILE).mkdir()
     (folder / "runs").mkdir()
-    status, _, err = ending(
-        lambda: study.plan_study(
-            folder, folder / "experiment.py", experiment.Config, lambda config, data: None, experiment.Config(), {}, 2
-        ),
-        capsys,
-    )
+    status, _, err = ending(lambda: READERS[reader](folder), capsys)
     assert_one_line(status, err, study.FILE, "restore it, or give another --study-dir")
     assert "delete" not in err

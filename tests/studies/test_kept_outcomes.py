@@ -8,8 +8,12 @@ from anomaly_scores import kept as kept_scores
 from experiments.applications import anomaly, augmentation, completion, few_labels, membership
 from gen_jax.core.errors import UserError
 
-CONTENTS = ["{}", "[]", "null", '{"scores": {"mse": "x"}}', '{"outcome": {"accuracy": null, "saw": 1, "signs": {}}}',
-            '{"scores": {"knn": {"auroc": 1}}}', '{"attacks": {"logit": {"auroc": 1}}}', '{"scores": ']  # fmt: skip
+CONTENTS = [
+    "{}", "[]", "null", '{"scores": ',
+    '{"scores": {"mse": "x"}}', '{"scores": {}}', '{"scores": {"mse": null, "rmse": 1}}',
+    '{"outcome": {"accuracy": null, "saw": 1, "signs": {}}}',
+    '{"scores": {"knn": {"auroc": 1}}}', '{"attacks": {"logit": {"auroc": 1}}}',
+]  # fmt: skip
 
 
 def completed(folder):
@@ -36,7 +40,6 @@ def test_a_damaged_outcome_is_told(application, content, tmp_path):
     whole = application(tmp_path)
     (file,) = tmp_path.rglob("*.json")
     assert application(tmp_path) == whole  # from its file
-    before = file.read_bytes()
     file.write_text(content)
     with pytest.raises(UserError, match=file.name):
         application(tmp_path)
@@ -45,7 +48,6 @@ def test_a_damaged_outcome_is_told(application, content, tmp_path):
     assert {k: v for k, v in dict(again if isinstance(again, dict) else again._asdict()).items() if k != "seconds"} == {
         k: v for k, v in dict(whole if isinstance(whole, dict) else whole._asdict()).items() if k != "seconds"
     }
-    assert before[:10] == file.read_bytes()[:10]
 
 
 def test_an_audit_is_of_the_data_that_it_names(tmp_path, monkeypatch):
@@ -67,12 +69,12 @@ def test_an_audit_is_of_the_data_that_it_names(tmp_path, monkeypatch):
     monkeypatch.setattr(membership.report, "sides", lambda subject, count: None)
     monkeypatch.setattr(membership.report, "audit", lambda subject, sides: {"attacks": {"logit": attack}})
     for data in ("digits", "digits", "mnist5k"):
-        membership.audited(membership.Config(data=data, study_dir=tmp_path), "GAN", 250, 0)
+        membership.audited(membership.Config(data=data, study_dir=tmp_path), data * 9, "GAN", 250, 0)
     assert asked == ["few:250:digits", "few:250:mnist5k"]
     for file in tmp_path.rglob("audit.json"):
         file.write_text('{"attacks": {"logit": {}}}')
     with pytest.raises(UserError, match=r"audit.json is damaged: attacks.logit has no"):
-        membership.audited(membership.Config(data="digits", study_dir=tmp_path), "GAN", 250, 0)
+        membership.audited(membership.Config(data="digits", study_dir=tmp_path), "digits" * 9, "GAN", 250, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive", None])

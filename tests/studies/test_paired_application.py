@@ -53,12 +53,16 @@ def test_squares_of_other_pictures_sizes_and_stopped_calls_are_none_of_these(pic
 
 
 SPOILED = {
-    "no label": (lambda root: (root / "label" / "29.png").unlink(), "hold 29.png each"),
+    "no label": (lambda root: (root / "label" / "29.png").unlink(), "29.png has to be a picture"),
     "another size": (
         lambda root: Image.new("L", (32, 31)).save(root / "label" / "29.png"),
         "label/29.png is 32×31 and its image 32×32"
     ),
-    "no picture": (lambda root: (root / "image" / "4.png").write_text("x"), "hold 4.png each"),
+    "no picture": (lambda root: (root / "image" / "4.png").write_text("x"), "4.png has to be a picture"),
+    "half a picture": (
+        lambda root: (root / "image" / "5.png").write_bytes((root / "image" / "5.png").read_bytes()[:-30]),
+        "5.png has to be a picture",
+    ),
     "too small": (
         lambda root: [Image.new("L", (15, 40)).save(root / side / "7.png") for side in paired.SIDES],
         "--square 16: .*7.png is 15×40",

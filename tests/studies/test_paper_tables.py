@@ -6,6 +6,7 @@ import pytest
 
 from gen_jax.core.errors import UserError
 from gen_jax.studies import outcomes, papers
+from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.outcomes import Outcome
 
 PAPER = papers.Paper("x", "X", [papers.Column("nll", "NLL", 1)], {}, "published", {"k=5": "k = 5"})
@@ -31,9 +32,9 @@ def test_outcomes_of_several_machines_make_one_table(tmp_path):
         own = outcome("k=1", 9.0)._replace(settings={"k=1": {"width": width, "experiment": "iwae"}})
         outcomes.write(tmp_path / path, own, "how")
     assert outcomes.read(files, "how", {"k=1": {"width": 2, "experiment": "iwae"}, "k=5": {}}).where == "a GPU"
-    with pytest.raises(UserError, match="0.json is of other runs of k=1: width is 2 there and 4 here"):
+    with pytest.raises(UserError, match="0.json is of other runs of k=1 than this call: width is 2 there and 4 here"):
         outcomes.read(files, "how", {"k=1": {"width": 4, "experiment": "iwae"}})
-    with pytest.raises(UserError, match="3.json is of other runs of k=1: width is 3 there and 2 here"):
+    with pytest.raises(UserError, match="than the files before it: width is 3 there and 2 here"):
         outcomes.read([files[0], tmp_path / "3.json"], "how")
     (tmp_path / "2.json").write_text("[]")
     with pytest.raises(UserError, match="no values.json"):
@@ -68,3 +69,20 @@ def test_a_lengthened_run_keeps_what_was_measured_before(tmp_path, monkeypatch):
         (tmp_path / "config.json").write_text(json.dumps({"steps": steps}))
         papers._measure(tmp_path, lambda run, value=-float(steps): {"nll": value}, f"of {steps} steps")
     assert papers._record(tmp_path)["earlier"] == {"steps": 9, "values": {"nll": -9.0}}
+
+
+def test_values_of_an_accelerator_and_of_other_arms_of_a_grid_are_collected(tmp_path):
+    """What tells a machine how to go about it, and which arms were asked for there, makes no other runs."""
+
+    def part(k, **settings):
+        how = {"grid": {"samples": k}, "settings": {"width": 2, **settings}}
+        return {"k": Ablation(experiment="iwae.py", study_dir=tmp_path / "study", **how)}
+
+    there = {"steps_per_call": 500, "log_every": 9, "data_dir": "/elsewhere", "backend": "shard_map"}
+    told = {name: papers._told(each) for name, each in part([1], **there).items()}
+    outcomes.write(tmp_path / "0.json", outcome("samples=1", 9.0)._replace(settings=told), "how")
+    found = papers.measured(part([1, 5]), lambda run: {}, "how", collected=[tmp_path / "0.json"])
+    assert list(found.values) == ["samples=1"]
+    for changed in ({"width": 3}, {"steps": 7}):
+        with pytest.raises(UserError, match=f"than this call: {next(iter(changed))} is"):
+            papers.measured(part([1], **changed), lambda run: {}, "how", collected=[tmp_path / "0.json"])

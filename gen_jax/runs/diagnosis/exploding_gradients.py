@@ -6,7 +6,7 @@ from gen_jax.core.lines import counted
 from gen_jax.runs.diagnosis.rule import LEAST, Metrics, Remedy, Rule, Sight, last_step, median, recent
 from gen_jax.runs.log import Series
 
-GROWTH, GAME = 100.0, "hyper.lr_discriminator"
+GROWTH, GAME = 100.0, "hyper.lr_generator"
 
 
 def look(metrics: Metrics) -> Sight | None:
@@ -44,12 +44,12 @@ RULE = Rule(
     "Pascanu et al. 2013 (arXiv:1211.5063); Mescheder et al. 2018 (arXiv:1801.04406) for GANs without a penalty; "
     "the threshold is measured here",
     (
-        Remedy("dcgan.py", "--clip-norm 1", "Pascanu et al. 2013", of=GAME),
+        Remedy("dcgan.py", "--clip-norm 1", "Pascanu et al. 2013", needs=GAME),
         Remedy("", "--hyper.lr /10", "smaller steps"),
         Remedy("", "--hyper.lr-second /10", "smaller steps of the second model, where it is the one that grows"),
         Remedy("", "--hyper.lr-generator /10 --hyper.lr-discriminator /10", "smaller steps"),
-        Remedy("wgan_gp.py", "", "Gulrajani et al. 2017: an unbounded critic needs a penalty", of=GAME),
-        Remedy("dcgan.py", "--r1-gamma 1 --no-batch-norm", "Mescheder et al. 2018: R1 bounds D's slope", of=GAME),
+        Remedy("wgan_gp.py", "", "Gulrajani et al. 2017: an unbounded critic needs a penalty", needs=GAME),
+        Remedy("dcgan.py", "--r1-gamma 1 --no-batch-norm", "Mescheder et al. 2018: R1 bounds D's slope", needs=GAME),
     ),
     look,
 )

@@ -82,7 +82,7 @@ def fitting(remedies: Sequence[Remedy], run: Ground) -> list[dict[str, str]]:
 
 
 def _command(remedy: Remedy, run: Ground) -> str | None:
-    if remedy.of and remedy.of not in run.settings:
+    if remedy.needs and remedy.needs not in run.settings:
         return None
     changes = [(name, _value(name, value, run)) for name, value in flags_of(shlex.split(remedy.flags))]
     own = bool(changes) and all(_known(name, run) for name, _ in changes)

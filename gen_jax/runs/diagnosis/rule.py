@@ -18,7 +18,7 @@ class Remedy(NamedTuple):
 
     `data`: what the experiment takes: square images, points of the plane, either, or mixtures alone whose modes are
     known. `multiple`: the side of its images is one of this. `clashes`: settings beside which it cannot be had.
-    `of`: a setting that the runs have whom it helps, such as the rate of a discriminator.
+    `needs`: a setting that a run must have for this to help, such as the rate of a generator.
     """
 
     script: str  # a file of experiments/, or "" where the flags are those of the experiment that was run
@@ -27,7 +27,7 @@ class Remedy(NamedTuple):
     data: Literal["images", "points", "any", "mixtures"] = "images"
     multiple: int = 1
     clashes: tuple[str, ...] = ()
-    of: str = ""
+    needs: str = ""
 
     @property
     def command(self) -> str:

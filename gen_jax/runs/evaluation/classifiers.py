@@ -10,6 +10,7 @@ from gen_jax.data.kinds import IMAGES
 from gen_jax.metrics import lenet, modes
 from gen_jax.metrics.classification import Predict, classification_scores
 from gen_jax.metrics.features import Extractor, as_uint8, by_channel
+from gen_jax.runs.abilities import of_classes
 from gen_jax.runs.evaluation import extractors
 from gen_jax.runs.evaluation.metric import Metric, Value, of_proportion, over_repeats
 from gen_jax.runs.evaluation.scores import sample_stamp
@@ -23,9 +24,8 @@ def _check_cas(subject: Subject) -> None:
     subject.need_samples("cas")
     if subject.source.classes is None or subject.source.kind is not IMAGES:
         raise UserError(f"cas needs labelled images, and {subject.source.name} has none")
-    able = [name for name, each in subject.algorithm.samplers.items() if "label" in each.given]
-    if not subject.conditional and able:
-        raise UserError(f"cas needs samples whose class is known; add --sampler {able[0]}")
+    if not subject.conditional and (able := of_classes(subject.algorithm)):
+        raise UserError(f"cas needs samples whose class is known; add --sampler {able}")
     if not subject.conditional:
         raise UserError("cas needs samples whose class is known: a conditional model, such as cgan, acgan or cvae")
     if subject.count(subject.source.train.size) < 64:
@@ -39,9 +39,14 @@ def _cas_stamp(subject: Subject) -> dict[str, Any]:
         "repeats": 1,
         "classifier": lenet.ARCHITECTURE,
         "real train": source.train.size,
-        "real test": source.test.size,
+        "real test": int(_learnt(source, sources.whole(source.test)["label"]).sum()),
         **({"classes left out, without training images": source.unlearnt} if source.unlearnt else {}),
     }
+
+
+def _learnt(source: sources.Source, labels: np.ndarray) -> np.ndarray:
+    """Which of the labels, bool [N], are of classes that have examples to train on."""
+    return ~np.isin(labels, source.unlearnt)
 
 
 def _cas(subject: Subject) -> list[Value]:
@@ -49,7 +54,7 @@ def _cas(subject: Subject) -> list[Value]:
     train, test = (sources.whole(split) for split in (told.train, told.test))
     images, labels = subject.images(subject.count(subject.source.train.size))
     assert labels is not None
-    learnt, known = (~np.isin(each, subject.source.unlearnt) for each in (labels, test["label"]))
+    learnt, known = (_learnt(subject.source, each) for each in (labels, test["label"]))
     generated = as_uint8(images)[learnt], labels[learnt]
     real = train["x"], train["label"]
 

@@ -180,6 +180,11 @@ def by_model(
     return expected * scale + mean, draws * scale + mean
 
 
+def called(data: str) -> str:
+    """A table's name: that of its file, wherever it lies."""
+    return Path(data.removeprefix("table:")).stem
+
+
 # ---- outcomes --------------------------------------------------------------------------------------------------------
 def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[str, float]:
     """The scores of one method under one mask, from its file where it is there."""
@@ -188,7 +193,7 @@ def outcome(method: str, config: Config, values: np.ndarray, seed: int) -> dict[
     )
     told = {"data": source.digest(values), "missing": config.missing, "protocol": config.protocol, "seed": seed, **own}
     told |= {"importance": config.importance} if method == "miwae" else {}
-    file = config.study_dir / Path(config.data).stem / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
+    file = config.study_dir / called(config.data) / f"{method}-{source.digest(sorted(told.items()))[:12]}.json"
     if file.exists():
         return shapes.read(file, OUTCOME)["scores"]
     began = time.time()
@@ -217,8 +222,7 @@ def cell(found: Mapping[int, Mapping[str, float]], name: str, digits: int = 4) -
 
 def section(config: Config, found: Mapping[str, Mapping[int, Mapping[str, float]]], shape: tuple[int, int]) -> str:
     """Markdown: all methods in one table, and each model's difference to missForest, mask by mask."""
-    name = config.data.removeprefix("table:")
-    title = "breast cancer" if name == "breast_cancer" else Path(name).stem
+    title = "breast cancer" if config.data == "breast_cancer" else called(config.data)
     how = "the table that is completed" if config.protocol == "whole" else "7/10 of the rows, the others completed"
     lines = [
         f"### {title} ({shape[0]:,} × {shape[1]}), {config.missing:.0%} missing at random, fitted on {how}",
@@ -255,7 +259,7 @@ def main(config: Config) -> None:
         for method in methods:
             found[method][seed] = outcome(method, config, values, seed)
     text = section(config, found, values.shape)
-    name = f"completion-{Path(config.data).stem}-{config.missing:g}-{config.protocol}"
+    name = f"completion-{called(config.data)}-{config.missing:g}-{config.protocol}"
     papers.write_section(config.out, name, text)
     print(f"\n{text}")
 

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line
+from gen_jax.runs import folder
 from gen_jax.runs.files import atomic_write_json
-from gen_jax.runs.settings import differences
+from gen_jax.runs.paths import short_spec
+from gen_jax.runs.settings import differences, to_json
+from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.claims import Values
 
 VALUES = "values.json"  # of a whole table, in its study folder
@@ -24,6 +27,15 @@ class Outcome(NamedTuple):
     where: str = ""  # the machine, where it is not this one
     command: str = ""  # what was typed there
     settings: Mapping[str, Mapping[str, Any]] = {}  # of each study: the script, and what it was told
+
+
+def told(part: Ablation) -> dict[str, Any]:
+    """What makes a study's runs what they are, in JSON, wherever they were made: its script, and what it was told but
+    how a machine is to go about it. Arms of a grid are told apart by their names."""
+    elsewhere = {*folder.EXECUTION, *folder.RHYTHM} - {"steps"}
+    told = {name: value for name, value in part.settings.items() if name not in elsewhere}
+    told |= {"data": short_spec(told["data"])} if "data" in told else {}
+    return to_json({"experiment": Path(part.experiment).stem, **told})
 
 
 def write(path: Path, outcome: Outcome, protocol: str) -> None:

@@ -20,8 +20,6 @@ from gen_jax.runs import command as command_line
 from gen_jax.runs import folder, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
-from gen_jax.runs.paths import short_spec
-from gen_jax.runs.settings import to_json
 from gen_jax.studies import ablation, outcomes
 from gen_jax.studies.ablation import Ablation
 from gen_jax.studies.claims import Claim, Values, forecast, judge
@@ -140,7 +138,7 @@ def measured(
     `protocol` (a text that says how) tells apart from the one in the run folder is made anew. What is there already
     says first how many seeds each of the `claims` takes.
     """
-    told = {name: _told(each) for name, each in studies.items()}
+    told = {name: outcomes.told(each) for name, each in studies.items()}
     if collected:
         return outcomes.read(collected, protocol, told)
     before = _kept(studies, protocol)
@@ -164,15 +162,6 @@ def measured(
                     _add(shorter[1], arm, seed, earlier["values"])
                 seconds += training_seconds(run)
     return Outcome(values, seconds, failed, shorter, settings=told)
-
-
-def _told(part: Ablation) -> dict[str, Any]:
-    """What makes a study's runs what they are, in JSON, wherever they were made: its script, and what it was told but
-    how a machine is to go about it. Arms of a grid are told apart by their names."""
-    elsewhere = {*folder.EXECUTION, *folder.RHYTHM} - {"steps"}
-    told = {name: value for name, value in part.settings.items() if name not in elsewhere}
-    told |= {"data": short_spec(told["data"])} if "data" in told else {}
-    return to_json({"experiment": Path(part.experiment).stem, **told})
 
 
 def _add(values: Values, arm: str, seed: int, found: Mapping[str, float]) -> None:

@@ -79,7 +79,7 @@ def test_values_of_an_accelerator_and_of_other_arms_of_a_grid_are_collected(tmp_
         return {"k": Ablation(experiment="iwae.py", study_dir=tmp_path / "study", **how)}
 
     there = {"steps_per_call": 500, "log_every": 9, "data_dir": "/elsewhere", "backend": "shard_map"}
-    told = {name: papers._told(each) for name, each in part([1], **there).items()}
+    told = {name: outcomes.told(each) for name, each in part([1], **there).items()}
     outcomes.write(tmp_path / "0.json", outcome("samples=1", 9.0)._replace(settings=told), "how")
     found = papers.measured(part([1, 5]), lambda run: {}, "how", collected=[tmp_path / "0.json"])
     assert list(found.values) == ["samples=1"]

@@ -113,8 +113,7 @@ def made(config: Asked, data: Source, name: str, cell: tuple[int, int, int], cou
         labels, saw = np.asarray(samples.given["label"], np.int32), run.opened.source.train.size
         saved(file, x=as_uint8(samples.x), label=labels, saw=saw, signs=np.array(signs, str))
         print(f"{name}, {n} a class, draw {draw}, seed {seed}: saw {saw:,} images; {', '.join(signs) or 'healthy'}")
-        there = images_in(file)
-    assert there is not None
+        there = Made({"x": as_uint8(samples.x), "label": labels}, saw, tuple(signs))
     return there
 
 

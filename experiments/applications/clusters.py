@@ -209,12 +209,7 @@ def need_room(data: Source, methods: Sequence[str]) -> None:
 
 
 def main(config: Config) -> None:
-    paper = CLUSTERS if config.part == "clusters" else MAPS
-    if config.data not in (Config.data, "tfds:mnist"):
-        paper = paper._replace(published={}, heading="published")
-    if config.data != Config.data:  # a table, and runs, beside those of the scaled-down data
-        name = f"{paper.name}-{papers.part_of(config.data)}"
-        paper = paper._replace(name=name, title=f"{paper.title}: {config.data}")
+    paper = papers.of_mnist(CLUSTERS if config.part == "clusters" else MAPS, config)
     settings = (FULL if config.full else SETTINGS)[config.part]
     known = (*FLOORS[config.part], *settings)
     methods = [name.strip() for name in config.methods.split(",") if name.strip()] or list(known)

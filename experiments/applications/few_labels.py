@@ -131,18 +131,8 @@ def studies(config: Config, methods: list[str]) -> dict[str, Any]:
     for name in methods:
         own = settings(name, config)
         script = own.pop("experiment", name)
-        found[name] = papers.study(config, named(PAPER, config.data).name, name, script, settings=common | own)
+        found[name] = papers.study(config, papers.of_mnist(PAPER, config).name, name, script, settings=common | own)
     return found
-
-
-def named(paper: papers.Paper, data: str) -> papers.Paper:
-    """The table of other data than the scaled-down ones stands beside theirs, and so do its runs; published numbers are
-    MNIST's."""
-    if data == Config.data:
-        return paper
-    if data != "tfds:mnist":
-        paper = paper._replace(published={}, heading="published")
-    return paper._replace(name=f"{paper.name}-{papers.part_of(data)}", title=f"{paper.title}: {data}")
 
 
 def main(config: Config) -> None:
@@ -190,7 +180,7 @@ def main(config: Config) -> None:
     ]
     papers.publish(
         config,
-        named(PAPER, config.data),
+        papers.of_mnist(PAPER, config),
         "applications/few_labels.py",
         outcome._replace(values=values),
         said,

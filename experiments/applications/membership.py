@@ -26,6 +26,7 @@ from gen_jax.runs.config import Config as RunConfig
 from gen_jax.runs.evaluation.subject import Options, Subject
 from gen_jax.runs.files import atomic_write_json
 from gen_jax.studies import papers
+from gen_jax.studies.page import beside
 
 _AREA = {"value": shapes.number}
 _ATTACK = {"auroc": _AREA, "tpr_at_1_percent_fpr": (_AREA, None), "set_attack": _AREA, "shuffled_auroc": _AREA}
@@ -101,8 +102,7 @@ def main(config: Config) -> None:
     fingerprint = load.of(RunConfig(data=config.data)).fingerprint
     found = {pair: [audited(config, fingerprint, *pair, seed) for seed in range(config.seeds)] for pair in pairs}
     text = section(config, found)
-    other = "" if config.data == Config.data else f"_{papers.part_of(config.data)}"
-    papers.write_section(config.out, f"membership{other}", text)
+    papers.write_section(config.out, beside("membership", config.data, Config.data), text)
     print(f"\n{text}")
 
 

@@ -32,6 +32,7 @@ from gen_jax.metrics.ssim import WINDOW
 from gen_jax.runs.config import Config as RunConfig
 from gen_jax.studies import measures, papers
 from gen_jax.studies.claims import Claim, Values, Word
+from gen_jax.studies.page import beside
 
 TRAIN, WATCH, TEST = 20, 5, 5
 SIDES = ("image", "label")
@@ -207,8 +208,7 @@ def main(config: Config) -> None:
     pictures = need_pictures(config)
     if not membranes:
         need_room(config)
-    other = "" if membranes or config.data == Config.data else f"_{papers.part_of(config.data)}"
-    name = f"paired_{config.task}{other}"
+    name = beside(f"paired_{config.task}", config.data, Config.data)
     root = config.study_dir or Path("studies/papers") / name
     data = cut(pictures, config.square, root) if pictures else f"{config.task}:{config.data}"
     common: dict[str, Any] = {

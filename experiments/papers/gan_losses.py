@@ -117,15 +117,12 @@ def spreads(values: papers.Values) -> str:
     )
 
 
-def named(config: Table) -> str:
-    return papers.of_data(PAPER, config).name
-
-
 def main(config: Table) -> None:
+    paper = papers.of_data(PAPER, config)
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": config.steps, **papers.unwatched()}
     grid = {"game": [name.removeprefix("game=") for name in PAPER.titles]}
     how = {"grid": grid, "settings": settings, "baseline": "game=non_saturating"}
-    studies = {"losses": papers.study(config, named(config), papers.part_of(config.data), Path(__file__), **how)}
+    studies = {"losses": papers.study(config, paper.name, papers.part_of(config.data), Path(__file__), **how)}
     protocol = f"{config.data}, {config.steps} rounds of 64, FD-LeNet at equal counts to the test split, EMA weights"
     reference = "game=non_saturating"
     # Of the absence of a gain: it fails where the gain is certain. The published FID is another metric's.
@@ -134,7 +131,7 @@ def main(config: Table) -> None:
         Claim(f"{title} is no better than NS GAN", "fd", arm, reference, words=words)
         for arm, title in PAPER.titles.items() if arm != reference
     ]  # fmt: skip
-    paper = PAPER._replace(name=named(config), title=f"{PAPER.title} on {config.data.removeprefix('tfds:')}")
+    paper = paper._replace(title=f"{PAPER.title} on {config.data.removeprefix('tfds:')}")
     if config.data == "tfds:mnist":
         paper = paper._replace(published=ON_MNIST, heading=PAPER.heading.replace("Fashion-MNIST", "MNIST"))
     papers.table(

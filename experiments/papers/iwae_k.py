@@ -102,9 +102,8 @@ def main(config: Config) -> None:
     settings = {"data": config.data, "data_dir": config.data_dir, "steps": steps, **rhythm}
     grid = {"samples": list(config.k)}
     part = "k" if config.data == "mnist5k" else papers.part_of(config.data)
-    studies = {
-        "k": papers.study(config, papers.of_data(PAPER, config).name, part, "iwae", grid=grid, settings=settings)
-    }
+    paper = papers.of_data(PAPER, config)
+    studies = {"k": papers.study(config, paper.name, part, "iwae", grid=grid, settings=settings)}
     protocol = (
         f"{config.data}, {told}, dynamic binarisation, NLL at k = {config.importance_samples} on "
         "the test split, last step, raw weights, mean ± half of the 95 % interval over training seeds"
@@ -113,7 +112,6 @@ def main(config: Config) -> None:
         Claim(f"NLL falls from k = {a} to k = {b}", "nll", f"samples={b}", f"samples={a}", _published(a, b))
         for a, b in zip(config.k, config.k[1:], strict=False)
     ]
-    paper = papers.of_data(PAPER, config)
 
     def remark(values: papers.Values) -> str:
         far = distances(values) if config.data == PUBLISHED_DATA else ""

@@ -102,6 +102,16 @@ def need_page(out: Path | None) -> None:
         outputs.file(out, "--out", ".md")
 
 
+def part_of(data: str) -> str:
+    """A data set's name as that of a folder."""
+    return "".join(c if c.isalnum() else "-" for c in data)
+
+
+def beside(name: str, data: str, own: str) -> str:
+    """What a table of other data than a script's own is called, so that it stands beside that one."""
+    return name if data == own else f"{name}_{part_of(data)}"
+
+
 def write_section(out: Path | None, name: str, text: str) -> None:
     """Put the section `name` into the page `out`, which is made where it is not there; nothing without one."""
     if out is not None:

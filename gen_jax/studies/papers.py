@@ -26,7 +26,8 @@ from gen_jax.studies.claims import Claim, Values, forecast, judge
 from gen_jax.studies.measures import Trained, open_trained
 from gen_jax.studies.outcomes import Outcome
 from gen_jax.studies.page import Column as Column
-from gen_jax.studies.page import Paper, command, hardware, markdown, need_page, slope, write_section
+from gen_jax.studies.page import Paper, beside, command, hardware, markdown, need_page, slope, write_section
+from gen_jax.studies.page import part_of as part_of
 from gen_jax.studies.page import spread as spread
 from gen_jax.studies.results import Group
 from gen_jax.studies.study import FILE, open_study
@@ -82,18 +83,21 @@ def experiments() -> Path:
     return Path(__file__).parents[2] / "experiments"
 
 
-def part_of(data: str) -> str:
-    """A data set's name as that of a folder."""
-    return "".join(c if c.isalnum() else "-" for c in data)
-
-
 def of_data(paper: Paper, config: OfData) -> Paper:
     """The paper's table of the data that were chosen. Of others than the script's own its section, and its runs, stand
     beside theirs."""
-    if config.data == type(config).data:
+    own = type(config).data
+    if config.data == own:
         return paper
-    name = f"{paper.name}_{part_of(config.data)}"
-    return paper._replace(name=name, title=f"{paper.title} on {config.data.removeprefix('tfds:')}")
+    title = f"{paper.title} on {config.data.removeprefix('tfds:')}"
+    return paper._replace(name=beside(paper.name, config.data, own), title=title)
+
+
+def of_mnist(paper: Paper, config: OfData) -> Paper:
+    """`of_data`, without published numbers, which are MNIST's, where the data are none of it."""
+    if config.data not in (type(config).data, "tfds:mnist"):
+        paper = paper._replace(published={}, heading="published")
+    return of_data(paper, config)
 
 
 def unwatched(log_every: int = 50) -> dict[str, Any]:

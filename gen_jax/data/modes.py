@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gen_jax.core.threads import one_thread
 from gen_jax.data.columns import Column
 
 MODES, LEAST = 10, 0.005  # of a mixture; the weight below which a mode is left out
@@ -75,6 +76,7 @@ def _rounded(centre: np.ndarray, deviation: np.ndarray, weight: np.ndarray, spre
     return Choices(found[0], found[1], found[2], found[3])
 
 
+@one_thread()
 def mixture(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(weights, centres, deviations) of a variational mixture of Gaussians, those modes that weigh more than LEAST.
 

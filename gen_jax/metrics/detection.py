@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from gen_jax.metrics.rows import Features, one_thread
+from gen_jax.core.threads import one_thread
+from gen_jax.metrics.rows import Features
 
 FOLDS = 3
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.metrics import efficientnet, inception, lenet
 
 
@@ -72,6 +73,7 @@ def points(dimension: int) -> Extractor:
     return Extractor("points", dimension, apply, {"features": "points", "dimension": dimension}, embed=lambda x: x)
 
 
+@one_thread()
 def pca(train_images, components: int = 64) -> Extractor:
     """Projection on the leading principal components of the training images' pixels; signs fixed, so repeatable."""
     flat = pixels(np.shape(train_images)[1:]).apply

@@ -4,6 +4,7 @@ FD = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with ddof 1 (Heuse
 It is called FID only on the pool3 features of the 2015-12-05 Inception network; on any others it is FD-(their name).
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,10 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.metrics.precision import follows_dtype
 
 SQUARED = 1e-12  # smallest over largest eigenvalue of a product whose square roots keep their digits in float64
-SMALL = 256  # dimensions up to which a GPU's SVD takes longer to begin than LAPACK to end: 70 against 1 ms for 32
+# Dimensions up to which a GPU's SVD takes longer to begin than LAPACK to end (70 against 1 ms for 32), and LAPACK's
+# threads to find each other.
+SMALL = 256
 
 
 class Moments(NamedTuple):
@@ -155,7 +159,8 @@ def _overlap_by_squares(covariance1: np.ndarray, covariance2: np.ndarray) -> flo
 
     try:
         # Of the symmetric L^T S1 L, where S2 = L L^T.
-        values = eigh(covariance1, covariance2, type=2, eigvals_only=True, driver="gv")
+        with one_thread() if len(covariance1) <= SMALL else contextlib.nullcontext():
+            values = eigh(covariance1, covariance2, type=2, eigvals_only=True, driver="gv")
     except (LinAlgError, ValueError):  # singular, or not finite
         return None
     return None if values[0] <= SQUARED * values[-1] else float(np.sqrt(values).sum())

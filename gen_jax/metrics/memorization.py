@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.metrics.neighbours import nearest, radii
 
 
@@ -53,7 +54,8 @@ def copy_test(
     from sklearn.cluster import KMeans
 
     train, held_out, generated = (np.asarray(features) for features in (train, held_out, generated))
-    clusters = KMeans(cells, n_init="auto", random_state=seed).fit(train.astype(np.float64))
+    with one_thread():
+        clusters = KMeans(cells, n_init="auto", random_state=seed).fit(train.astype(np.float64))
     places = [clusters.predict(features.astype(np.float64)) for features in (held_out, generated)]
     distances = [np.array(nearest(features, train)[0])[:, 0] for features in (held_out, generated)]
     if same_cell:

@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.metrics.maps import neighbour_labels
 
 
+@one_thread()
 def linear_probe(train, labels, test, seed: int = 0) -> np.ndarray:
     """Labels [N] of test features [N, D] by logistic regression (L2, C = 1) of train features [M, D], standardised by
     train. UserError where train has a single class."""

@@ -1,7 +1,7 @@
 """Rows of a table for measures: float [N, D], numbers in any unit, categories by number, NaN where missing."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -66,11 +66,3 @@ def mean_of(values: Sequence[float]) -> float:
     """The mean of those that are defined; NaN where none is."""
     there = [value for value in values if value == value]
     return float(np.mean(there)) if there else float("nan")
-
-
-def one_thread() -> Any:
-    """A block in which scikit-learn's loops take one thread: where cores are busy, threads wait for one another for
-    minutes, and alone a fit of these sizes takes seconds."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)

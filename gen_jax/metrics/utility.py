@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gen_jax.metrics.rows import Kinds, features, one_thread, without
+from gen_jax.core.threads import one_thread
+from gen_jax.metrics.rows import Kinds, features, without
 
 MOST_CATEGORIES = 250  # of a column that boosted trees take as categories; they allow 255
 

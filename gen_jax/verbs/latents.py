@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from gen_jax.core.domains import Frames, Interval, Whole
+from gen_jax.core.threads import one_thread
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
@@ -87,6 +88,7 @@ def latents(
     show(f"{run}", rows, json)
 
 
+@one_thread()
 def principal(codes):
     """(codes [N, D] on their first two principal axes [N, 2], the shares of variance [2])."""
     import numpy as np

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.data.source import Split
 from gen_jax.metrics import neighbours
 from gen_jax.runs.evaluation.subject import Subject
@@ -69,6 +70,7 @@ def _nearest(subject: Subject, sides: Sides, which: str) -> tuple[np.ndarray, np
     return subject.memory[key]
 
 
+@one_thread()
 def _plane(subject: Subject, sides: Sides) -> tuple[np.ndarray, np.ndarray]:
     """(axes [n, components], centre [n]) of the principal components of both sides, which are of one size."""
     if "plane" not in subject.memory:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.threads import one_thread
 from gen_jax.data.feed import to_batch
 from gen_jax.data.source import Split, evenly, to_float
 from gen_jax.metrics import classification, maps
@@ -53,7 +54,8 @@ def compute(subject: Subject) -> list[Value]:
     values = _of("", subject, told, points, places, train_places, rows, train_rows)
     d = min(places.shape[1], *train_points.shape)
     mean = train_points.mean(axis=0)
-    axes = np.linalg.svd(train_points - mean, full_matrices=False)[2][:d].T
+    with one_thread():
+        axes = np.linalg.svd(train_points - mean, full_matrices=False)[2][:d].T
     floor = _of(
         " of PCA", subject, told, points, (points - mean) @ axes, (train_points - mean) @ axes, rows, train_rows
     )

@@ -8,6 +8,7 @@ import numpy as np
 from gen_jax.core import dealing
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import counted
+from gen_jax.core.threads import one_thread
 from gen_jax.data.source import evenly
 from gen_jax.metrics import neighbours
 from gen_jax.runs.batches import in_batches
@@ -67,6 +68,7 @@ def of_both(residual: Rank, distance: Rank) -> Rank:
     return lambda raw: np.log(residual(raw) + SMALL) + 2 * np.log(distance(raw) + SMALL)
 
 
+@one_thread()
 def components(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """(the training examples' mean [n], their first principal components [n, count], the largest last), float64. Fewer
     where the examples do not vary in so many directions: others would be any."""

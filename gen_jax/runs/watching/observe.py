@@ -27,6 +27,7 @@ import numpy as np
 
 from gen_jax.core import dealing, keys, turns
 from gen_jax.core.lines import say
+from gen_jax.core.threads import one_thread
 from gen_jax.core.types import Algorithm, State, Weights, given_of, weights
 from gen_jax.data import source as data
 from gen_jax.data.feed import to_batch
@@ -105,6 +106,7 @@ def observer(algorithm: Algorithm, source: Source, seed: int, measure: heldout.E
                 values = judged = None  # a discriminator of codes, say: not asked again
         return turns.by_leader(lambda: signs(view, samples, raw, values))
 
+    @one_thread()
     def signs(
         view: Weights,
         samples: np.ndarray | None,
@@ -169,6 +171,7 @@ def _reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     return _REFERENCES[source.fingerprint]
 
 
+@one_thread()
 def _make_reference(source: Source, held_out: Mapping[str, np.ndarray]) -> Reference:
     some = _some(source.train, REFERENCE)
     feature = source.kind.signs or _points

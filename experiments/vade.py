@@ -24,6 +24,7 @@ from flax import linen as nn
 
 from gen_jax import experiment
 from gen_jax.core.domains import NonNegative, Size, Whole
+from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.players import adam_by
 from gen_jax.core.types import Algorithm
@@ -65,6 +66,10 @@ def build(config: Config, data: Source) -> Algorithm:
     images = len(data.shape) == 3
     if config.pretrain >= config.steps:
         say(f"--pretrain {config.pretrain:,} of --steps {config.steps:,}: an autoencoder, whose bound has not begun")
+    if not config.pretrain and config.hyper.lr != Hyper.lr:
+        raise UserError(
+            "--hyper.lr is of the autoencoder, which --pretrain 0 leaves out; the bound has --hyper.lr-bound"
+        )
     likelihood = likelihoods.bernoulli() if images else likelihoods.gaussian_learned()
     outputs = likelihood.parameters(data.shape[-1])
     return vade(

@@ -8,13 +8,11 @@ import jax
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import say
 from gen_jax.core.types import Array, Weights
-from gen_jax.data import reading
 from gen_jax.runs import memory
 from gen_jax.runs.abilities import need_sampler, of_classes
 from gen_jax.runs.evaluation import samplers
-from gen_jax.runs.given import of_class
+from gen_jax.runs.given import of_class, say_unlearnt
 from gen_jax.runs.opened import Opened
 
 
@@ -54,9 +52,7 @@ def draw(
         raise UserError(f"--label {label}: the sampler {name} is not told labels; use --sampler {able}")
     told = {**of_class(label, rest, source, count), **{name: np.asarray(value) for name, value in given.items()}}
     function, key = _compiled(found.draw, tuple(asked.options.items())), jax.random.key(seed)
-    if "label" in told and (bare := sorted({int(k) for k in np.asarray(told["label"])} & set(source.unlearnt))):
-        names = reading.short([reading.class_name(source, number) for number in bare], 12)
-        say(f"{source.name} has no training examples of class {names}: what is drawn for it was never learnt")
+    say_unlearnt(told, source)
     memory.refuse("--count", count, lambda view, key, told: function(view, key, count, told), weights, key, told)
     return Drawn(np.asarray(function(weights, key, count, told)), told)
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import say
 from gen_jax.core.types import Array
 from gen_jax.data import reading
 from gen_jax.data.feed import to_batch
@@ -42,6 +43,13 @@ def of_class(label: int | str | None, names: Iterable[str], source: Source, coun
     if "label" not in names:
         raise UserError(f"--label {label}: this model is not told labels; leave --label out")
     return {**in_turn(names, source, count), "label": jnp.full(count, number, jnp.int32)}
+
+
+def say_unlearnt(given: Mapping[str, Array], source: Source) -> None:
+    """A line where a class is asked for that has no examples to train on."""
+    if "label" in given and (bare := sorted({int(k) for k in np.asarray(given["label"])} & set(source.unlearnt))):
+        names = reading.short([reading.class_name(source, number) for number in bare], 12)
+        say(f"{source.name} has no training examples of class {names}: what is drawn for it was never learnt")
 
 
 def by_class(images: np.ndarray, given: Mapping[str, Array], source: Source) -> tuple[np.ndarray, list[str]] | None:

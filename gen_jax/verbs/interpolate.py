@@ -43,12 +43,13 @@ def interpolate(
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs import memory
     from gen_jax.runs.abilities import need
-    from gen_jax.runs.given import of_class
+    from gen_jax.runs.given import of_class, say_unlearnt
     from gen_jax.runs.watching import pictures
 
     prior, decode = need(opened.algorithm, "prior", "interpolate"), need(opened.algorithm, "decode", "interpolate")
     view = weights_of(opened.state, averaged=weights == "ema")
     given = of_class(label, opened.algorithm.given, opened.source, pairs)
+    say_unlearnt(given, opened.source)
     both = {name: jnp.concatenate([value, value]) for name, value in given.items()}
     ends = prior(view, jax.random.key(seed), 2 * pairs, both)
     points = jax.ShapeDtypeStruct((pairs * frames, *ends.shape[1:]), ends.dtype)

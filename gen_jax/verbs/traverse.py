@@ -50,6 +50,7 @@ def traverse(
     from gen_jax.data.feed import to_batch
     from gen_jax.runs import memory, traversing
     from gen_jax.runs.abilities import need
+    from gen_jax.runs.given import say_unlearnt
     from gen_jax.runs.watching import pictures
 
     algorithm, test = opened.algorithm, opened.source.test
@@ -60,6 +61,7 @@ def traverse(
     batch = to_batch(test.read(np.arange(min(test.size, 256))))
     start = to_batch(test.read(np.array([example])))
     given = given_of(start, algorithm.given)
+    say_unlearnt(given, opened.source)
     if algorithm.encode:
         used = _kl(jax.jit(algorithm.encode)(view, batch))
         base = algorithm.encode(view, start)["mean"][0]

@@ -3,7 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from gen_jax.core.errors import UserError
 from gen_jax.core.players import adam
 from gen_jax.data import load
 from gen_jax.models.vade import vade
@@ -80,6 +82,13 @@ def test_without_an_autoencoder_the_bound_is_there_from_the_first_round():
     state, _ = update(state, {"train": {"x": PICTURES[0]}})
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(state.params["prior"]))
     assert prior(state)["fitted"]["done"] == 0
+
+
+def test_a_rate_of_the_autoencoder_is_refused_where_there_is_none():
+    script = scripts.load_live(papers.experiments() / "vade.py")
+    config = script.Config(data="ring8", width=4, clusters=2, pretrain=0, steps=5, hyper=script.Hyper(lr=0.1))
+    with pytest.raises(UserError, match=r"--hyper\.lr is of the autoencoder"):
+        script.build(config, load.of(config))
 
 
 def test_the_script_learns_the_bound_at_its_own_rate_and_points_by_a_gaussian():

@@ -58,6 +58,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    from gen_jax.core import threefry
+
+    threefry.write_out()  # as `platform.configure` does for every command
     """What all modules have imported stays: a million objects that no collection needs to look through again."""
     gc.collect()
     gc.freeze()

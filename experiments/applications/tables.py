@@ -146,6 +146,8 @@ def bars(values: np.ndarray, column: columns_.Column, edges: np.ndarray) -> list
 
 def figure(case: Case, made: Mapping[str, np.ndarray]) -> bytes:
     """A panel a column: shares of its categories, or of ranges of its numbers, real beside made."""
+    from matplotlib.ticker import MaxNLocator
+
     down = -(-len(case.table.columns) // 3)
     drawing, _ = canvas.figure(11.0, 2.1 * down)
     drawing.clear()
@@ -163,19 +165,18 @@ def figure(case: Case, made: Mapping[str, np.ndarray]) -> bytes:
             names = [*column.categories[:SHOWN], "missing"]
             axes.set_xticks(np.arange(len(names)), [name[:14] for name in names], rotation=90, fontsize=5)
         else:
-            ticks = np.linspace(0, len(edges) - 2, 5)
-            axes.set_xticks(ticks, [_tick(np.interp(t, np.arange(len(edges)), edges)) for t in ticks], fontsize=6)
+            nice = MaxNLocator(5, integer=column.decimals == 0).tick_values(edges[0], edges[-1])
+            nice = nice[(nice >= edges[0]) & (nice <= edges[-1])]
+            # A bar stands at its number, between its two edges.
+            axes.set_xticks(
+                np.interp(nice, edges, np.arange(len(edges)) - 0.5), [f"{t + 0.0:,.6g}" for t in nice], fontsize=6
+            )
         axes.tick_params(axis="y", labelsize=6)
         if not place % 3:
             axes.set_ylabel("share of rows", fontsize=6)
         if not place:
             axes.legend(fontsize=6, frameon=False)
     return canvas.render(drawing, "png")
-
-
-def _tick(value: float) -> str:
-    """A number below a bar, short."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{round(value, 3) + 0.0:.3g}"
 
 
 def cell(found: list[list[dict[str, float]]], name: str) -> str:

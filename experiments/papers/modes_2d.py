@@ -6,12 +6,12 @@
 
 2,500 samples; good: within 3 sigma of a mode; a mode counts with one good sample; reverse KL in nats over nearest modes
 (the sampling noise of a perfect generator alone makes .0014 on the ring and .0048 on the grid). GAN and PacGAN2 are the
-published configuration; unrolled is the network and the learning rates of its authors' notebook; WGAN-GP and
-RpGAN + R1 + R2 (Huang et al. 2024) have no published row. Each cell is the mean over training seeds with a 95 %
-interval, at the last step: no best checkpoint is chosen. Steps are such that every arm takes about the time of RpGAN's
-20,000 (45 s a seed on one core), a fraction of the published 400,000: the published arms are far from done. "worst" is
-each column's worst seed; "s" the seconds that a seed took to train on a shared two-core machine. One compilation an
-arm: the seed is in the data.
+published configuration; unrolled is the network and the learning rates of its authors' notebook; WGAN-GP and RpGAN + R1
++ R2 (Huang et al. 2024) have no published row. Each cell is the mean over training seeds with a 95 % interval, at the
+last step: no best checkpoint is chosen. Steps were chosen for about the time of RpGAN's 20,000 on an idle core; the
+seconds here were taken on a shared machine at different times and lie far apart, so arms are set side by side at these
+steps, not at equal time. They are a fraction of the published 400,000: the published arms are far from done. "worst" is
+each column's worst seed; "s" the seconds that a seed took to train. One compilation an arm: the seed is in the data.
 """
 
 import json

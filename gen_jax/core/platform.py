@@ -29,6 +29,7 @@ from pathlib import Path
 
 import jax
 
+from gen_jax.core import threefry
 from gen_jax.core.lines import say
 
 CONVOLUTION_FLAG = "--xla_cpu_experimental_ynn_fusion_type"
@@ -107,7 +108,9 @@ def configure(deterministic: bool = False, script: Path | None = None) -> None:
     - Keeps compiled programs, and a GPU's choices of kernels by trial, in JAX_COMPILATION_CACHE_DIR, by default
       ~/.cache/gen_jax/xla (XDG_CACHE_HOME is respected), one folder a kind of machine: XLA's CPU programs use the
       instructions of the processor that they were compiled on, and a home folder may be shared by several.
+    - Writes out the rounds of JAX's generator in a CPU's programs (`threefry.write_out`).
     """
+    threefry.write_out()
     wanted: dict[str, str] = {}
     if _cpu_only():
         wanted |= cpu_flags(usable_cores(), script is not None and dense(script))

@@ -2,7 +2,9 @@
 
 On CPU JAX runs the rounds of Threefry as a loop of small programs over arrays in memory. Written out, they fuse with
 whatever uses the bits: half the time for a batch of noise, and one program in place of dozens, which is what a small
-model's step is made of.
+model's step is made of. `write_out` has JAX's own functions do the same: two million normal numbers took 42 ms of a
+core and take 13, and their program compiles in .08 s of processor time in place of 1.2, which a model's initial state
+costs for every array of weights.
 """
 
 from math import prod
@@ -11,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.random import threefry2x32_p
+from jax.interpreters import mlir
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -22,6 +26,12 @@ def available(key: jax.Array) -> bool:
         and jax.config.jax_threefry_partitionable  # pyright: ignore[reportAttributeAccessIssue]
         and not jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     )
+
+
+def write_out() -> None:
+    """From now on `jax.random` writes Threefry's rounds out in the CPU programs that this process compiles, as it does
+    on a GPU anyway. The bits are the same."""
+    mlir.register_lowering(threefry2x32_p, mlir.lower_fun(block, multiple_results=True), platform="cpu")
 
 
 def streams(key: jax.Array, rows: jax.Array, *shape: int) -> jax.Array:

@@ -71,7 +71,7 @@ def _classes(data: Source) -> str:
     if data.counts is None:
         return f"{what} ({short(names, FEW)})" if data.names else what
     if data.classes <= FEW:
-        listed = ", ".join(f"{name} {count:,}" for name, count in zip(names, data.counts, strict=False))
+        listed = ", ".join(f"{name}: {count:,}" for name, count in zip(names, data.counts, strict=False))
         return f"{what} ({listed})"
     empty = [name for name, count in zip(names, data.counts, strict=False) if not count]
     absent = f", none of {short(empty)}" if empty else ""

@@ -16,7 +16,7 @@ from gen_jax.data.kinds.kind import Kind, Picture
 from gen_jax.data.kinds.points import POINT, POINTS, REFERENCE, scatter
 
 PANELS, ACROSS, FEW, BINS = 16, 4, 60, 30  # columns drawn, in a row; values up to which each has a bar of its own
-LONGEST, TICKS = 22, 5  # characters of a title; places on an axis that are named
+LONGEST, TICKS, ROOM = 22, 5, 36  # characters of a title; places on an axis that are named, and characters of all names
 
 
 class Column(Protocol):
@@ -53,7 +53,8 @@ def marginals(rows: np.ndarray, reference: np.ndarray | None, columns: Sequence[
         else:
             low, high = np.quantile(both[-1], (0.005, 0.995))
             edges = places = np.linspace(low, high, BINS + 1)
-            axes.locator_params(axis="x", nbins=TICKS - 1)
+            axes.locator_params(axis="x", nbins=TICKS - 1, integer=column is not None and column.decimals == 0)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value + 0.0:.6g}")  # never "-0"
         for part, colour, label in zip(both, (POINT, REFERENCE), ("samples", "data"), strict=False):
             heights = np.histogram(part, edges)[0] / max(len(part), 1)
             axes.stairs(heights, places, color=colour, fill=colour == REFERENCE, alpha=0.8, label=label)
@@ -98,7 +99,8 @@ def _name_ticks(axes: Any, values: np.ndarray, column: Column | None) -> None:
     if column and column.categories:
         known = range(len(column.categories))
         names = [_short(column.categories[int(c)], 9) if (c := values[i]) in known else "other" for i in chosen]
-    axes.set_xticks(chosen, names)
+    slanted = sum(map(len, names)) > ROOM
+    axes.set_xticks(chosen, names, **({"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if slanted else {}))
 
 
 def _short(text: str, most: int) -> str:

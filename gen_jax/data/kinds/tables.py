@@ -16,7 +16,7 @@ from gen_jax.data.kinds.kind import Kind, Picture
 from gen_jax.data.kinds.points import POINT, POINTS, REFERENCE, scatter
 
 PANELS, ACROSS, FEW, BINS = 16, 4, 60, 30  # columns drawn, in a row; values up to which each has a bar of its own
-LONGEST, TICKS, ROOM = 22, 5, 36  # characters of a title; places on an axis that are named, and characters of all names
+LONGEST, TICKS, ROOM = 22, 5, 30  # characters of a title; places on an axis that are named, and characters of all names
 
 
 class Column(Protocol):
@@ -95,7 +95,7 @@ def _in_units(values: np.ndarray, column: Column | None) -> np.ndarray:
 def _name_ticks(axes: Any, values: np.ndarray, column: Column | None) -> None:
     """The bars' values, or categories, below as many of them as there is room for."""
     chosen = np.unique(np.linspace(0, max(len(values) - 1, 0), min(len(values), TICKS)).astype(int))
-    names = [f"{values[i]:.4g}" for i in chosen]
+    names = [f"{values[i] + 0.0:.6g}" for i in chosen]
     if column and column.categories:
         known = range(len(column.categories))
         names = [_short(column.categories[int(c)], 9) if (c := values[i]) in known else "other" for i in chosen]

@@ -9,6 +9,7 @@ import math
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,15 @@ def atomic_write_bytes(path: str | os.PathLike, content: bytes) -> Path:
                 os.unlink(temporary)
             raise
     return path
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written by `atomic_write_bytes` in a folder that many write to: what is
+    older than an hour."""
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            if path.is_file() and time.time() - path.stat().st_mtime > 3600:
+                path.unlink()
 
 
 def atomic_write_text(path: str | os.PathLike, text: str) -> Path:

@@ -14,7 +14,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.parallel import Layout
 from gen_jax.runs import folder, identity, manifest
-from gen_jax.runs.files import atomic_write_json, read_bytes
+from gen_jax.runs.files import atomic_write_json, clear_unfinished, read_bytes
 from gen_jax.runs.progress import waiting
 
 FILE = "compiling.json"  # beside the cache of compiled programs: seconds by program, first and last
@@ -68,7 +68,10 @@ class Opening:
             known, seconds = _read(), round(self._seconds, 2)
             first = known.pop(self._program, [seconds])[0]
             kept = dict(list(known.items())[-MOST + 1 :]) | {self._program: [first, seconds]}
-            atomic_write_json(platform.user_cache() / FILE, kept)
+            cache = platform.user_cache()
+            for place in (cache, *filter(Path.is_dir, cache.glob("*"))):
+                clear_unfinished(place)
+            atomic_write_json(cache / FILE, kept)
 
 
 def sizes(parameters: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 import enum
 import json
 import os
+import time
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -58,3 +59,13 @@ def test_reading(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(UserError, match=r"bad\.json is not valid JSON"):
         files.read_json(tmp_path / "bad.json")
+
+
+def test_what_killed_processes_left_goes_after_an_hour(tmp_path):
+    names = {".a.json.x1.tmp": 7200, ".b.json.x2.tmp": 10, "c.json": 7200, "d.tmp": 7200}
+    for name, age in names.items():
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (tmp_path / ".folder.tmp").mkdir()
+    files.clear_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".b.json.x2.tmp", "c.json", "d.tmp", ".folder.tmp"}

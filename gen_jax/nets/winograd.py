@@ -7,7 +7,7 @@ product of [tiles, channels] with [channels, channels], which is what a CPU does
 
 Tiles are of 2 × 2 outputs. Slices keep whole runs of channels, so that XLA's loops over them vectorise. Terms are
 written out; in a loop they compile in a fifth of the time but cost a tenth more (filter gradients, where the 16 terms
-of 3×3 kernels are in one) to a half more (the other two faces).
+of 3×3 kernels are in one) to a half more (the other two faces). A program holds each face once for each shape.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from gen_jax.nets.called import called
 
 # For r taps: data to r + 1 terms, filter to terms, terms to two outputs. The gradient to the filter is the same
 # trilinear form with output and filter exchanged: cotangents to terms by OUTPUT's transpose, terms to taps by FILTER's.
@@ -34,6 +36,7 @@ OUTPUT = {
 }
 
 
+@called
 def conv3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x [B, n + 2, m + 2, C], kernel [3, 3, C, K] -> the correlation at every position, [B, n, m, K]; n, m even."""
     grid = _grid(x.shape[1] - 2, x.shape[2] - 2)
@@ -42,6 +45,7 @@ def conv3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _image(_transform_back(OUTPUT[3], found), x.shape[0], grid).astype(x.dtype)
 
 
+@called
 def conv4(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x [B, 2n + 2, 2m + 2, C], kernel [4, 4, C, K] -> the correlation at every second position, [B, n, m, K].
 
@@ -57,6 +61,7 @@ def conv4(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _image(_transform_back(OUTPUT[2], found), x.shape[0], grid).astype(x.dtype)
 
 
+@called
 def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
     """g [B, n, m, K], kernel [4, 4, C, K] -> the gradient to an image, [B, 2n, 2m, C], that `conv4` read with a border.
 
@@ -85,6 +90,7 @@ def input_grad4(g: jax.Array, kernel: jax.Array) -> jax.Array:
     return _image(image, count, grid).astype(g.dtype)
 
 
+@called
 def weight_grad3(x: jax.Array, g: jax.Array) -> jax.Array:
     """x [B, n + 2, m + 2, C], g [B, n, m, K] -> the gradient to the kernel of `conv3`, [3, 3, C, K]."""
     grid = _grid(*g.shape[1:3])
@@ -93,6 +99,7 @@ def weight_grad3(x: jax.Array, g: jax.Array) -> jax.Array:
     return _stack(_transform_back(FILTER[3].T, found)).astype(x.dtype)
 
 
+@called
 def weight_grad4(x: jax.Array, g: jax.Array) -> jax.Array:
     """x [B, 2n + 2, 2m + 2, C], g [B, n, m, K] -> the gradient to the kernel of `conv4`, [4, 4, C, K]."""
     pairs, grid = _column_pairs(x)

@@ -73,3 +73,15 @@ def test_the_same_samples_at_another_rate_are_other_sounds(tmp_path):
         stamps.append(protocol.stamp(Subject(one, weights(), source, CONFIG, Options(samples=40)), "recall", MODEL))
     assert [stamp.pop("sampling rate") for stamp in stamps] == ["8,000 Hz", "16,000 Hz"]
     assert stamps[0] == stamps[1]
+
+
+@pytest.mark.parametrize(("held", "refused"), [("?", True), ("x", False)])
+def test_held_out_rows_without_a_target_are_refused_before_anything_is_drawn(tmp_path, held, refused):
+    (tmp_path / "te.csv").write_text("a,b,c\n" + f"1,{held},p\n" * 9)
+    (tmp_path / "c.toml").write_text('test = "te.csv"\ntarget = "b"\n')
+    one = subject(tmp_path, MIXED, str(tmp_path / "c.toml"))
+    if refused:
+        with pytest.raises(UserError, match="none of them has a known b; give rows that have one"):
+            protocol.METRICS["utility"].check(one)
+    else:
+        protocol.METRICS["utility"].check(one)

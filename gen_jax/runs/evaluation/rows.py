@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import visible
 from gen_jax.data import columns as columns_
 from gen_jax.data.reading import short
 from gen_jax.data.source import digest, whole
@@ -62,7 +63,13 @@ def _check(metric: str) -> Callable[[Subject], None]:
 
 def _check_utility(subject: Subject) -> None:
     _check("utility")(subject)
-    target_of(need_table(subject.source, "utility"))
+    table = need_table(subject.source, "utility")
+    known = real_rows(table, "test")[:, target_of(table)]
+    if not (np.isfinite(known) & ~((known < 0) & bool(kinds_of(table).categories[target_of(table)]))).any():
+        raise UserError(
+            f"utility tests on held-out rows, and none of them has a known {visible(str(table.target))}; give rows "
+            "that have one (`test` in the file of --columns)"
+        )
     if subject.options.reference != "test":
         raise UserError("utility learns from made rows and tests on held-out ones; leave --reference out")
 

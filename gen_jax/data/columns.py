@@ -18,6 +18,8 @@ from gen_jax.data.table_files import MISSING, number
 
 MOST_CATEGORIES = 1000
 EXACT = 2.0**24  # whole numbers that float32 holds
+EACH = 2**53  # whole numbers up to which float64 holds each
+WHOLE = re.compile(r"[+-]?\d+")
 FIXED = re.compile(r"[+-]?\d*\.?(\d*)$")
 
 
@@ -44,7 +46,7 @@ def kind_of(what: str, name: str, cells: Sequence[str], lines: Sequence[int], ke
     there = [cell for cell in train if cell.lower() not in MISSING]
     texts = [cell for cell in there if number(cell) is None]
     if not texts:
-        return "integer" if there and all(re.fullmatch(r"[+-]?\d+", cell) for cell in there) else "continuous"
+        return "integer" if there and all(WHOLE.fullmatch(cell) for cell in there) else "continuous"
     text, line = next((cell.strip(), line) for cell, line in zip(cells, lines, strict=True) if number(cell) is None)
     head = f"{what}: column {visible(name)!r} has text ({visible(text)[:30]!r} in line {line})"
     if all(number(cell.replace(",", "")) is not None for cell in texts):
@@ -67,6 +69,22 @@ def kind_of(what: str, name: str, cells: Sequence[str], lines: Sequence[int], ke
     return "category"
 
 
+def _refuse_merged(what: str, name: str, cells: Sequence[str]) -> None:
+    """Raises UserError where different whole numbers are one number to float64: a model would learn that they are."""
+    large = {value for cell in set(cells) if WHOLE.fullmatch(cell.strip()) and abs(value := int(cell)) > EACH}
+    if len({float(value) for value in large}) < len(large):
+        raise UserError(
+            f"{what}: column {visible(name)!r} has whole numbers of so many digits ({max(large, key=abs)}) that "
+            f"different ones become the same; leave it out (--columns {visible(name)}=drop), make it a category "
+            f"({visible(name)}=category), or say that the last digits do not matter ({visible(name)}=continuous)"
+        )
+
+
+def padded(cells: Sequence[str]) -> str | None:
+    """A whole number with a zero before it, as codes are written (00012): as a number it loses it. None without one."""
+    return next((text for cell in cells if re.fullmatch(r"0\d+", text := cell.strip())), None)
+
+
 def column(what: str, name: str, kind: str, train: Sequence[str], lines: Sequence[int]) -> Column:
     """The column as its train cells make it. Raises UserError where they do not: no value, or none of that kind."""
     gaps = Counter(cell.strip() for cell in train if cell.strip().lower() in MISSING)
@@ -85,6 +103,8 @@ def column(what: str, name: str, kind: str, train: Sequence[str], lines: Sequenc
     there = values[~np.isnan(values)]
     if not there.size:
         raise UserError(f"{what}: column {visible(name)!r} has no value in the train rows; leave it out")
+    if kind == "integer":
+        _refuse_merged(what, name, train)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = float(there.mean()), float(there.std())
     if not (math.isfinite(mean) and math.isfinite(deviation)):

@@ -11,10 +11,14 @@ def numbered(*splits: np.ndarray) -> tuple[list[np.ndarray], tuple[str, ...] | N
     """(labels int32 of each split, names). Labels that are 0 … K-1 stay and have no names; of others (from 1, with
     gaps, words) the values that occur are numbered in order, and are the names.
     """
-    values = np.unique(np.concatenate([np.unique(labels) for labels in splits]))
+    parts = list(splits)
+    if len({labels.dtype.kind for labels in parts}) > 1 and all(labels.dtype.kind in "iu" for labels in parts):
+        # NumPy's common type of the two may be a float, whose names would be 0.0 and 2.0. None is negative here.
+        parts = [labels.astype(np.uint64) for labels in parts]
+    values = np.unique(np.concatenate([np.unique(labels) for labels in parts]))
     if values.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values))):
-        return [labels.astype(np.int32) for labels in splits], None
-    return [np.searchsorted(values, labels).astype(np.int32) for labels in splits], tuple(map(str, values.tolist()))
+        return [labels.astype(np.int32) for labels in parts], None
+    return [np.searchsorted(values, labels).astype(np.int32) for labels in parts], tuple(map(str, values.tolist()))
 
 
 def note(names: tuple[str, ...] | None) -> tuple[str, ...]:

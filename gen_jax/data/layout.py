@@ -6,7 +6,6 @@ one of them, it is held out; where there is neither, a tenth of the training pic
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +31,9 @@ def of(root: Path) -> Layout:
     """Looks through `root`. Raises UserError where it holds no pictures, or can be read two ways."""
     skipped = Skipped()
     flat, folders = tree.children(root, skipped)
-    _refuse_pairs(root, [folder.path.name for folder in folders])
-    split_of = _splits(root, folders)
+    by_name = {folder.path.name: folder for folder in folders}
+    found = roles.splits(f"folder:{root}", {name: folder.below for name, folder in by_name.items()})
+    split_of = {role: by_name[name] for role, name in found.items()}
     left_out = skipped.note()
     if split_of:
         others = [f"{folder.path.name}/" for folder in folders if folder not in split_of.values()]
@@ -44,7 +44,6 @@ def of(root: Path) -> Layout:
         if not flat and not folders:
             kinds = ", ".join(sorted(suffix[1:] for suffix in tree.SUFFIXES))
             raise UserError(f"folder:{root} holds no images ({kinds}){f'; {left_out}' if left_out else ''}")
-        _refuse_splits_in_classes(root, folders)
         below = {folder.path.name: folder.files for folder in folders}
         found = _held_out_by_name(root, *_classes(Folder(root, flat, below)))
         notes = list(found.notes)
@@ -53,33 +52,6 @@ def of(root: Path) -> Layout:
 
 
 # ---- splits by folder ------------------------------------------------------------------------------------------------
-def _splits(root: Path, folders: list[Folder]) -> dict[str, Folder]:
-    """Role -> folder, where the folders are splits; else nothing. Raises UserError where that cannot be told."""
-    found: dict[str, Folder] = {}
-    for folder in folders:
-        role = roles.of(folder.path.name)
-        if role in found:
-            both = f"{found[role].path.name}/ and {folder.path.name}/"
-            raise UserError(f"folder:{root} has {both}, two folders for one split; keep one of them")
-        if role:
-            found[role] = folder
-    others = [folder.path.name for folder in folders if not roles.of(folder.path.name)]
-    if not found or ("train" in found and (len(found) > 1 or not others)):
-        return found
-    if not others:
-        only = next(iter(found.values())).path
-        raise UserError(
-            f"folder:{root} has {only.name}/ and no train/; to train on it, give --data folder:{only}, or call it train"
-        )
-    if with_classes := [folder.path.name for folder in found.values() if folder.below]:
-        name = with_classes[0]
-        raise UserError(
-            f"folder:{root} has {name}/, with folders in it, beside {short(others)}: a split or a class? Put classes "
-            f"into train/ and test/, or rename {name}"
-        )
-    return {}  # a class that happens to be called train
-
-
 def _by_split(root: Path, split_of: dict[str, Folder]) -> Layout:
     train_folder = split_of["train"]
     train_name = train_folder.path.name
@@ -127,18 +99,6 @@ def _with_held_out(
     return every, [(file, every.index(names[label])) for file, label in train]
 
 
-def _refuse_pairs(root: Path, names: list[str]) -> None:
-    """Raises UserError for trainA and trainB, the two domains of unpaired translation."""
-    stems = {name: re.sub(r"[ _-]?[ab]$", "", name, flags=re.I) for name in names}
-    pairs = [name for name, stem in stems.items() if stem != name and roles.of(stem)]
-    trains = [name for name in pairs if roles.of(stems[name]) == "train"]
-    if trains and len(pairs) > 1:
-        raise UserError(
-            f"folder:{root} holds {short(pairs, 4)}: two domains to translate between, and a model learns one here; "
-            f"give --data folder:{root / trains[0]}"
-        )
-
-
 # ---- classes by folder -----------------------------------------------------------------------------------------------
 def _classes(folder: Folder) -> tuple[tuple[str, ...] | None, list[Item]]:
     """(names of the classes or None, pictures with their class) of a folder without splits."""
@@ -151,16 +111,6 @@ def _classes(folder: Folder) -> tuple[tuple[str, ...] | None, list[Item]]:
         return None, [(file, -1) for file in folder.flat]
     names = tree.in_order(folder.below)
     return tuple(names), [(file, label) for label, name in enumerate(names) for file in folder.below[name]]
-
-
-def _refuse_splits_in_classes(root: Path, folders: list[Folder]) -> None:
-    for folder in folders:
-        if splits := sorted(name for name in folder.below if roles.of(name)):
-            name = folder.path.name
-            raise UserError(
-                f"folder:{root}: {name}/ holds {splits[0]}/, and splits stand above classes (train/CLASS); "
-                f"order them so, or give --data folder:{folder.path}"
-            )
 
 
 def _held_out_by_name(root: Path, names: tuple[str, ...] | None, items: list[Item]) -> Layout:

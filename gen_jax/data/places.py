@@ -1,5 +1,6 @@
 """Paths that a person gives as data, and what is said where they are of another kind, or named without one."""
 
+import contextlib
 from pathlib import Path
 
 from gen_jax.core.errors import UserError
@@ -7,6 +8,8 @@ from gen_jax.core.lines import visible
 
 SUFFIXES = {".npz": "npz", ".npy": "npz", ".csv": "table", ".tsv": "table", ".gz": "table", ".parquet": "table",
             ".pq": "table"}  # fmt: skip
+
+FOLDERS = ("folder", "pairs", "wav")  # kinds that read whatever lies in a folder
 
 
 def folder_at(path: str, kind: str) -> Path:
@@ -23,6 +26,23 @@ def file_at(path: str, kind: str) -> Path:
     if place.is_file():
         return place
     raise UserError(_not_that(place, f"{kind}:{path}", "file"))
+
+
+def files_of(spec: str) -> list[Path]:
+    """The files and folders that a data set (as after --data) may be read from: whatever stands behind a kind, which
+    may be of another, as few:10:table:PATH is; and a path may hold colons."""
+    parts = spec.split(":")
+    found = []
+    for start in range(1, len(parts)):
+        place = Path(":".join(parts[start:]))
+        with contextlib.suppress(
+            OSError, ValueError, RuntimeError
+        ):  # no path: too long, or of a home that is not there
+            place = place.expanduser()
+            # A name behind another kind, as in tfds:mnist, is no folder that happens to be called so.
+            if place.is_file() or (place.is_dir() and parts[start - 1] in FOLDERS):
+                found.append(place)
+    return found
 
 
 def spec_of(path: str) -> str | None:

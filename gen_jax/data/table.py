@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gen_jax.core.errors import UserError
-from gen_jax.core.lines import visible
-from gen_jax.data import frequencies, source
+from gen_jax.core.lines import say, visible
+from gen_jax.data import frequencies, source, table_notes
 from gen_jax.data.columns import Column as Column
 from gen_jax.data.columns import column, kind_of, numbers
 from gen_jax.data.columns import restored as restored
@@ -24,10 +24,8 @@ from gen_jax.data.columns import standardised as standardised
 from gen_jax.data.columns import values as values_of
 from gen_jax.data.kinds import MIXED, TABLES, of_columns
 from gen_jax.data.reading import short
-from gen_jax.data.table_files import Cells, cells_of, number, written
+from gen_jax.data.table_files import Cells, cells_of, number, of_column, separated_by, written
 from gen_jax.data.table_plan import Plan, check_names, plan
-
-SUSPECT = 100  # rows from which on a column of values that are all different is said to look like a number of the row
 
 
 class Table(NamedTuple):
@@ -59,7 +57,7 @@ def table(path: str, said: str | None = None) -> TableSource:
     """Reads the file. `said`: what a person says of its columns, as `table_plan.plan` takes it.
 
     Raises UserError as `cells_of` and `plan` do, and where a column cannot be read as its kind, or has no value among
-    the train rows.
+    the train rows; and where no held-out row has a target that train rows know.
     """
     file, what, asked = Path(path).expanduser(), f"table:{path}", plan(said)
     found = _tidy(cells_of(path, asked.names, asked.comment), asked, what)
@@ -68,21 +66,25 @@ def table(path: str, said: str | None = None) -> TableSource:
     kept, held_out = source.holdout(len(found.rows)) if held is None else (np.arange(len(found.rows)), np.arange(0))
     columns, kinds = [], {}
     for place, name in enumerate(found.names):
-        kind = kinds[name] = asked.kinds.get(name) or kind_of(what, name, *_of(found, place), kept.tolist())
-        cells, lines = _of(found, place, kept)
+        kind = kinds[name] = asked.kinds.get(name) or _kind(found, place, kept, what)
+        cells, lines = of_column(found, place, kept)
         columns.append(column(what, name, kind, cells, lines))
     _refuse_unnamed(found, kinds, what)
-    values = np.stack([values_of(what, c, *_of(found, i)) for i, c in enumerate(columns)], axis=1)
+    values = np.stack([values_of(what, c, *of_column(found, i)) for i, c in enumerate(columns)], axis=1)
     x, columns = standardised(values, columns), tuple(columns)
-    train, rest = x[kept], x[held_out]
+    train, rest, tested = x[kept], x[held_out], (found, held_out)
     if held is not None:
-        other = [values_of(f"table:{asked.test}", c, *_of(held, i)) for i, c in enumerate(columns)]
-        rest = standardised(np.stack(other, axis=1), columns)
+        tested, where = (held, np.arange(len(held.rows))), f"table:{asked.test}"
+        rest = standardised(
+            np.stack([values_of(where, c, *of_column(held, i)) for i, c in enumerate(columns)], 1), columns
+        )
     notes = [f"tested on {Path(asked.test).name}" if asked.test else "a tenth held out"]
     notes += [] if found.header or asked.names else ["no line of names: columns are numbered"]
     gaps = int(np.isnan(train).sum() + np.isnan(rest).sum())
     notes += [f"{gaps:,} of {train.size + rest.size:,} values are missing"] if gaps else []
-    notes += _notes(columns, train, asked)
+    notes += table_notes.kinds(columns, train, asked)
+    notes += table_notes.spelled(found, columns, kept, asked)
+    notes += table_notes.unknown(*tested, rest, columns, asked.target, f"{what}, held out")
     mixed = "category" in kinds.values()
     kind = of_columns(MIXED if mixed else TABLES, columns)
     name = f"table:{visible(file.name)}"
@@ -109,8 +111,11 @@ def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
     asked, what = plan(said)._replace(test=None, target=None), f"table:{path}"
     found = _like(_placed(cells_of(path, asked.names, asked.comment), own.columns, asked), path, own.columns, asked)
     _refuse_too_few(found, what)
-    values = np.stack([values_of(what, c, *_of(found, i)) for i, c in enumerate(own.columns)], axis=1)
+    values = np.stack([values_of(what, c, *of_column(found, i)) for i, c in enumerate(own.columns)], axis=1)
     x = standardised(values, own.columns)
+    strange = table_notes.unknown(found, np.arange(len(x)), x, own.columns, own.target, what)
+    if strange:
+        say(visible(f"{what}: {short(strange)}"))
     parts = [source.in_memory({"x": x[rows]}) for rows in source.holdout(len(x))]
     return dataclasses.replace(
         own,
@@ -119,7 +124,7 @@ def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
         train=parts[0],
         test=parts[1],
         others={},
-        notes=("a tenth held out", f"read by the columns of {own.name}"),
+        notes=("a tenth held out", f"read by the columns of {own.name}", *strange),
         delimiter=found.delimiter,
     )
 
@@ -167,15 +172,9 @@ def write(found: Table, columns: list[str], rows: list[list[str]]) -> bytes:
 
 
 def _numbers(found: Cells, file: Cells, path: str) -> Table:
-    columns = [numbers(f"table:{path}", name, *_of(found, place)) for place, name in enumerate(found.names)]
+    columns = [numbers(f"table:{path}", name, *of_column(found, place)) for place, name in enumerate(found.names)]
     places = [file.names.index(name) for name in found.names]
     return Table(found.names, np.stack(columns, axis=1), found.lines, file, places, path)
-
-
-def _of(found: Cells, place: int, rows: np.ndarray | None = None) -> tuple[list[str], list[int]]:
-    """(the cells of a column, the lines in which they stand)."""
-    chosen = range(len(found.rows)) if rows is None else rows.tolist()
-    return [found.rows[row][place] for row in chosen], [found.lines[row] for row in chosen]
 
 
 def _tidy(found: Cells, asked: Plan, what: str) -> Cells:
@@ -220,27 +219,21 @@ def _refuse_unnamed(found: Cells, kinds: dict[str, str], what: str) -> None:
     """Raises UserError where the line of names looks like one of values: a number over a column of numbers, in a table
     that holds texts as well."""
     likely = [name for name in found.names if kinds[name] != "category" and name and number(name) is not None]
-    if found.header and likely and "category" in kinds.values():
+    if found.header and not found.certain and likely and "category" in kinds.values():
         raise UserError(
             f"{what}: its first line looks like values and no names ({visible(likely[0])!r}); name the columns in a "
             'file for --columns, columns.toml: names = ["age", …]'
         )
 
 
-def _notes(columns: tuple[Column, ...], train: np.ndarray, asked: Plan) -> list[str]:
-    """What is to be known of the columns: kinds where not all are plain numbers, one value throughout, like a key."""
-    still = [c.name for c, v in zip(columns, train.T, strict=True) if len(np.unique(v[~np.isnan(v)])) == 1]
-    notes = [f"of one value throughout: {short(still)}"] if still else []
-    if any(column.kind == "category" for column in columns) or asked.kinds:
-        for kind in ("continuous", "integer", "category"):
-            if names := [column.name for column in columns if column.kind == kind]:
-                notes.append(f"{len(names)} {kind}: {short(names, 8)}")
-    keys = [
-        column.name
-        for column, values in zip(columns, train.T, strict=True)
-        if len(values) >= SUSPECT and column.kind != "continuous" and len(np.unique(values)) > 0.9 * len(values)
-    ]
-    return [
-        *notes,
-        *([f"nearly all values differ, as of a key (--columns NAME=drop leaves out): {short(keys)}"] if keys else []),
-    ]
+def _kind(found: Cells, place: int, kept: np.ndarray, what: str) -> str:
+    """By `kind_of`; a file of one column that cannot be read may be one of several, separated otherwise."""
+    try:
+        return kind_of(what, found.names[place], *of_column(found, place), kept.tolist())
+    except UserError as error:
+        if len(found.names) == 1 and (mark := separated_by([*found.names, *(row[0] for row in found.rows)])):
+            raise UserError(
+                f"{what} was read as one column, and its lines seem to be separated by {mark}; save the table with "
+                "commas, semicolons or tabs"
+            ) from error
+        raise

@@ -5,9 +5,12 @@ import functools
 import gzip
 import io
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from gen_jax.core.errors import UserError, missing_package
 from gen_jax.core.lines import visible
@@ -16,6 +19,7 @@ from gen_jax.data import places
 MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "#n/a", "<na>"))
 DELIMITERS = ",;\t"
 PARQUET = (".parquet", ".pq")
+OTHERS = {r"\|": "|", r"\s+": "blanks", ":": "colons", "~": "~", r"\^": "^"}  # what separates columns elsewhere
 
 
 class Cells(NamedTuple):
@@ -26,6 +30,7 @@ class Cells(NamedTuple):
     lines: list[int]
     delimiter: str
     header: bool  # whether the names stand in the file
+    certain: bool = False  # whether they can be nothing but names, as in Parquet
 
 
 def cells_of(path: str, names: tuple[str, ...] | None = None, comment: str | None = None) -> Cells:
@@ -35,13 +40,18 @@ def cells_of(path: str, names: tuple[str, ...] | None = None, comment: str | Non
     """
     file, what = places.file_at(path, "table"), f"table:{path}"
     found, delimiter = _parquet(file, what) if file.suffix.lower() in PARQUET else _rows(file, what, comment)
-    first = found[0][1]
+    first, certain = found[0][1], file.suffix.lower() in PARQUET
     if names is not None:
         header = tuple(cell.strip() for cell in first) == names
         if len(first) != len(names):
             raise UserError(f"{what} has {len(first)} columns and `names` are {len(names)}; name each column once")
+        if not header and (certain or _names_too(found, names)):
+            raise UserError(
+                f"{what} names its columns itself ({visible(', '.join(first[:6]))}), and `names` are others; leave "
+                "`names` out, or call them so in the file"
+            )
     else:
-        header = any(number(cell) is None for cell in first)
+        header = certain or any(number(cell) is None for cell in first)
         names = tuple(cell.strip() for cell in first) if header else tuple(f"c{i}" for i in range(len(first)))
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"{what} has two columns called {visible(twice[0])!r}; give each a name of its own")
@@ -51,7 +61,31 @@ def cells_of(path: str, names: tuple[str, ...] | None = None, comment: str | Non
     for line, cells in body:
         if len(cells) != len(names):
             raise UserError(f"{what}, line {line}: {len(cells)} cells, and there are {len(names)} columns")
-    return Cells(names, [cells for _, cells in body], [line for line, _ in body], delimiter, header)
+    return Cells(names, [cells for _, cells in body], [line for line, _ in body], delimiter, header, certain)
+
+
+def alone(first: list[str], rows: list[list[str]]) -> list[bool]:
+    """Of each cell of a line whether it is text that does not come again in its column, as names are."""
+    seen = [set(column) for column in zip(*rows, strict=False)]
+    return [
+        number(cell) is None and (place >= len(seen) or cell not in seen[place]) for place, cell in enumerate(first)
+    ]
+
+
+def separated_by(lines: list[str]) -> str | None:
+    """What seems to separate columns in lines that were read as one; None where nothing parts all of them alike."""
+    for mark, called in OTHERS.items():
+        parts = {len(re.split(mark, line.strip())) for line in lines}
+        if len(parts) == 1 and parts != {1}:
+            return called
+    return None
+
+
+def _names_too(found: list[tuple[int, list[str]]], names: tuple[str, ...]) -> bool:
+    """Whether a first line that is not `names` holds names nevertheless: most of them, in any case and order."""
+    first, known = found[0][1], {name.lower() for name in names}
+    single = alone(first, [cells for _, cells in found[1:]])
+    return 2 * sum(one and cell.strip().lower() in known for one, cell in zip(single, first, strict=True)) > len(names)
 
 
 @functools.lru_cache(maxsize=2**16)  # cells repeat themselves
@@ -64,6 +98,12 @@ def number(cell: str) -> float | None:
         return float(text) if "_" not in text else None
     except ValueError:
         return None
+
+
+def of_column(found: Cells, place: int, rows: np.ndarray | None = None) -> tuple[list[str], list[int]]:
+    """(the cells of a column, the lines in which they stand)."""
+    chosen = range(len(found.rows)) if rows is None else rows.tolist()
+    return [found.rows[row][place] for row in chosen], [found.lines[row] for row in chosen]
 
 
 def written(delimiter: str, columns: list[str], rows: list[list[str]]) -> bytes:

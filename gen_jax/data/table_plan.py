@@ -12,6 +12,7 @@ zip = "category"
 ">50K." = ">50K"
 """
 
+import contextlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,18 @@ def plan(text: str | None) -> Plan:
         else:
             kinds[name] = _kind(kind, name, "--columns")
     return Plan(target=target, kinds=kinds)
+
+
+def files_of(text: str | None) -> list[Path]:
+    """The files that stand after --columns: that of TOML, and the rows to test on that it names. Those that are not
+    there are none, and a file that is no plan names no other: who reads the data says so."""
+    if text is None or Path(text).suffix.lower() != ".toml":
+        return []
+    found = [Path(text).expanduser()]
+    with contextlib.suppress(UserError):
+        test = plan(text).test
+        found += [Path(test)] if test else []
+    return [file for file in found if file.is_file()]
 
 
 def check_names(plan: Plan, names: tuple[str, ...], what: str) -> None:

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gen_jax.core.errors import UserError
+from gen_jax.data import places, table_plan
 
 MARKS = ("config.json", "study.json")  # what makes a folder that of a run or a study
 PICTURES = "pictures"
@@ -42,14 +45,31 @@ def own(path: Path) -> Path:
     return path
 
 
-def not_over(out: Path, flag: str, *data: str | None) -> None:
-    """Raises UserError where `out` is a file that one of these data sets (as after --data) is read from."""
-    for spec in data:
-        parts = (spec or "").split(":")  # a kind may be of another, as few:10:table:PATH is; and a path may hold colons
-        for start in range(1, len(parts)):
-            with contextlib.suppress(OSError, ValueError, RuntimeError):
-                if os.path.samefile(Path(":".join(parts[start:])).expanduser(), out):
-                    raise UserError(f"{flag} {out} is the file of the data {spec}; give another name")
+def not_over(outs: Mapping[str, Path | None], config: Any, *data: str | None, files: Sequence[Path] = ()) -> None:
+    """Raises UserError where one of `outs` (flag -> the file or folder to write, if any) is read by a run of these
+    settings, by one of the data sets `data` (as after --data), or is one of `files`; where a new picture or sound would
+    lie among the run's; and for a folder that holds a file that is read.
+    """
+    specs = [spec for spec in (config.data, *data) if spec]
+    read = [(place, f"of the data {spec}") for spec in dict.fromkeys(specs) for place in places.files_of(spec)]
+    columns = getattr(config, "columns", None)
+    read += [(place, f"of --columns {columns}") for place in table_plan.files_of(columns)]
+    read += [(place, "that is read") for place in files]
+    for flag, out in outs.items():
+        for place, whose in read if out is not None else []:
+            assert out is not None
+            _refuse_over(out, flag, place, whose)
+
+
+def _refuse_over(out: Path, flag: str, place: Path, whose: str) -> None:
+    there, read = out.resolve(), place.resolve()
+    if os.path.lexists(out) and os.path.samefile(out, place):
+        raise UserError(f"{flag} {out} is the {'folder' if place.is_dir() else 'file'} {whose}; give another name")
+    if place.is_dir() and read in there.parents:
+        if out.suffix.lower() == ".png" or flag == "--to":  # would be read as data, with the WAV that stands beside one
+            raise UserError(f"{flag} {out} would be in the folder {whose}; give a path outside of it")
+    elif out.is_dir() and there == read.parent:
+        raise UserError(f"{flag} {out} holds {place.name}, a file {whose}; give another folder")
 
 
 def folder(out: Path, flag: str) -> Path:

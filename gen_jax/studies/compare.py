@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import folder
+from gen_jax.runs import folder, outputs
 from gen_jax.runs.paths import short_spec
 from gen_jax.studies import measured, report, results, sameness, tables, wide
 from gen_jax.studies.measured import Score
@@ -34,11 +35,13 @@ class Compared(NamedTuple):
 def compare(runs: Sequence[Path], asked: Asked = Asked(), out: Path | None = None) -> Compared:
     """The tables of these runs; with `out`, also table.{html,md,tex,csv} and report.html in that folder.
 
-    Raises UserError where a folder is no run, two are the same, the baseline or a metric is not among them, or scores
-    were not measured alike.
+    Raises UserError where a folder is no run, two are the same, the baseline or a metric is not among them, scores were
+    not measured alike, or `out` holds what a run's data are read from.
     """
     if len(runs) < 2:
         raise UserError("compare needs two runs or more")
+    for run in runs if out is not None else []:
+        outputs.not_over({"--out": out}, SimpleNamespace(**folder.read_config(run)))
     groups = _named(results.groups_of_runs(runs), asked.names)
     arms = [group.name for group in groups]
     if asked.baseline is not None and asked.baseline not in arms:

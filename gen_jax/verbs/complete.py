@@ -56,17 +56,14 @@ def complete(
     from gen_jax.runs import completing, outputs
 
     completing.need(opened.algorithm, "complete")
-    view = weights_of(opened.state, averaged=weights == "ema")
-    asked = _Asked(data, mask, completions, count, seed)
-    if isinstance(opened.source, TableSource):
-        path = _table_path(run, out)
-        outputs.not_over(path, "--out", data, run_data, opened.config.data)
-        rows = _table(opened, view, asked, path)
-    elif opened.source.kind is IMAGES:
-        path = picture_path(run, "completions", out)
-        rows = _pictures(opened, view, asked, path)
-    else:
+    of_table = isinstance(opened.source, TableSource)
+    if not of_table and opened.source.kind is not IMAGES:
         raise UserError(f"complete is for images and tables, and {opened.source.name} has {opened.source.kind.name}")
+    path = _table_path(run, out) if of_table else picture_path(run, "completions", out)
+    masks = [Path(mask)] if mask is not None and Path(mask).is_file() else []
+    outputs.not_over({"--out": path if of_table else out}, opened.config, data, run_data, files=masks)
+    view = weights_of(opened.state, averaged=weights == "ema")
+    rows = (_table if of_table else _pictures)(opened, view, _Asked(data, mask, completions, count, seed), path)
     show(f"{run}", [*rows, ("step", opened.step), ("written", path)], json)
 
 

@@ -7,6 +7,7 @@ import tyro
 
 from gen_jax.core.domains import Frames, Interval, Whole
 from gen_jax.core.threads import one_thread
+from gen_jax.runs import outputs
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
@@ -40,6 +41,7 @@ def latents(
     """
     path = picture_path(run, "latents", out)
     opened = open_state(run, step, trust, access)
+    outputs.not_over({"--out": out}, opened.config, access.data)
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -64,6 +64,7 @@ def sample(
                 "--sampler"
             )
     opened = open_state(run, step, trust, access)
+    outputs.not_over({"--out": out, "--npz": npz, "--to": to}, opened.config, access.data)
     import numpy as np
 
     from gen_jax.core.types import weights as weights_of
@@ -98,7 +99,7 @@ def _rows(
     trust: bool, access: Access, as_json: bool,
 ) -> None:  # fmt: skip
     opened = open_state(run, step, trust, access)
-    outputs.not_over(path, "--out", access.data, opened.config.data)
+    outputs.not_over({"--out": path}, opened.config, access.data)
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.columns import texts
     from gen_jax.data.table_files import written

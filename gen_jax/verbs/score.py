@@ -55,7 +55,7 @@ def score(
     split = split or ("test" if data is None else "all")
     path = outputs.own(run / "scores.csv") if out is None else outputs.file(out, "--out", ".csv")
     opened = open_state(run, step, trust, AccessBeside(run_data, data_dir, allow_changed))
-    outputs.not_over(path, "--out", data, run_data, opened.config.data)
+    outputs.not_over({"--out": path}, opened.config, data, run_data)
     # The picture is the run's own, wherever the table goes; a run that can only be read has none.
     shown = opened.source.kind.name == "images" and (out is None or os.access(run, os.W_OK))
     picture = picture_path(run, "strangest", None) if shown else None

@@ -37,6 +37,18 @@ LABELS = [
 ]
 
 
+@pytest.mark.parametrize(("train", "test"), [("u8", "i8"), ("i8", "u8"), ("u1", "i8"), ("i4", "u4"), ("u8", "u1")])
+@pytest.mark.parametrize(("times", "names"), [(2, ("0", "2", "4")), (1, None), (2**60 + 1, ...)])
+def test_whole_labels_of_two_widths_are_whole(tmp_path, train, test, times, names):
+    labels = (np.arange(60) % 3).astype(np.int64) * times
+    if labels.max() > min(np.iinfo(train).max, np.iinfo(test).max):
+        return
+    arrays = {"x_train": PIXELS[:40], "y_train": labels[:40].astype(train)}
+    data = load(saved(tmp_path, **arrays, x_test=PIXELS[40:], y_test=labels[40:].astype(test)))
+    assert data.names == (tuple(str(times * k) for k in range(3)) if names is ... else names)
+    assert source.whole(data.test)["label"].tolist() == [k % 3 for k in range(40, 60)]
+
+
 @pytest.mark.parametrize(("labels", "names"), LABELS)
 @pytest.mark.parametrize("two", [False, True])
 def test_labels_are_numbered_and_their_names_kept(tmp_path, labels, names, two):

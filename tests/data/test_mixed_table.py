@@ -68,6 +68,79 @@ def test_parquet_is_the_same_table(tmp_path):
         load.load(f"table:{tmp_path / 'bad.parquet'}")
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_parquet_always_has_names(tmp_path, mixed):
+    """Also such as are numbers, which name no columns in a CSV; and `names` beside them are the same or refused."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    held = {"2019": list(range(40)), "2020": [str(i % 3) + "xy" if mixed else i / 2 for i in range(40)]}
+    parquet.write_table(arrow.table(held), tmp_path / "t.parquet")
+    found = load.load(f"table:{tmp_path / 't.parquet'}")
+    assert [column.name for column in found.columns] == ["2019", "2020"]
+    assert (found.train.size + found.test.size, found.columns[0].low) == (40, 0)
+    same, other = (written(tmp_path, f"names = {n}", f"{n[2]}.toml") for n in ('["2019", "2020"]', '["a", "b"]'))
+    assert load.load(f"table:{tmp_path / 't.parquet'}", columns=same).train.size == found.train.size
+    with pytest.raises(UserError, match=r"names its columns itself \(2019, 2020\), and `names` are others"):
+        load.load(f"table:{tmp_path / 't.parquet'}", columns=other)
+
+
+@pytest.mark.parametrize(
+    ("head", "names", "says"),
+    [
+        ("City,Buys", ["city", "buys"], "refused"),
+        ("buys,city", ["city", "buys"], "refused"),
+        ("town,sold", ["city", "buys"], "its first line is read as values, since `names` are given (town, sold)"),
+        ("city,buys", ["city", "buys"], None),
+        (None, ["city", "buys"], None),
+        (None, ["Rome", "yes"], None),  # they come again below: values
+    ],
+)
+def test_names_beside_a_line_of_names(tmp_path, head, names, says):
+    rows = [[("Rome", "Oslo", "Bern")[i % 3], ("yes", "no")[i % 2]] for i in range(60)]
+    said = written(tmp_path, f"names = {names}", "c.toml")
+    path = f"table:{written(tmp_path, text_of(rows, head))}"
+    if says == "refused":
+        with pytest.raises(UserError, match="names its columns itself"):
+            load.load(path, columns=said)
+        return
+    line = reading.line(load.load(path, columns=said))
+    assert (says in line) if says else ("first line" not in line)
+
+
+HELD = {"all": ["hi.", "lo."], "half": ["hi.", "lo"], "none": ["hi", "lo"], "missing": ["?", "?"], "some": ["hi.", "?"]}
+
+
+@pytest.mark.parametrize(
+    ("held", "said", "says"),
+    [
+        ("all", 'target = "y"', "UserError"),
+        ("all", "", "y is 'hi.' or the like in 20 of 20 rows"),
+        ("half", 'target = "y"', "y is 'hi.' or the like in 10 of 20 rows"),
+        ("some", 'target = "y"', "UserError"),
+        ("some", "", "y is 'hi.' or the like in 10 of 20 rows"),
+        ("none", 'target = "y"', None),
+        ("missing", 'target = "y"', None),
+        ("all", 'target = "y"\n[spellings.y]\n"hi." = "hi"\n"lo." = "lo"', None),
+    ],
+)
+def test_held_out_categories_that_no_train_row_has_are_told(tmp_path, held, said, says):
+    """And refused where they are all there is of the target; so are those of other data beside a run's."""
+    rows = [[f"{i}.5", ("hi", "lo")[i % 2]] for i in range(60)]
+    other = written(tmp_path, text_of([[f"{i}.5", HELD[held][i % 2]] for i in range(20)], "a,y"), "te.csv")
+    path = f"table:{written(tmp_path, text_of(rows, 'a,y'))}"
+    columns_ = written(tmp_path, f'test = "te.csv"\n{said}\n', "c.toml")
+    advice = r"\[spellings.y\] in the file of --columns"
+    own = load.load(path, columns=written(tmp_path, said, "own.toml"))
+    if says == "UserError":
+        for read in (lambda: load.load(path, columns=columns_), lambda: table.alike(other, own, columns_)):
+            with pytest.raises(UserError, match=f"the target y is 'hi.' or the like in .* {advice}") as caught:
+                read()
+            assert "\n" not in str(caught.value)
+        return
+    for found in (load.load(path, columns=columns_), table.alike(other, own, columns_)):
+        line = reading.line(found)
+        assert (says in line) if says else ("no train row has" not in line)
+
+
 def test_a_file_says_names_test_rows_spellings_and_kinds(tmp_path):
     written(tmp_path, "| no row\n" + text_of(ROWS[:150], None), "train.data")
     written(tmp_path, text_of([[*row[:3], row[3] + "."] for row in ROWS[150:]], None), "held.data")

@@ -110,3 +110,51 @@ def test_what_is_of_images_is_refused(tmp_path):
         load.load(f"table:{path}x")
     with pytest.raises(UserError, match="did you mean table:PATH"):
         load.load("tabel:x")
+
+
+@pytest.mark.parametrize(
+    ("cells", "said", "says"),
+    [
+        ([f"{i % 7 + 1:05}" for i in range(40)], None, "a read as numbers, without leading zeros as in 0000"),
+        ([f"{i % 7 + 1:05}" for i in range(40)], "a=integer", None),
+        ([str(i % 7) for i in range(40)], None, None),  # a zero alone is none before a number
+        ([f"0.{i}" for i in range(40)], None, None),
+        ([str(2**53 + 2 * i) for i in range(40)], None, None),  # float64 holds the even ones
+        ([str(17 * 10**17 + 10**9 * i) for i in range(40)], None, None),  # and nanoseconds of seconds
+    ],
+)
+def test_codes_read_as_numbers_are_told(tmp_path, cells, said, says):
+    found = load.load(
+        f"table:{written(tmp_path, 'a,b' + chr(10) + ''.join(f'{a},{i}.5{chr(10)}' for i, a in enumerate(cells)))}",
+        columns=said,
+    )
+    line = reading.line(found)
+    assert "of one value" not in line
+    assert (says in line) if says else ("zeros" not in line)
+
+
+@pytest.mark.parametrize(("said", "refused"), [(None, True), ("a=integer", True), ("a=continuous", False),
+                                               ("a=category", False), ("a=drop", False)])  # fmt: skip
+@pytest.mark.parametrize("first", [2**53, 1234567890123456780, -(10**18)])
+def test_whole_numbers_that_would_merge_are_refused(tmp_path, said, refused, first):
+    text = "a,b\n" + "".join(f"{first + i % 20},{i}.5\n" for i in range(60))
+    path = f"table:{written(tmp_path, text)}"
+    if not refused:
+        load.load(path, columns=said)
+        return
+    with pytest.raises(UserError, match="different ones become the same; leave it out .--columns a=drop") as caught:
+        load.load(path, columns=said)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("mark", "called"), [("|", r"\|"), (" ", "blanks"), ("   ", "blanks"), ("~", "~")])
+def test_another_delimiter_is_named(tmp_path, mark, called):
+    text = f"x{mark}y\n" + "".join(f"{i}.5{mark}{i}\n" for i in range(40))
+    with pytest.raises(UserError, match=f"separated by {called}; save the table with commas"):
+        load.load(f"table:{written(tmp_path, text)}")
+
+
+def test_texts_of_one_column_are_not_taken_for_several(tmp_path):
+    text = "x\n" + "".join(f"word {i}{' more' if i % 2 else ''}\n" for i in range(40))
+    with pytest.raises(UserError, match="no text comes twice"):
+        load.load(f"table:{written(tmp_path, text)}")

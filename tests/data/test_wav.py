@@ -55,6 +55,47 @@ def test_splits(tmp_path):
     assert (data.train.size, data.test.size) == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("there", "sizes", "says"),
+    [
+        ("train/4 val/3", (4, 3), "trained on train/, held out is val/"),
+        ("Train/4 Test/3", (4, 3), "trained on Train/, held out is Test/"),
+        ("training/4 dev/3 eval/2", (4, 2), "held out is eval/; dev/ not used"),
+        ("train/a/4 train/b/4 test/a/3", (8, 3), "trained on train/, held out is test/"),
+        ("train/4 test/3 other/2 1", (4, 3), "other/, 1 sound beside them not used"),
+        ("train/10", (9, 1), "trained on train/; a tenth held out"),
+        ("train/10 1", (9, 1), "a tenth held out; 1 sound beside them not used"),
+        ("train/5 boat/5", (9, 1), "a tenth held out"),  # two words
+        ("yes/5 no/5 9", (18, 1), "a tenth held out"),
+        ("val/5", None, "has val/ and no train/"),
+        ("train/5 Training/5", None, "two folders for one split"),
+        ("train/a/5 boat/5", None, "a split or a class"),
+        ("a/train/5 a/test/5 b/5", None, "a/ holds test/, and splits stand above"),
+        ("trainA/5 trainB/5", None, "two domains"),
+    ],
+)
+def test_splits_are_those_of_folders_of_pictures(tmp_path, there, sizes, says):
+    for number, part in enumerate(there.split()):
+        folder, _, count = part.rpartition("/")
+        write(tmp_path / folder, int(count), first=20 * number)
+    if sizes is None:
+        with pytest.raises(UserError, match=says):
+            load.load(f"wav:{tmp_path}")
+        return
+    data = load.load(f"wav:{tmp_path}")
+    assert (data.train.size, data.test.size) == sizes
+    assert says in reading.line(data)
+
+
+def test_floats_a_little_beyond_full_scale_are_clipped_and_told(tmp_path):
+    write(tmp_path, dtype=np.float32)
+    assert "clipped" not in reading.line(load.load(f"wav:{tmp_path}"))
+    wavfile.write(tmp_path / "05.wav", RATE, (WAVE * 2.5).astype(np.float32))
+    data = load.load(f"wav:{tmp_path}")
+    assert "1 sound clipped at ±1 (up to 1.25 in 05.wav)" in reading.line(data)
+    assert max(np.abs(source.whole(part)["x"]).max() for part in (data.train, data.test)) == 1
+
+
 def mistakes(root):
     def damaged(content):
         write(root)
@@ -71,6 +112,10 @@ def mistakes(root):
         "not a WAV": (lambda: damaged(b"no sound at all"), "05.wav cannot be read"),
         "empty file": (lambda: damaged(b""), "05.wav cannot be read"),
         "no samples": (lambda: (write(root), replaced(np.zeros(0, np.int16))), "05.wav"),
+        "floats as of 16 bits": (
+            lambda: (write(root), replaced((WAVE * 3000).astype(np.float32))),
+            "05.wav has samples of up to 1,500, and floats are sound between -1 and 1; divide",
+        ),
         "not finite": (lambda: (write(root), replaced(np.full(9, np.nan, np.float32))), "05.wav holds numbers"),
     }
 

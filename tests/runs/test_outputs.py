@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from endings import assert_one_line, contents, ending
@@ -12,6 +13,7 @@ from gen_jax.runs import outputs
 from gen_jax.verbs import common
 from gen_jax.verbs.compare import compare
 from gen_jax.verbs.convert_inception import convert_inception
+from gen_jax.verbs.export import export
 from gen_jax.verbs.interpolate import interpolate
 from gen_jax.verbs.latents import latents
 from gen_jax.verbs.reconstruct import reconstruct
@@ -154,10 +156,87 @@ def test_the_file_of_the_data_is_not_written_over(out, data, place):
         (place / name).write_text("a,b\n1,2\n")
     (place / "link").unlink()
     (place / "link").symlink_to(place / "sub")
-    with pytest.raises(UserError, match="is the file of the data"):
-        outputs.not_over(Path(out), "--out", None, "digits", data.format(place))
-    outputs.not_over(Path("more.csv"), "--out", data.format(place))
-    outputs.not_over(Path("new.csv"), "--out", data.format(place), "npz:~nobody-of-that-name/x")
+    for config, beside in ((data, None), ("digits", data)):
+        with pytest.raises(UserError, match="is the file of the data"):
+            outputs.not_over({"--out": Path(out)}, of(config.format(place)), None, beside and beside.format(place))
+    outputs.not_over({"--out": Path("more.csv")}, of(data.format(place)))
+    outputs.not_over({"--out": Path("new.csv"), "--npz": None}, of(data.format(place)), "npz:~nobody-of-that-name/x")
+
+
+def of(data, columns=None):
+    return SimpleNamespace(data=data, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("flag", "out", "says"),
+    [
+        ("--out", "te.csv", "is the file of --columns"),
+        ("--out", "sub/../te.csv", "is the file of --columns"),
+        ("--out", "hard.csv", "is the file of --columns"),
+        ("--out", "columns.toml", "is the file of --columns"),
+        ("--out", "t.csv", "is the file of the data"),
+        ("--out", "mask.png", "is the file that is read"),
+        ("--out", ".", "holds t.csv, a file of the data"),
+        ("--to", ".", "holds t.csv, a file of the data"),
+        ("--out", "birds/owl/1.png", "would be in the folder of the data folder:birds"),
+        ("--out", "birds/new/2.png", "would be in the folder of the data folder:birds"),
+        ("--to", "birds/new", "would be in the folder of the data folder:birds"),
+        ("--out", "birds", "is the folder of the data folder:birds"),
+        ("--out", "birds/new.csv", None),  # which no one takes for a picture
+        ("--out", "t2.csv", None),
+        ("--out", "sub", None),
+        ("--out", "mnist/1.png", None),
+    ],
+)
+def test_nothing_that_data_are_read_from_is_written_over(flag, out, says, place):
+    for name in ("sub", "birds/owl", "mnist"):
+        (place / name).mkdir(parents=True)
+    for name in ("t.csv", "te.csv", "t2.csv", "mask.png", "birds/owl/1.png"):
+        (place / name).write_text("a,b\n1,2\n")
+    (place / "hard.csv").hardlink_to(place / "te.csv")
+    (place / "columns.toml").write_text('test = "te.csv"\n')
+    given = {flag: Path(out)}, of("table:t.csv", "columns.toml"), "folder:birds", "tfds:mnist"
+    if says is None:
+        outputs.not_over(*given, files=[Path("mask.png")])
+        return
+    with pytest.raises(UserError, match=says):
+        outputs.not_over(*given, files=[Path("mask.png")])
+
+
+@pytest.mark.parametrize("verb", [*DRAW.values(), export, score], ids=lambda verb: verb.__name__)
+def test_every_verb_that_writes_looks_at_what_is_read(verb, place, monkeypatch):
+    """Once its run is open, and before it computes: the rows to test on, which stand in the run's columns alone."""
+    suffix = {"score": ".csv", "export": ""}.get(verb.__name__, ".png")
+    held = place / f"held{suffix}"
+    (held / "x.csv" if verb is export else held).parent.mkdir(exist_ok=True)
+    test = held / "x.csv" if verb is export else held
+    test.write_text("a,b\n1,2\n")
+    (place / "columns.toml").write_text(f'test = "{test}"\n')
+    opened = SimpleNamespace(config=of("digits", "columns.toml"))
+    monkeypatch.setitem(verb.__globals__, "open_state", lambda *given: opened)
+    with pytest.raises(UserError, match="of --columns"):
+        verb(place / "run", out=held)
+    assert test.read_text() == "a,b\n1,2\n"
+
+
+def test_compare_writes_into_no_folder_of_data(place, capsys):
+    """Its table.csv may be the table that the runs are of."""
+    (place / "sub").mkdir()
+    (place / "sub" / "table.csv").write_text("a,b\n1,2\n")
+    for run in ("run", "other"):
+        (place / run / "config.json").write_text('{"data": "table:sub/table.csv", "seed": 0, "steps": 1, "format": 2}')
+    before = contents(place)
+    status, _, err = ending(lambda: compare((place / "run", place / "other"), out=Path("sub")), capsys)
+    assert_one_line(status, err, "--out sub holds table.csv, a file of the data")
+    assert contents(place) == before
+
+
+def test_columns_that_cannot_be_read_are_said_by_who_reads_them(place):
+    (place / "bad.toml").write_text('test = "nowhere.csv"\n')
+    outputs.not_over({"--out": Path("new.csv")}, of("digits", "bad.toml"))
+    outputs.not_over({"--out": Path("new.csv")}, of("digits", "none.toml"))
+    with pytest.raises(UserError, match="is the file of --columns"):
+        outputs.not_over({"--out": Path("bad.toml")}, of("digits", "bad.toml"))
 
 
 def test_a_table_of_scores_is_refused_before_the_run_is_opened(place, capsys, monkeypatch):

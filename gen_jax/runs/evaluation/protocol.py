@@ -205,6 +205,8 @@ def stamp(subject: Subject, name: str, model: Model) -> dict[str, Any]:
     whose = {
         "data": subject.source.name,
         "fingerprint": subject.source.fingerprint[:16],
+        # The same samples at another rate are other sounds, and the fingerprint is of samples alone.
+        **({} if subject.source.kind.rate is None else {"sampling rate": f"{subject.source.kind.rate:,} Hz"}),
         "step": model.step,
         "weights": model.weights,
         "model": model.digest,

@@ -5,15 +5,17 @@ is hard to beat by, and is as many rows.
 """
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gen_jax.core.errors import UserError
+from gen_jax.core.lines import visible
 from gen_jax.data import columns as columns_
 from gen_jax.data.reading import short
-from gen_jax.data.source import whole
+from gen_jax.data.source import digest, whole
 from gen_jax.data.table import TableSource
 from gen_jax.metrics.closest_record import closest
 from gen_jax.metrics.column_shapes import column_shapes
@@ -61,16 +63,35 @@ def _check(metric: str) -> Callable[[Subject], None]:
 
 def _check_utility(subject: Subject) -> None:
     _check("utility")(subject)
-    target_of(need_table(subject.source, "utility"))
+    table = need_table(subject.source, "utility")
+    known = real_rows(table, "test")[:, target_of(table)]
+    if not (np.isfinite(known) & ~((known < 0) & bool(kinds_of(table).categories[target_of(table)]))).any():
+        raise UserError(
+            f"utility tests on held-out rows, and none of them has a known {visible(str(table.target))}; give rows "
+            "that have one (`test` in the file of --columns)"
+        )
     if subject.options.reference != "test":
         raise UserError("utility learns from made rows and tests on held-out ones; leave --reference out")
 
 
-def _stamp(**more: Any) -> Callable[[Subject], dict[str, Any]]:
+def _stamp(targeted: bool = False, **more: Any) -> Callable[[Subject], dict[str, Any]]:
+    """`targeted`: of a measure that looks at the target column, which no fingerprint of the data knows."""
+
     def stamp(subject: Subject) -> dict[str, Any]:
-        return {**sample_stamp(subject), "samples": _count(subject), "reference": subject.options.reference, **more}
+        table = need_table(subject.source, "rows")
+        own = {"samples": _count(subject), "reference": subject.options.reference, "columns": columns_stamp(table)}
+        target = {"target": table.target or "none"} if targeted else {}
+        return {**sample_stamp(subject), **own, **target, **more}
 
     return stamp
+
+
+def columns_stamp(table: TableSource) -> str:
+    """How the columns are looked at: how many of each kind, and a mark of each one's kind and decimals, to which made
+    rows are rounded and which no fingerprint of a table of numbers alone knows."""
+    counts = Counter(column.kind for column in table.columns)
+    mark = digest(*((column.name, column.kind, column.decimals) for column in table.columns))[:8]
+    return f"{', '.join(f'{counts[kind]} {kind}' for kind in sorted(counts))} ({mark})"
 
 
 def _count(subject: Subject) -> int:
@@ -183,8 +204,8 @@ def _closest(subject: Subject) -> list[Value]:
     ]
 
 
-UTILITY = Metric(_check_utility, _stamp(models="HistGradientBoosting, logistic or ridge"), _utility)
+UTILITY = Metric(_check_utility, _stamp(targeted=True, models="HistGradientBoosting, logistic or ridge"), _utility)
 COLUMN_SHAPES = Metric(_check("column_shapes"), _stamp(), _shapes)
 PAIR_TRENDS = Metric(_check("pair_trends"), _stamp(), _trends)
 DETECTION = Metric(_check("detection"), _stamp(most=JUDGED), _detection)
-CLOSEST_RECORD = Metric(_check("closest_record"), _stamp(most=DISTANCES), _closest)
+CLOSEST_RECORD = Metric(_check("closest_record"), _stamp(targeted=True, most=DISTANCES), _closest)

@@ -122,9 +122,8 @@ def test_what_was_executed_is_kept_whatever_the_files_say_by_then(how, bench, mo
         ablation.run(study, say=lambda line: None)
     runs = [path.parent for path in bench.run.rglob("manifest.json")]
     for folder in {bench.run, *runs}:
-        kept = {
-            name: (folder / ("experiment.py" if name == "sub.py" else f"code/{name}")).read_text() for name in before
-        }
+        there = {name: folder / ("experiment.py" if name == "sub.py" else f"code/{name}") for name in before}
+        kept = {name: path.read_text() for name, path in there.items()}
         assert kept == before
     assert f"{script} was edited since this command read it" in capsys.readouterr().err
     for name in ("computed.py", "later.py"):
@@ -191,6 +190,5 @@ def test_a_script_that_reads_beside_itself_is_told(text, line, tmp_path, capsys)
     script = tmp_path / "own.py"
     script.write_text(text)
     executing.own(local_code.of(script))
-    assert (f"own.py, line {line} uses __file__: a run folder keeps code alone" in capsys.readouterr().err) == bool(
-        line
-    )
+    said = f"own.py, line {line} uses __file__: a run folder keeps code alone"
+    assert (said in capsys.readouterr().err) == bool(line)

@@ -184,8 +184,8 @@ def _file_of(name: str, script: Path) -> Path | None:
 
 
 def _refuse_in_place_of(name: str, script: Path) -> None:
-    """Raises UserError for a file that Python may import in place of its own module or of a package, as
-    `python script.py` does and verbs do not. In folders beside the script such a name is an installed package's, from a checkout."""
+    """Raises UserError for a file that Python may import in place of its own module, or of a package, as it does for
+    `python script.py` and not for verbs. A folder beside the script that is named as a package is its checkout."""
     if name in sys.builtin_module_names or name == "gen_jax":
         return
     for root in [script.parent, *map(Path, sys.path)]:

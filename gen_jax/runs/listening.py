@@ -24,7 +24,7 @@ def listening(config: Config) -> tuple[Config, set[str]]:
 
 def _heard(settings: Any, seen: set[str], prefix: str) -> Any:
     """A copy of settings, and of those inside them, that notes what is read of it."""
-    kind = type(settings)
+    kind: Any = type(settings)
     names = [field.name for field in dataclasses.fields(kind)]
 
     def read(self: Any, name: str) -> Any:

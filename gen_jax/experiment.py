@@ -13,12 +13,13 @@ from typing import Any
 
 from gen_jax.core import starting
 from gen_jax.core.errors import UserError
-from gen_jax.runs import signals
+from gen_jax.runs import executed, signals
 from gen_jax.runs.config import Config as Config
 
 LOADED = "gen_jax_experiment_"  # how modules are called that `runs.scripts` makes of scripts
 
 if signals.imported_by_script():
+    executed.watch()
     signals.quit_at_once()  # while it imports the rest; `main` ends this
 
 
@@ -39,6 +40,7 @@ def main(config_type: type[Any], build: Callable[..., Any]) -> None:
         starting.hush_early()
         names = names_of(config_type, build, vars(sys.modules["__main__"]), caller)
         script = Path(names["__file__"]).resolve()
+        executed.started(script, names)
         from gen_jax.runs import command
 
         config = command.read(config_type, description=names.get("__doc__") or "")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gen_jax.runs import local_code, scripts
+from gen_jax.runs import executing, local_code, scripts
 from gen_jax.runs.train import train
 
 SCRIPT = '''"""A toy."""
@@ -102,8 +102,8 @@ class Bench:
     def config(self, **changes: Any) -> tuple[Any, Any]:
         """`Config()` of the script as it is now, and its build."""
         code = local_code.of(self.script)
-        local_code.importable(code, live=True)
-        module = scripts.load(self.script)
+        executing.importable(code, live=True)
+        module = scripts.load(self.script, code)
         asked = {"data": f"folder:{self.pictures}", "run_dir": self.run, **ASKED, **changes}
         hyper = {"hyper": module.Hyper(**asked.pop("hyper"))} if "hyper" in asked else {}
         return module.Config(**asked, **hyper), module.build

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gen_jax.core import domains
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import one_line, say
-from gen_jax.runs import identity, local_code, paths, scripts, shapes, trust
+from gen_jax.runs import executing, identity, local_code, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import atomic_write_bytes, atomic_write_json, read_bytes, writing
 from gen_jax.runs.local_code import SCRIPT, Code
@@ -269,8 +269,8 @@ def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) 
     identity.settle(changed, allowed, run_dir, {"code": "restore what was changed there"})
     contents = trust.require(run_dir, kept.values(), trusted)
     code = {key: local_code.File(path, content) for (key, path), content in zip(kept.items(), contents, strict=True)}
-    local_code.importable(code)
-    module = scripts.load(script, code[SCRIPT].content)
+    executing.importable(code)
+    module = scripts.load(script, code)
     return Run(run_dir, restored(module.Config, settings, run_dir / "config.json"), module.build)
 
 

@@ -10,17 +10,14 @@ execute before; imports inside functions count, and modules of computed names wh
 
 import ast
 import hashlib
-import site
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
-import gen_jax
 from gen_jax.core.errors import UserError
+from gen_jax.runs.executed import is_local
 from gen_jax.runs.files import atomic_write_bytes, read_bytes
 from gen_jax.runs.trust import CODE
 
@@ -43,22 +40,33 @@ class File(NamedTuple):
 Code = Mapping[str, File]  # "experiment.py", "code/my_nets.py", … in order of their discovery
 
 
-def of(script: Path) -> Code:
-    """A script and the local modules that it imports, and that these import.
+def of(script: Path, ran: Code | None = None, held: Mapping[Path, bytes] = MappingProxyType({})) -> dict[str, File]:
+    """A script and the local modules that it imports, and that these import. `ran`: what of it is read already.
+    `held`: contents by resolved path, in place of the files.
 
-    Raises UserError where a file cannot be read, and where the script imports relatively: its copy has no package.
+    Raises UserError where a file cannot be read, where the script imports relatively (its copy has no package), and
+    where a file has the name of one of Python's own modules, in whose place it may or may not be imported.
     """
-    found = {SCRIPT: File(script, read_bytes(script, CODE))}
-    waiting = [*_imported(found[SCRIPT].content, None, script), *_loaded_beside(script)]
+    found = dict(ran) if ran else {SCRIPT: File(script, _content(script, held))}
+    waiting = _loaded_beside(script)
+    for key, file in found.items():
+        waiting += _imported(file.content, None if key == SCRIPT else _package(key), file.path)
     while waiting:
         name = waiting.pop(0)
-        path = _file_of(name, script)
-        if path is None or (key := _key(name, path)) in found:
+        if any(key in found for key in keys(name)):
             continue
-        found[key] = File(path, read_bytes(path, CODE))
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += _imported(found[key].content, package, path)
+        path = _file_of(name, script)
+        if path is None:
+            continue
+        key = keys(name)[path.name != "__init__.py"]
+        found[key] = File(path, _content(path, held))
+        waiting += _imported(found[key].content, _package(key), path)
     return found
+
+
+def _content(path: Path, held: Mapping[Path, bytes]) -> bytes:
+    resolved = path.resolve()
+    return held[resolved] if resolved in held else read_bytes(path, CODE)
 
 
 def kept(run_dir: Path) -> dict[str, Path]:
@@ -85,6 +93,12 @@ def replace(run_dir: Path, code: Code) -> None:
             path.unlink()
 
 
+def uses_its_place(file: File) -> int:
+    """The line on which a source first names `__file__`; 0 where it does not."""
+    lines = [node.lineno for node in _nodes(file.content) if isinstance(node, ast.Name) and node.id == "__file__"]
+    return min(lines, default=0)
+
+
 def hashes(code: Code) -> dict[str, str]:
     """SHA-256 in hex of each file."""
     return {key: hashlib.sha256(file.content).hexdigest() for key, file in code.items()}
@@ -93,23 +107,26 @@ def hashes(code: Code) -> dict[str, str]:
 # ---- what a source imports -------------------------------------------------------------------------------------------
 def _imported(content: bytes, package: str | None, path: Path) -> Iterator[str]:
     """Dotted names that a source may import, each after the packages that it is in."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where it is executed
-        return
-    for node in ast.walk(tree):
+    for node in _nodes(content):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _and_parents(alias.name)
+                yield from and_parents(alias.name)
         elif isinstance(node, ast.ImportFrom):
             module = _absolute(node, package, path)
-            yield from _and_parents(module)
+            yield from and_parents(module)
             yield from (f"{module}.{alias.name}" for alias in node.names if alias.name != "*")
         elif isinstance(node, ast.Call) and isinstance(called := node.func, ast.Name | ast.Attribute):
             name = called.id if isinstance(called, ast.Name) else called.attr
             first = node.args[0] if node.args else None
             if name in ("import_module", "__import__") and isinstance(first, ast.Constant):
-                yield from _and_parents(str(first.value))
+                yield from and_parents(str(first.value))
+
+
+def _nodes(content: bytes) -> Iterator[ast.AST]:
+    try:
+        yield from ast.walk(ast.parse(content))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where it is executed
+        return
 
 
 def _absolute(node: ast.ImportFrom, package: str | None, path: Path) -> str:
@@ -124,15 +141,20 @@ def _absolute(node: ast.ImportFrom, package: str | None, path: Path) -> str:
     return ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
 
 
-def _and_parents(name: str) -> Iterator[str]:
+def and_parents(name: str) -> Iterator[str]:
     parts = name.split(".")
     yield from (".".join(parts[: count + 1]) for count in range(len(parts)))
 
 
+def is_main(script: Path) -> bool:
+    """Whether it is the script that Python was started with."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    return main is not None and Path(main).resolve() == script.resolve()
+
+
 def _loaded_beside(script: Path) -> list[str]:
     """Modules from the script's own folder that it has imported by now, by whatever names it computed."""
-    main = getattr(sys.modules.get("__main__"), "__file__", None)
-    if main is None or Path(main).resolve() != script.resolve():
+    if not is_main(script):
         return []  # it was executed by a tool, and other scripts perhaps beside it
     found = []
     for name, module in list(sys.modules.items()):
@@ -146,7 +168,10 @@ def _loaded_beside(script: Path) -> list[str]:
 def _file_of(name: str, script: Path) -> Path | None:
     """The local file of a module; None for packages that are installed, for Python's own, and for what is no module."""
     parts = name.split(".")
-    if not all(part.isidentifier() for part in parts) or parts[0] in PACKAGES or parts[0] in sys.stdlib_module_names:
+    if not all(part.isidentifier() for part in parts):
+        return None
+    if parts[0] in PACKAGES or parts[0] in sys.stdlib_module_names:
+        _refuse_in_place_of(parts[0], script)
         return None
     first = [script.parent / FOLDER] if script.name == SCRIPT else []
     for root in [*first, script.parent]:
@@ -154,8 +179,25 @@ def _file_of(name: str, script: Path) -> Path | None:
             return path
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is not None:
-        return Path(loaded) if loaded.endswith(".py") and _is_local(Path(loaded)) else None
-    return next((path for root in map(Path, sys.path) if (path := _under(root, parts)) and _is_local(path)), None)
+        return Path(loaded) if loaded.endswith(".py") and is_local(Path(loaded)) else None
+    return next((path for root in map(Path, sys.path) if (path := _under(root, parts)) and is_local(path)), None)
+
+
+def _refuse_in_place_of(name: str, script: Path) -> None:
+    """Raises UserError for a file that Python may import in place of its own module, or of a package, as it does for
+    `python script.py` and not for verbs. A folder beside the script that is named as a package is its checkout."""
+    if name in sys.builtin_module_names or name == "gen_jax":
+        return
+    for root in [script.parent, *map(Path, sys.path)]:
+        if (path := _under(root, [name])) is None:
+            continue
+        if is_local(path) and (path.name != "__init__.py" or name in sys.stdlib_module_names):
+            whose = "Python's own modules" if name in sys.stdlib_module_names else "an installed package"
+            raise UserError(
+                f"{path} has the name of {whose}, and which of them `import {name}` means depends on how the script is "
+                "started; give the file another name"
+            )
+        return
 
 
 def _under(root: Path, parts: Sequence[str]) -> Path | None:
@@ -163,80 +205,12 @@ def _under(root: Path, parts: Sequence[str]) -> Path | None:
     return next((path for path in (stem / "__init__.py", stem.with_name(f"{parts[-1]}.py")) if path.is_file()), None)
 
 
-def _is_local(path: Path) -> bool:
-    path = path.resolve()
-    return not any(path.is_relative_to(root) for root in _INSTALLED) and "site-packages" not in path.parts
-
-
-_INSTALLED = [
-    Path(folder).resolve()
-    for folder in (
-        *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        site.getusersitepackages(),
-        Path(gen_jax.__file__).parent,
-    )
-]
-
-
-def _key(name: str, path: Path) -> str:
+def keys(name: str) -> tuple[str, str]:
+    """Where a module lies in a run folder: as a package, as a file."""
     inside = name.replace(".", "/")
-    return f"{FOLDER}/{inside}/__init__.py" if path.name == "__init__.py" else f"{FOLDER}/{inside}.py"
+    return f"{FOLDER}/{inside}/__init__.py", f"{FOLDER}/{inside}.py"
 
 
-# ---- importing it ----------------------------------------------------------------------------------------------------
-class _Finder:
-    """Imports the modules of one code at a time, from the bytes that were read: neither from files that were changed
-    since, nor from compiled ones beside them. First of all finders."""
-
-    def __init__(self) -> None:
-        self.code: Code = {}
-        self.live = False
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        inside = f"{FOLDER}/{name.replace('.', '/')}"
-        for key, package in ((f"{inside}/__init__.py", True), (f"{inside}.py", False)):
-            if key in self.code:
-                origin = self.code[key].path
-                spec = ModuleSpec(name, self, origin=str(origin), loader_state=key, is_package=package)  # pyright: ignore
-                spec.has_location = True  # which is what gives a module its __file__
-                if package and self.live:
-                    spec.submodule_search_locations = [str(origin.parent)]
-                return spec
-        if any(key.startswith(f"{inside}/") for key in self.code):  # a folder without __init__.py
-            spec = ModuleSpec(name, None, is_package=True)
-            beside = PathFinder.find_spec(name, path) if self.live else None
-            spec.submodule_search_locations = [*((beside and beside.submodule_search_locations) or [])]
-            return spec
-        return None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return None
-
-    def exec_module(self, module: ModuleType) -> None:
-        spec = module.__spec__
-        assert spec is not None
-        file = self.code[spec.loader_state]
-        exec(compile(file.content, str(file.path), "exec"), module.__dict__)
-
-
-_FINDER = _Finder()
-
-
-def importable(code: Code, live: bool = False) -> None:
-    """Make the modules of this code, and of no other, what their names import, from now on.
-
-    Scripts of several runs may name different modules alike, so what was imported of another code is forgotten; what
-    holds on to it keeps it. `live`: the code is where a person works on it, so that what it imports by names that are
-    computed is found there, too.
-    """
-    modules = {key: file for key, file in code.items() if key != SCRIPT}
-    before, _FINDER.live = _FINDER.code, live
-    if {key: file.content for key, file in modules.items()} == {key: file.content for key, file in before.items()}:
-        return
-    for key in {*modules, *before}:
-        inside = key.removeprefix(f"{FOLDER}/").removesuffix(".py").removesuffix("/__init__")
-        for name in _and_parents(inside.replace("/", ".")):
-            sys.modules.pop(name, None)
-    _FINDER.code = modules
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.insert(0, _FINDER)
+def _package(key: str) -> str:
+    """The package that a module is in, which a package is in itself."""
+    return key.removeprefix(f"{FOLDER}/").rpartition("/")[0].replace("/", ".")

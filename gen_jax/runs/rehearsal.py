@@ -14,7 +14,7 @@ from gen_jax.core.lines import in_bytes
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import feed
 from gen_jax.data.source import Source
-from gen_jax.runs import feeding, listening, memory, trackers
+from gen_jax.runs import feeding, listening, memory, settings, trackers
 from gen_jax.runs.abilities import need_values
 from gen_jax.runs.config import Config
 
@@ -38,9 +38,10 @@ Trace = Callable[[Config], tuple[Rehearsed, float]]  # of a run with these setti
 
 
 def check(config: Config) -> None:
-    """What can be said of settings before data are read. Raises UserError for a number outside its domain, and for
-    images of which no batch fits, and for a tracker that is not there."""
+    """What can be said of settings before data are read. Raises UserError for a number outside its domain, for a value
+    that config.json cannot keep, for images of which no batch fits, and for a tracker that is not there."""
     domains.check(config)
+    settings.check_kept(config)
     trackers.names(config.log)
     if config.image_size is not None:
         # A batch and its copy, float32, one channel: the least that training holds.

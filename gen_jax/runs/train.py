@@ -22,10 +22,10 @@ from gen_jax.data.source import Source
 from gen_jax.runs import (
     answering,
     checkpoint,
+    executing,
     feeding,
     folder,
     identity,
-    local_code,
     log,
     manifest,
     opening,
@@ -33,7 +33,6 @@ from gen_jax.runs import (
     recording,
     rehearsal,
     shared,
-    trust,
 )
 from gen_jax.runs import pace as paces
 from gen_jax.runs.config import Config
@@ -65,7 +64,6 @@ def train(config: Config, build: Callable[..., Algorithm], script: Path) -> Path
     Everything that can be wrong with the request is found before anything is written. Raises UserError for that,
     Diverged after `max_nonfinite` skipped steps in a row, Interrupted on SIGINT or SIGTERM (after a checkpoint).
     """
-    trust.record([file.path for file in local_code.of(script).values()])  # who runs it here may open its run here
     with Signals() as signals, answering.Answers(signals) as answers:
         return drive(training(config, build, script, signals, answers=answers))
 
@@ -114,7 +112,9 @@ def training(
         algorithm = build(config, source)
         template, traced = jax.eval_shape(algorithm.init, jax.random.key(0)), None
     opened = opening.Opening(None if quiet else traced, where)
-    code = local_code.of(script)  # after the build, which may import
+    code = executing.of(script)  # after the build, which may import
+    if answers is not None:  # a run that was asked for by itself
+        executing.own(code)
     changed += identity.of_other_code(before, code, allowed, run_dir, script)
 
     # ---- the state: new, or the newest sound checkpoint ----------------------------------------------------------

@@ -24,9 +24,9 @@ CODE = 4 << 20  # bytes that a script or a module of one may have
 _HERE: set[str] = set()  # what this process ran itself: known even where no cache can be written
 
 
-def record(files: Iterable[Path]) -> None:
+def record(contents: Iterable[bytes]) -> None:
     """Remember these scripts and modules as the user's own. Where the cache cannot be written that costs a line."""
-    hashes = {_hash(read_bytes(path, CODE)) for path in files} - _of_checkout() - _HERE
+    hashes = {_hash(content) for content in contents} - _of_checkout() - _HERE
     if not hashes:
         return
     _HERE.update(hashes)

@@ -114,7 +114,7 @@ def read(kind: Any, value: Any, name: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None or (value == "None" and type(None) in options):
             return None
-        return read(next(option for option in options if option is not type(None)), value, name)
+        return _read_one([option for option in options if option is not type(None)], value, name)
     if origin is typing.Literal:
         if found := [option for option in options if value == option or value == str(option)]:
             return found[0]
@@ -145,6 +145,19 @@ def read(kind: Any, value: Any, name: str) -> Any:
     if isinstance(value, str):
         raise UserError(f"--grid {name}: values of this kind cannot be read from the command line; use Python")
     return value
+
+
+def _read_one(options: Sequence[Any], value: Any, name: str) -> Any:
+    """`read` by the first option of a union that takes the value, literals before others."""
+    if type(value) in options and not isinstance(value, str):
+        return value
+    *others, last = sorted(options, key=lambda each: typing.get_origin(each) is not typing.Literal)
+    for option in others:
+        try:
+            return read(option, value, name)
+        except UserError:
+            continue  # the last one says what is wrong
+    return read(last, value, name)
 
 
 def replace(config: Settings, settings: Mapping[str, Any]) -> Settings:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.core.lines import counted, one_line
 from gen_jax.data.source import Source
-from gen_jax.runs import identity, local_code, manifest, paths, scripts, shapes, trust
+from gen_jax.runs import executing, identity, local_code, manifest, paths, scripts, shapes, trust
 from gen_jax.runs.config import Config
 from gen_jax.runs.files import atomic_write_json, writing
 from gen_jax.runs.folder import EXECUTION, restored
@@ -128,12 +128,13 @@ def seeds_there(folder: Path) -> int:
 
 def begin(study: Study, experiment: Path) -> None:
     """Write what was asked for, and the folder's own copy of the script, which is remembered as this user's."""
-    code = local_code.of(experiment)
-    trust.record([file.path for file in code.values()])
+    code = executing.of(experiment)
+    executing.own(code)
     with writing(study.folder):
         study.folder.mkdir(parents=True, exist_ok=True)
     atomic_write_json(study.folder / FILE, _asked(study, experiment))  # first: it makes the folder a study
     local_code.replace(study.folder, code)
+    executing.ran(study.script, {key: file._replace(path=study.folder / key) for key, file in code.items()})
 
 
 def _asked(study: Study, experiment: Path) -> dict[str, Any]:
@@ -160,8 +161,8 @@ def open_study(folder: Path, trusted: bool = False) -> Study:
     kept = local_code.kept(folder)
     contents = trust.require(folder, kept.values(), trusted)
     code = {key: local_code.File(path, content) for (key, path), content in zip(kept.items(), contents, strict=True)}
-    local_code.importable(code)
-    module = scripts.load(script, code[SCRIPT].content)
+    executing.importable(code)
+    module = scripts.load(script, code)
     config_type, build = module.Config, module.build
     base = restored(config_type, asked["settings"], folder / FILE)
     try:
@@ -210,14 +211,14 @@ def _check(folder: Path, asked: Mapping[str, Any], experiment: Path, config_type
     kept = local_code.kept(folder)
     if SCRIPT in kept:
         there = {key: local_code.File(path, path.read_bytes()) for key, path in kept.items()}
-        before, now = ({"code": local_code.hashes(code)} for code in (there, local_code.of(experiment)))
+        before, now = ({"code": local_code.hashes(code)} for code in (there, executing.of(experiment)))
         advice = f"it was made by another version of {experiment.name}: give another --study-dir, or {folder / SCRIPT}"
         identity.settle(identity.changes(before, now), allowed, folder, {"code": advice})
 
 
 def check_runs(study: Study, experiment: Path, source_of: Callable[[Config], Source]) -> None:
     """Raises UserError where a run of the study was trained on other data or code than its next ones would be."""
-    code = local_code.hashes(local_code.of(experiment))
+    code = local_code.hashes(executing.of(experiment))
     advice: dict[identity.Kind, str] = {
         "data": "give --data those that its runs were trained on, or another --study-dir",
         "code": "give the script that its runs were trained with, or another --study-dir",

@@ -9,7 +9,7 @@ import pytest
 import toys
 
 from gen_jax.core.errors import UserError
-from gen_jax.runs import identity, local_code, manifest, sources
+from gen_jax.runs import executing, identity, local_code, manifest, sources
 from gen_jax.runs.access import Access
 from gen_jax.runs.evaluation import protocol
 from gen_jax.runs.opened import open_state
@@ -172,7 +172,7 @@ def test_it_is_opened_where_it_is_or_is_allowed_to_be(name, bench, tmp_path):
     other = tmp_path / "other" / "toy.py"
     other.write_text("import parts\nConfig = build = parts.NAME\n")
     (tmp_path / "other" / "parts.py").write_text("NAME = 'another'\n")
-    local_code.importable(local_code.of(other), live=True)
+    executing.importable(local_code.of(other), live=True)
     assert __import__("parts").NAME == "another"
     change, access = ACCESS[name]
     change(bench)

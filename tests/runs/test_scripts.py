@@ -103,7 +103,7 @@ def test_only_this_checkouts_scripts_and_ones_own_are_executed(cache, tmp_path):
     with pytest.raises(UserError, match="neither a script of this checkout"):
         trust.require(tmp_path, [copy])
 
-    trust.record([mine])
+    trust.record([mine.read_bytes()])
     trust._HERE.clear()  # another process
     assert trust.require(tmp_path, [mine])
     with pytest.raises(UserError, match=r"experiment\.py"):  # every one of several
@@ -113,7 +113,7 @@ def test_only_this_checkouts_scripts_and_ones_own_are_executed(cache, tmp_path):
 def test_a_cache_that_others_can_write_says_nothing(cache, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text(SOUND)
-    trust.record([mine])
+    trust.record([mine.read_bytes()])
     trust._HERE.clear()
     cache.chmod(0o777)
     with pytest.raises(UserError, match="--trust"):
@@ -127,7 +127,7 @@ def test_a_cache_that_cannot_be_written_costs_a_line(tmp_path, monkeypatch, caps
     monkeypatch.setattr(trust, "_HERE", set())
     mine = tmp_path / "mine.py"
     mine.write_text(SOUND)
-    trust.record([mine])
+    trust.record([mine.read_bytes()])
     assert "--trust" in capsys.readouterr().err
     assert trust.require(tmp_path, [mine])  # this process knows
     trust._HERE.clear()

@@ -3,15 +3,16 @@
 import enum
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
+from gen_jax.core.domains import Size
 from gen_jax.core.errors import UserError
 from gen_jax.runs import paths
-from gen_jax.runs.settings import differences, flatten, from_json, to_json
+from gen_jax.runs.settings import check_kept, differences, flatten, from_json, to_json
 
 
 class Colour(enum.Enum):
@@ -84,3 +85,47 @@ def test_flatten_and_unknown_fields():
 )
 def test_a_caption_has_the_name_of_data_and_not_where_they_lie(spec, shown):
     assert paths.short_spec(spec) == shown
+
+
+KEPT: list[tuple[Any, Any]] = [
+    (bool | Literal["big"], "big"), (bool | Literal["big"], True), (int | Literal["auto"], "auto"),
+    (Size | Literal["auto"], 5), (Literal["auto"] | Size, "auto"), (Path | Literal["auto"], "auto"),
+    (Path | Literal["auto"], Path("x")), (Literal[Colour.RED, "x"], Colour.RED), (Literal[1, "1"], "1"),
+    (tuple[int, int] | int, 3), (tuple[int, int] | int, (3, 4)), (int | tuple[Colour, ...], (Colour.BLUE,)),
+    (float | str, "x"), (float | str, math.inf), (str | int, 3), (int | float, 1.5), (int | bool, True),
+    (bool | int, 1), (bool | float, 0.5), (bool | None, False), (float | None, math.nan), (Hyper | int, Hyper(0.5)),
+    (Colour | int, 3), (list[Colour], [Colour.RED]), (set[int], {2, 1}), (frozenset[str], frozenset("ab")),
+    (set, {1}), (tuple, (1, "a")), (dict[int, Path], {1: Path("x")}), (dict[str, Hyper], {"a": Hyper(2.0)}),
+    (float, 1), (list, []),
+]  # fmt: skip
+LOST: list[tuple[Any, Any]] = [
+    (str | float, math.inf), (float | str, "nan"), (str | Path, Path("x")), (set[int] | tuple[int, ...], (1, 2)),
+    (complex, 1j), (bytes, b"x"), (object, math.sin), (dict, {1: 2}), (str, Path("x")), (int, 1.5), (Any, (1, 2)),
+    (list[int], (1, 2)), (dict[str, Any], {"a": {1}}), (Colour, "RED"), (bool, 2),
+]  # fmt: skip
+
+
+def holder(kind, value):
+    inner = make_dataclass("Inner", [("a_field", kind)], frozen=True)
+    return make_dataclass("Outer", [("steps", int), ("net", inner)], frozen=True)(1, inner(value))
+
+
+@pytest.mark.parametrize(("kind", "value"), KEPT, ids=str)
+def test_what_is_kept_comes_back_as_it_was(kind, value):
+    settings = holder(kind, value)
+    back = from_json(type(settings), json.loads(json.dumps(to_json(settings), allow_nan=False))).net.a_field
+    assert repr(back) == repr(value) or (back == value and type(value) in (int, set, frozenset))
+    check_kept(settings)
+
+
+@pytest.mark.parametrize(("kind", "value"), LOST, ids=str)
+def test_what_json_cannot_keep_is_named_before_a_run(kind, value):
+    with pytest.raises(UserError, match=r"^--net\.a-field .*config\.json cannot keep it") as refused:
+        check_kept(holder(kind, value))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_field_that_nobody_may_give_is_named_by_its_class():
+    odd = make_dataclass("Odd", [("size", int), ("twice", int, field(init=False, default=2))])
+    with pytest.raises(UserError, match="the Odd of these settings.*twice"):
+        check_kept(odd(1))

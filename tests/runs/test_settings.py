@@ -110,7 +110,7 @@ def holder(kind, value):
     return make_dataclass("Outer", [("steps", int), ("net", inner)], frozen=True)(1, inner(value))
 
 
-@pytest.mark.parametrize(("kind", "value"), KEPT, ids=str)
+@pytest.mark.parametrize(("kind", "value"), KEPT, ids=range(len(KEPT)))
 def test_what_is_kept_comes_back_as_it_was(kind, value):
     settings = holder(kind, value)
     back = from_json(type(settings), json.loads(json.dumps(to_json(settings), allow_nan=False))).net.a_field
@@ -118,7 +118,7 @@ def test_what_is_kept_comes_back_as_it_was(kind, value):
     check_kept(settings)
 
 
-@pytest.mark.parametrize(("kind", "value"), LOST, ids=str)
+@pytest.mark.parametrize(("kind", "value"), LOST, ids=range(len(LOST)))
 def test_what_json_cannot_keep_is_named_before_a_run(kind, value):
     with pytest.raises(UserError, match=r"^--net\.a-field .*config\.json cannot keep it") as refused:
         check_kept(holder(kind, value))

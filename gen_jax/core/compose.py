@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gen_jax.core import keys
+from gen_jax.core import keys, returned
 from gen_jax.core import players as players_
 from gen_jax.core.errors import UserError
 from gen_jax.core.gradients import Pullback, mean_of
@@ -191,6 +191,8 @@ def _step(
 ) -> tuple[State, tuple[dict[str, Array], Array]]:
     """One optimizer step of one phase: the new state, and (metrics, whether the step was finite)."""
     loss, grads, aux = phase.gradient(phase.objective, state.params, phase.players, context, pullback)
+    returned.moved(state.stats, aux.stats, "the statistics of")
+    returned.moved(state.aux, aux.aux, "controller")
     norms = {name: euclidean(grads[name]) for name in phase.players}
     finite = jnp.isfinite(loss)
     for norm in norms.values():
@@ -198,7 +200,10 @@ def _step(
     if_finite = {name: (state.params[name], state.opt[name], grads[name], norms[name]) for name in phase.players}
     stepped = _if(
         finite,
-        lambda mine: {name: descend(players[name], context.hyper, *mine[name]) for name in mine},
+        lambda mine: {
+            name: returned.stepped(name, own[:2], descend(players[name], context.hyper, *own))
+            for name, own in mine.items()
+        },
         lambda mine: {name: (params, opt) for name, (params, opt, _, _) in mine.items()},
         if_finite,
     )

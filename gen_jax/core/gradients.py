@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gen_jax.core import axis, keys
+from gen_jax.core import axis, keys, returned
 from gen_jax.core.errors import UserError
 from gen_jax.core.norms import euclidean
 from gen_jax.core.types import PRESENT, Array, Aux, Context, Objective, Players, Tree
@@ -36,7 +36,7 @@ def of_the_mean(
     """The gradient of the objective as it stands, a mean over rows; averaged over the data axis."""
 
     def value(own: Players, outputs: Tree) -> tuple[Array, Aux]:
-        return objective({**params, **own}, context._replace(shared=outputs))
+        return returned.by_objective(objective({**params, **own}, context._replace(shared=outputs)), moving)
 
     own = {name: params[name] for name in moving}
     through = set(moving) & set(pullback.players) if pullback else set()
@@ -79,8 +79,11 @@ def private(
 
         def one(row: dict[str, Array]) -> tuple[Array, Players, dict[str, Array]]:
             alone = context._replace(batch={name: leaf[None] for name, leaf in row.items()})
-            value = jax.value_and_grad(lambda mine: objective({**params, **mine}, alone), has_aux=True)
-            (loss, aux), grads = value(own)
+
+            def value(mine: Players) -> tuple[Array, Aux]:
+                return returned.by_objective(objective({**params, **mine}, alone), moving)
+
+            (loss, aux), grads = jax.value_and_grad(value, has_aux=True)(own)
             if jax.tree.leaves((aux.stats, aux.aux)):
                 raise UserError(
                     "a private phase moves no statistics and no controllers, which are of the whole batch; use "

@@ -11,6 +11,7 @@ from gen_jax.core import keys
 from gen_jax.core.types import Array, Batch, State, Weights
 from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_game import Game
+from gen_jax.models.logits import need_logits, with_extra
 from gen_jax.models.penultimate import penultimate
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import statistics
@@ -51,7 +52,7 @@ def logits(game: Game, weights: Weights, x: Array, given: Mapping[str, Array]) -
     """The discriminator's logits [B] of x [B, *shape]; one that packs sees the example as often over."""
     told, seen = values_of(given, game.given), jnp.concatenate([x] * game.parts.packing, axis=-1)
     found = game.call("discriminator", weights.params, weights.stats, seen, *told, train=False)[0]
-    return found[0] if game.parts.head else found
+    return with_extra(found, seen)[0] if game.parts.head else need_logits(found, seen)
 
 
 def evaluate(game: Game, weights: Weights, batch: Batch, key: Array) -> dict[str, Array]:

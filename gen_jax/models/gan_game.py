@@ -6,13 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gen_jax.core import axis, keys
+from gen_jax.core import axis, keys, returned
 from gen_jax.core.compose import descend
 from gen_jax.core.norms import euclidean
 from gen_jax.core.players import Call, Player, apply
 from gen_jax.core.types import Array, Aux, Context, Players, Tree
 from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_parts import Latents, Parts, Penalty, View
+from gen_jax.models.logits import need_logits, with_extra
 from gen_jax.objectives import statistics
 from gen_jax.objectives.adversarial import AdversarialLoss
 from gen_jax.objectives.packing import pack
@@ -53,7 +54,7 @@ def judge(
     images = game.parts.augmented(images, keys.named(key, "augment"), context)
     player, own, given = game.players["discriminator"], params["discriminator"], values_of(context.batch, game.given)
     answer, stats = apply(player, own, stats, images, *given, train=True, key=key)
-    return (answer if game.parts.head else (answer, None)), stats
+    return (with_extra(answer, images) if game.parts.head else (need_logits(answer, images), None)), stats
 
 
 def play(game: Game, params: Players, context: Context, made: Made) -> tuple[View, Extras, Tree]:
@@ -75,9 +76,10 @@ def charge(penalties: tuple[Penalty, ...], view: View) -> tuple[Array, dict[str,
     total, metrics, moved = jnp.float32(0.0), {}, {}
     for penalty in penalties:
         value = penalty.function(view._replace(key=keys.named(view.key, penalty.weight)))
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and len(value) == 2:
             value, after = value
             moved |= after
+        returned.scalar(value, f"penalty {penalty.weight}: what it returns")
         metrics[f"penalty/{penalty.weight}"] = value
         total += view.context.hyper[penalty.weight] * value
     return total, metrics, jax.lax.stop_gradient(moved)
@@ -89,6 +91,7 @@ def discriminator_loss(
     """What the discriminator minimises on these fakes, and (view, its new statistics, metrics)."""
     view, extras, stats = play(game, params, context, made)
     value = game.parts.adapted(game.loss, context).discriminator(view.real_logits, view.fake_logits)
+    returned.scalar(value, "the discriminator's loss")
     metrics = {
         "loss/discriminator": value,
         "logits/real": view.real_logits.mean(),
@@ -98,6 +101,7 @@ def discriminator_loss(
         metrics |= statistics.of_logits(view.real_logits, view.fake_logits)
     if head := game.parts.head:
         metrics["auxiliary/discriminator"] = head.discriminator(*extras, view)
+        returned.scalar(metrics["auxiliary/discriminator"], f"head {head.weight}: the discriminator's loss")
         value += context.hyper[head.weight] * metrics["auxiliary/discriminator"]
     extra, more, _ = charge(game.parts.penalties, view)
     return value + extra, (view, stats, metrics | more)
@@ -109,16 +113,21 @@ def discriminator_objective(game: Game, params: Players, context: Context) -> tu
     value, (view, stats, metrics) = discriminator_loss(game, params, context, jax.lax.stop_gradient(made))
     moved = {c.name: c.update(context.aux[c.name], view) for c in game.parts.controllers if c.update}
     stats = {"discriminator": stats, **generator_stats}
-    return value, Aux(stats, metrics | told(moved), jax.lax.stop_gradient(moved))
+    return value, Aux(stats, metrics | told(context, moved), jax.lax.stop_gradient(moved))
 
 
-def told(moved: dict[str, Tree]) -> dict[str, Array]:
-    """Controllers as metrics, a number each."""
-    return {
-        "/".join(["aux", name, *(str(step.key) for step in path)]): leaf.astype(jnp.float32)
-        for name, after in moved.items()
-        for path, leaf in jax.tree.leaves_with_path(after)
-    }
+def told(context: Context, moved: dict[str, Tree]) -> dict[str, Array]:
+    """Controllers as metrics, a number each. Raises UserError for one that is no number, nor made of numbers; and for
+    one whose next value is not of the make of the one before."""
+    returned.moved(context.aux, moved, "controller")
+    found = {}
+    for name, after in moved.items():
+        for path, leaf in jax.tree.leaves_with_path(after):
+            what = f"controller {name}{jax.tree_util.keystr(path)}: its value"
+            returned.scalar(leaf, what, "of several numbers make a dict, a number each")
+            parts = jax.tree_util.keystr(path, simple=True, separator="/")
+            found["/".join(["aux", name, *([parts] if parts else [])])] = jnp.asarray(leaf, jnp.float32)
+    return found
 
 
 def generator_objective(game: Game, params: Players, context: Context) -> tuple[Array, Aux]:
@@ -128,12 +137,14 @@ def generator_objective(game: Game, params: Players, context: Context) -> tuple[
     # Only relativistic losses use the real logits; for the others XLA drops that forward pass as dead code.
     view, extras, _ = play(game, faced, context, made)
     value = game.parts.adapted(game.loss, context).generator(view.real_logits, view.fake_logits)
+    returned.scalar(value, "the generator's loss")
     metrics = {"loss/generator": value}
     if head := game.parts.head:
         metrics["auxiliary/generator"] = head.generator(*extras, view)
+        returned.scalar(metrics["auxiliary/generator"], f"head {head.weight}: the generator's loss")
         value += context.hyper[head.weight] * metrics["auxiliary/generator"]
     extra, more, moved = charge(game.parts.generator_penalties, view)
-    return value + extra, Aux(generator_stats, metrics | more | told(moved), moved)
+    return value + extra, Aux(generator_stats, metrics | more | told(context, moved), moved)
 
 
 def look_ahead(game: Game, params: Players, context: Context, made: Made) -> Players:

@@ -143,4 +143,5 @@ def _slope_penalty(gradients: jax.Array, center: float | jax.Array, one_sided: b
 
 def _check_logits(logits: jax.Array, x: jax.Array) -> None:
     if logits.shape != (x.shape[0],):
-        raise UserError(f"a penalised critic must return one logit a row, ({x.shape[0]},): got {logits.shape}")
+        gave = f"{logits.dtype}{list(logits.shape)}"
+        raise UserError(f"a discriminator must return one logit a row, [{x.shape[0]}]; this one gave {gave}")

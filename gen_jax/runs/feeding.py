@@ -15,7 +15,7 @@ import numpy as np
 
 from gen_jax.core import parallel, rounds
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Round
+from gen_jax.core.types import Batch, Round
 from gen_jax.data import feed, source
 from gen_jax.runs.config import Config
 
@@ -51,6 +51,12 @@ def shapes(data: source.Source, batch_size: int, minibatches: Mapping[str, int])
         return {name: jax.ShapeDtypeStruct((count, batch_size, *a.shape[1:]), a.dtype) for name, a in example.items()}
 
     return {stream: of(stream, count) for stream, count in minibatches.items()}  # pyright: ignore
+
+
+def one(data: source.Source, rows: int, stream: str) -> Batch:
+    """`shapes` of one batch of a stream."""
+    (found,) = shapes(data, rows, {stream: 1}).values()
+    return {name: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for name, leaf in found.items()}  # pyright: ignore
 
 
 def make(

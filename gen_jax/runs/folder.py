@@ -257,12 +257,7 @@ def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) 
         raise UserError(
             f"{run_dir} has no {SCRIPT}, so its model cannot be rebuilt; the command that trained it writes it again"
         )
-    recorded = identity.last(record(run_dir), run_dir)
-    if found := differences(recorded.get("settings", settings), settings, (*EXECUTION, *RHYTHM, "data")):
-        raise UserError(
-            f"{run_dir / 'config.json'} is not as it was when the run was trained: {'; '.join(found)}; delete it, for "
-            "manifest.json has the settings, too"
-        )
+    recorded = refuse_edited(run_dir)
     kept = local_code.kept(run_dir)
     code = {key: local_code.File(path, read_bytes(path, trust.CODE)) for key, path in kept.items()}
     changed = identity.changes(recorded, {"code": local_code.hashes(code)})
@@ -272,6 +267,19 @@ def open_run(run_dir: Path, trusted: bool = False, allowed: Sequence[str] = ()) 
     executing.importable(code)
     module = scripts.load(script, code)
     return Run(run_dir, restored(module.Config, settings, run_dir / "config.json"), module.build)
+
+
+def refuse_edited(run_dir: Path) -> dict[str, Any]:
+    """What the run is of, as its manifest keeps it (`identity.last`). Raises UserError where its settings are others
+    than those that it was trained with."""
+    recorded = identity.last(record(run_dir), run_dir)
+    settings = read_config(run_dir)
+    if found := differences(recorded.get("settings", settings), settings, (*EXECUTION, *RHYTHM, "data")):
+        raise UserError(
+            f"{run_dir / 'config.json'} is not as it was when the run was trained: {'; '.join(found)}; delete it, for "
+            "manifest.json has the settings, too"
+        )
+    return recorded
 
 
 def restored(kind: Any, settings: Mapping[str, Any], path: Path) -> Any:

@@ -16,10 +16,12 @@ from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.data.source import Source
 from gen_jax.runs import local_code
+from gen_jax.runs.files import read_json
 from gen_jax.runs.local_code import SCRIPT, Code
 
 Kind = Literal["data", "code"]
 KEY, CHANGED = "identity", "changed"  # in the manifest: of each sitting; of the run
+SCRIPT_NAME = "script_name"  # in an identity
 PACKAGES = ("gen_jax", "jax", "jaxlib", "flax", "optax", "numpy")  # whose versions can change a result
 FEW = 5  # names in one line
 
@@ -49,7 +51,15 @@ def of_data(source: Source, spec: str) -> dict[str, Any]:
 
 def of(source: Source, spec: str, code: Code, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a run is of, as a sitting keeps it. `settings`: as `settings.to_json` makes them."""
-    return {"data": of_data(source, spec), "code": local_code.hashes(code), "settings": dict(settings)}
+    name = _name_of(code[SCRIPT].path)  # which no command tells: a study's names the study
+    found = {"data": of_data(source, spec), "code": local_code.hashes(code), "settings": dict(settings)}
+    return {**found, SCRIPT_NAME: name}
+
+
+def _name_of(script: Path) -> str:
+    """The name of a script, without .py; of a study's copy, that of what was copied."""
+    asked = read_json(script.with_name("study.json"), {}) if script.name == SCRIPT else {}
+    return Path(str(asked.get("experiment", script))).stem if isinstance(asked, dict) else script.stem
 
 
 def last(record: Mapping[str, Any] | None, run_dir: Path) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def history(record: Mapping[str, Any] | None) -> dict[Kind, list[str]]:
         data = identity["data"]
         marks: dict[Kind, str] = {"data": (data.get("drawn_from") or data["fingerprint"])[:8]}
         if "code" in identity:
-            marks["code"] = _short_code(identity["code"])
+            marks["code"] = short_code(identity["code"])
         for kind, mark in marks.items():
             if found[kind][-1:] != [mark]:
                 found[kind].append(mark)
@@ -180,7 +190,7 @@ def _few(words: Sequence[str]) -> str:
     return ", ".join(words) if len(words) <= FEW else f"{', '.join(words[:FEW])} and {len(words) - FEW} more"
 
 
-def _short_code(code: Mapping[str, str]) -> str:
+def short_code(code: Mapping[str, str]) -> str:
     """One mark for all files; the script's own where it is the only one."""
     if list(code) == [SCRIPT]:
         return code[SCRIPT][:8]

@@ -23,7 +23,7 @@ from gen_jax.data.source import Source
 from gen_jax.runs import sources
 from gen_jax.runs.files import atomic_write_json
 from gen_jax.runs.folder import FORMAT, record
-from gen_jax.runs.identity import CHANGED, KEY, Change
+from gen_jax.runs.identity import CHANGED, KEY, SCRIPT_NAME, Change
 
 FILE = "manifest.json"
 PACKAGES = (
@@ -262,13 +262,17 @@ def _now() -> str:
 
 
 def script_name(record: Mapping[str, Any] | None) -> str | None:
-    """The name, without .py, of the script that the run's first command names; None where it names none."""
+    """The name, without .py, of the script that the run was begun with; of an older run, of that which its first
+    command names. None where neither is known."""
     sittings = (record or {}).get("sittings") or [{}]
+    if name := sittings[0].get(KEY, {}).get(SCRIPT_NAME):
+        return name
     try:
         words = shlex.split(sittings[0].get("command", ""))
     except ValueError:  # a quotation without end
         return None
-    return next((Path(word).stem for word in words if word.endswith(".py")), None)
+    names = [Path(word).stem for word in words if word.endswith(".py")]
+    return next((name for name in names if name != "__main__"), None)  # `python -m gen_jax ablate SCRIPT`
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from gen_jax.core.lines import in_bytes
 from gen_jax.core.types import Algorithm, State
 from gen_jax.data import feed
 from gen_jax.data.source import Source
-from gen_jax.runs import feeding, listening, memory, settings, trackers
+from gen_jax.runs import feeding, listening, memory, promises, settings, trackers
 from gen_jax.runs.abilities import need_values
 from gen_jax.runs.config import Config
 
@@ -59,8 +59,8 @@ def rehearse(
 ) -> Rehearsed:
     """Build a run and trace its first round. `new`: refuse settings that its build does not read, too.
 
-    Raises UserError for what cannot be fed or held, for a setting that nothing reads and, by `compose`, for a hyper
-    that nothing reads.
+    Raises UserError for what cannot be fed or held, for outputs that are not as the model promises them, for a setting
+    that nothing reads and, by `compose`, for a hyper that nothing reads.
     """
     heard, seen = listening.listening(config)
     trace = partial(_trace, build, source, where)
@@ -71,6 +71,10 @@ def rehearse(
     if need > memory.machine() * (where.size if where.shards else 1):
         raise _too_large(config, trace, need)
     need_values(traced.algorithm, source)
+    asked = promises.asked_of(source, config.batch_size, traced.template)
+    after, metrics = traced.traced.out_info
+    promises.check_round(after, metrics, asked)
+    promises.check_rows(traced.algorithm, asked)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(
             f"--labels-per-class {config.labels_per_class} hides labels of {source.name} that {script.name} is given; "
@@ -88,6 +92,8 @@ def _trace(
     """What was built, and the bytes that its training needs, at least."""
     algorithm = build(config, source)
     template = jax.eval_shape(algorithm.init, jax.random.key(0))
+    # Before the round: a generator of another shape is a traceback there, of a discriminator that cannot read it.
+    promises.check_x(algorithm, promises.asked_of(source, config.batch_size, template))
     batches = feeding.shapes(source, config.batch_size, algorithm.minibatches)
     update = jax.jit(algorithm.update, inline=True)  # leaves nothing of the call in the program that it becomes part of
     # The trace is found again for arguments of the same shapes on the same mesh.

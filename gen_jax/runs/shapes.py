@@ -45,7 +45,7 @@ _IDENTITY = {
             "names": Maybe(([str], None)), "train": Maybe(int), "test": Maybe(int), "drawn_from": Maybe(str),
         }
     ),
-    "code": Maybe({str: str}), "settings": Maybe({str: object}),
+    "code": Maybe({str: str}), "settings": Maybe({str: object}), "script_name": Maybe(str),
 }  # fmt: skip
 _SITTING = {
     "from_step": int, "started": str, "finished": TEXT, "run_seconds": (number, None),

@@ -198,6 +198,16 @@ def label(value: Any) -> str:
     return "x".join(map(str, plain)) if isinstance(plain, list) else str(plain)
 
 
+def exact(value: Any) -> str:
+    """The `label` of a value in full: other texts for other values, one text for a number however it was written."""
+    plain = to_json(value)
+    if isinstance(plain, list):
+        return "x".join(map(exact, plain))
+    if isinstance(plain, int | float) and not isinstance(plain, bool) and float(plain) == plain:
+        return repr(float(plain)).removesuffix(".0")
+    return repr(plain)
+
+
 def name_of(settings: Mapping[str, Any]) -> str:
     """`loss=hinge,b1=0.5`: of an arm and its folder. The group's name is dropped, being the same everywhere."""
     text = ",".join(f"{name.removeprefix('hyper.')}={label(value)}" for name, value in settings.items()) or "base"

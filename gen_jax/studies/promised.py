@@ -22,8 +22,7 @@ def names(run: Rehearsed, config: Config, source: Source) -> set[str]:
     """
     algorithm, found = run.algorithm, set(run.metrics)
     key = jax.random.key(0)
-    batch = feeding.shapes(source, config.batch_size, {"train": 1})["train"]
-    one = {name: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for name, leaf in batch.items()}
+    one = feeding.one(source, config.batch_size, "train")
     if algorithm.probe is not None:
         found |= set(jax.eval_shape(algorithm.probe, run.template, one, key))
     if config.evaluate_every and algorithm.evaluate is not None:

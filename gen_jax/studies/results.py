@@ -8,7 +8,7 @@ and tests are on the final values.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from gen_jax.runs import folder, log
 from gen_jax.runs.settings import flatten
 from gen_jax.runs.watching import tracking
 from gen_jax.studies import games, sameness
-from gen_jax.studies.plan import label
+from gen_jax.studies.plan import exact, label
 
 # How often a run looks at itself changes nothing of what it becomes.
 CADENCE = ("log_every", "sample_every", "evaluate_every", "checkpoint_every", "max_nonfinite")
@@ -222,26 +222,43 @@ def groups_of_runs(runs: Sequence[Path]) -> list[Group]:
     for run, full in zip(runs, settings, strict=True):
         if missing := [name for name in ("seed", "data") if name not in full]:
             raise UserError(f"{run / 'config.json'} is damaged: it has no {missing[0]}, so the run cannot be compared")
-    kept = [{name: label(value) for name, value in each.items() if name not in ignored} for each in settings]
+        folder.refuse_edited(run)
+    own_settings = [{name: value for name, value in each.items() if name not in ignored} for each in settings]
+    kept = [{name: exact(value) for name, value in each.items()} for each in own_settings]
+    texts = _texts(own_settings)
     names = list(dict.fromkeys(name for each in kept for name in each))
 
     def varies(name: str, among: Sequence[Mapping[str, str]]) -> bool:
         return len({each.get(name) for each in among}) > 1
 
-    def name_of(own: Mapping[str, str]) -> str:
+    def name_of(own: Mapping[str, str], script: str) -> str:
         # Settings of other scripts say nothing of this one: only what varies among the runs of one script is in a name.
         alike = [each for each in kept if each["script"] == own["script"]]
-        parts = [own["script"]] if varies("script", kept) else []
+        parts = [script] if varies("script", kept) else []
         for field in names:
             if field != "script" and varies(field, kept if field in ACROSS else alike):
-                parts.append(f"{field.removeprefix('hyper.')}={own.get(field, '-')}")
+                text = texts[field, own[field]] if field in own else "-"
+                parts.append(f"{field.removeprefix('hyper.')}={text}")
         return ",".join(parts) or "all"
 
     found: dict[str, Group] = {}
     for run, own, full in zip(runs, kept, settings, strict=True):
-        name = name_of(own)
+        name = name_of(own, full["script"])
         group = found.setdefault(name, Group(name, {}, {}))
         if full["seed"] in group.runs:
             raise UserError(f"{run} and {group.runs[full['seed']]} are the same arm and seed; give one of them")
         group.runs[full["seed"]] = run
     return list(found.values())
+
+
+def _texts(settings: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """(field, a value of it in full) -> what names call it: its label, in full where another value has the same."""
+    found: dict[str, dict[str, str]] = {}
+    for each in settings:
+        for name, value in each.items():
+            found.setdefault(name, {})[exact(value)] = label(value)
+    return {
+        (name, full): text if list(texts.values()).count(text) == 1 else full
+        for name, texts in found.items()
+        for full, text in texts.items()
+    }

@@ -7,6 +7,8 @@ from typing import Any
 from gen_jax.runs import folder, identity, local_code, log, manifest, scripts
 from gen_jax.runs.identity import PACKAGES
 
+UNKNOWN = f"no {manifest.FILE}"
+
 
 def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
     """Of each run what tells it from the others beside its settings: `script`, `code`, `data`, `steps`; each the same
@@ -16,7 +18,7 @@ def fields(runs: Sequence[Path]) -> list[dict[str, str]]:
     where data of one name differ, and `steps` how far a run has come.
     """
     records = [folder.record(run) for run in runs]
-    marks = [identity.history(record) for record in records]
+    marks = [identity.history(record) if record else _of_copy(run) for run, record in zip(runs, records, strict=True)]
     specs = [str(folder.read_config(run).get("data")) for run in runs]
     names = [record["data"]["name"] if record else spec for record, spec in zip(records, specs, strict=True)]
     said = [_script(run, record) for run, record in zip(runs, records, strict=True)]
@@ -44,10 +46,19 @@ def notes(runs: Sequence[Path]) -> list[str]:
     commits = dict.fromkeys((sitting["code"]["commit"] or "")[:12] for sitting in sittings)
     if len(commits) > 1:
         found.append(f"gen_jax at {' and '.join(commit or 'no commit' for commit in commits)}")
-    data = dict.fromkeys(each["data"] for each in fields(runs))
+    known = [folder.record(run) is not None for run in runs]
+    data = dict.fromkeys(each["data"] for each, there in zip(fields(runs), known, strict=True) if there)
     said = [f"The runs are of different data: {' and '.join(data)}; what each did on its own is no race."]
     said = said if len(data) > 1 else []
+    if gone := [str(run) for run, there in zip(runs, known, strict=True) if not there]:
+        said.append(f"{' and '.join(gone)}: {UNKNOWN}, so it is not known on which data this was trained.")
     return said + ([f"The runs were made with different versions: {'; '.join(found)}."] if found else [])
+
+
+def _of_copy(run: Path) -> dict[identity.Kind, list[str]]:
+    """`identity.history` of a run without its manifest: the code that lies there, and data that nothing tells."""
+    code = {key: local_code.File(path, path.read_bytes()) for key, path in local_code.kept(run).items()}
+    return {"data": [UNKNOWN], "code": [identity.short_code(local_code.hashes(code))] if code else []}
 
 
 def _where_needed(names: Sequence[str], marks: Sequence[str]) -> list[str]:

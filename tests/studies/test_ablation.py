@@ -13,7 +13,7 @@ from gen_jax.core.errors import UserError
 from gen_jax.data import load
 from gen_jax.runs import checkpoint, log
 from gen_jax.runs.train import train
-from gen_jax.studies import ablation, batched, execute, plan, program, study
+from gen_jax.studies import ablation, batched, execute, plan, program, results, sameness, study
 from gen_jax.studies.ablation import Ablation
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +100,9 @@ def test_an_arm_is_bit_for_bit_the_run_alone(finished, tmp_path):
     there, here = (json.loads((each / "config.json").read_text()) for each in (run, alone))
     assert {**there, "run_dir": ""} == {**here, "run_dir": ""}
     assert (run / "experiment.py").read_bytes() == GAN.read_bytes()
+    assert sameness.fields([run])[0]["script"] == sameness.fields([alone])[0]["script"] == "gan"
+    with pytest.raises(UserError, match="are the same arm and seed"):
+        results.groups_of_runs([run, alone])
 
 
 def test_arms_of_a_seed_start_alike(finished):

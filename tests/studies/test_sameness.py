@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from gen_jax.core.errors import UserError
 from gen_jax.data import source
 from gen_jax.data.labelled import few_labels
-from gen_jax.runs import folder, identity, local_code
+from gen_jax.runs import folder, identity, local_code, manifest
 from gen_jax.studies import compare, results, sameness
 
 SCRIPT = '"""An experiment.\n\nMore of it."""\n'
@@ -74,6 +75,8 @@ OTHERS = {
     "in a module": ({"changes": [("a" * 64, "x = 1")]}, None),
     "in what its script is": ({"script": '"""Another."""\n'}, ["An experiment.", "Another."]),
     "in how often it looked": ({"more": {"sample_every": 7}}, ["all"]),
+    "in the last digits of a setting": ({"more": {"hyper.lr": 1.0000001}}, ["lr=1", "lr=1.0000001"]),
+    "in how a number is written": ({"more": {"hyper.lr": 1}}, ["all"]),
     "in a setting": ({"more": {"hyper.lr": 2.0}}, ["lr=1", "lr=2"]),
 }  # fmt: skip
 
@@ -111,6 +114,45 @@ def test_only_seeds_of_one_thing_are_averaged(name, tmp_path):
 def test_runs_of_one_seed_and_other_lengths_are_compared(tmp_path):
     found = compare.compare([make(tmp_path / "a"), make(tmp_path / "b", steps=12)])
     assert [row.arm for row in found.rows] == ["steps=6", "steps=12"]
+
+
+def test_settings_that_were_edited_are_refused_as_the_other_verbs_refuse_them(tmp_path):
+    runs = [make(tmp_path / "a", 0), make(tmp_path / "b", 1)]
+    edited = json.loads((runs[1] / "config.json").read_text()) | {"hyper.lr": 7.0}
+    (runs[1] / "config.json").write_text(json.dumps(edited))
+    with pytest.raises(UserError, match=r"b/config.json is not as it was when .*: hyper.lr is 1.0 there and 7.0 here"):
+        compare.compare(runs)
+
+
+def test_a_run_without_its_manifest_is_said_to_be_one(tmp_path):
+    runs = [make(tmp_path / "a", 0, data="ring8"), make(tmp_path / "b", 1, data="ring8")]
+    for run in runs:
+        record = json.loads((run / "manifest.json").read_text().replace("folder:pics", "ring8"))
+        (run / "manifest.json").write_text(json.dumps(record))
+    assert [group.name for group in results.groups_of_runs(runs)] == ["all"]
+    (runs[1] / "manifest.json").unlink()
+    (runs[1] / "code").mkdir()
+    (runs[1] / "code" / "m.py").write_text("")
+    said = f"{runs[1]}: no manifest.json, so it is not known on which data this was trained."
+    assert compare.compare(runs).detailed.notes[-1] == said
+    assert [group.name for group in results.groups_of_runs(runs)] == [
+        "data=ring8 (aaaaaaaa)", "data=ring8 (no manifest.json)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("python experiments/gan.py --steps 6", "gan"),
+        ("python /x/gen_jax/__main__.py ablate experiments/gan.py --seeds 2", "gan"),
+        ("gen-jax ablate gan.py", "gan"),
+        ("python /x/gen_jax/__main__.py reproduce runs/a", None),
+    ],
+)
+def test_runs_of_older_studies_are_of_the_script_that_their_command_names(command, name):
+    assert manifest.script_name({"sittings": [{"command": command}]}) == name
+    known = {"command": command, "identity": {identity.SCRIPT_NAME: "own"}}
+    assert manifest.script_name({"sittings": [known]}) == "own"
 
 
 def test_other_versions_are_a_note(tmp_path):

@@ -1,0 +1,121 @@
+"""What a model promises of its outputs (`core.types.Algorithm`), held against the data on shapes alone: nothing is
+computed, and a broken promise is one line before a run begins, not a traceback in a verb after it."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+
+from gen_jax.core import returned
+from gen_jax.core.errors import UserError
+from gen_jax.core.types import Algorithm, Array, Batch, State, Tree, given_of, weights
+from gen_jax.data.source import Source
+from gen_jax.runs import feeding
+
+SAMPLES = 2  # that a likelihood is asked for: no promised shape holds their number
+WIDE = ("encode", "features", "classify", "cluster")  # what gives [B, n]; the rest give [B]
+
+
+class Asked(NamedTuple):
+    """What a model's functions are asked with. Shapes."""
+
+    name: str  # of the data
+    state: State
+    first: Batch  # of training examples, as a probe sees them
+    batch: Batch  # of held-out examples
+    given: Batch  # the same, and what tools make for samplers beside
+
+    @property
+    def rows(self) -> int:
+        return self.batch["x"].shape[0]
+
+
+def asked_of(source: Source, rows: int, state: State) -> Asked:
+    """The questions about batches of so many examples of these data, in a state of this make."""
+    batch = feeding.one(source, rows, "test")
+    shape = batch["x"].shape
+    # What no data hold: which cells a model that completes is shown, and the number of a category.
+    mask = jax.ShapeDtypeStruct((*shape[:-1], 1) if len(shape) > 2 else shape, "float32")
+    made: Any = {"mask": mask, "condition": jax.ShapeDtypeStruct(shape[:1], "int32")}
+    return Asked(source.name, state, feeding.one(source, rows, "train"), batch, {**made, **batch})
+
+
+def check_x(algorithm: Algorithm, asked: Asked) -> None:
+    """Raises UserError where what the model makes in the place of x is of another shape than the data: what samplers
+    draw, what the prior's latents are decoded to, and reconstructions."""
+    view, key = weights(asked.state), jax.random.key(0)
+
+    def drawn(function: Any, names: tuple[str, ...]) -> Any:
+        told = given_of(asked.given, names)
+        return jax.eval_shape(lambda view, key, told: function(view, key, asked.rows, told), view, key, told)
+
+    for name, sampler in algorithm.samplers.items():
+        if set(sampler.given) <= set(asked.given):  # else these data have nothing to give it, and `sample` says so
+            _need_x(f"sampler {name}", drawn(sampler.draw, sampler.given), asked)
+    if algorithm.decode is None or not set(algorithm.given) <= set(asked.given):
+        return
+    told = given_of(asked.given, algorithm.given)
+    codes: dict[Any, str] = {}  # by shape and dtype: what is decoded alike is traced once
+    if algorithm.prior is not None:
+        codes[drawn(algorithm.prior, algorithm.given)] = "the prior's latents"
+    if algorithm.encode is not None:
+        codes.setdefault(jax.eval_shape(algorithm.encode, view, asked.batch)["mean"], "what encode gives")
+    for code, words in codes.items():
+        _need_x(f"decode, of {words},", jax.eval_shape(algorithm.decode, view, code, told), asked)
+
+
+def check_round(after: State, metrics: Mapping[str, Any], asked: Asked) -> None:
+    """Raises UserError where a round changes the make of the state, or has a metric that is no number."""
+    returned.same(asked.state, after, "a round's state")
+    for name, value in metrics.items():
+        returned.scalar(value, f"a round's metric {name}")
+
+
+def check_rows(algorithm: Algorithm, asked: Asked) -> None:
+    """Raises UserError where what the model says of examples is not a value a row, [B], or several, [B, n]; and where
+    its probe gives what is no number."""
+    if algorithm.probe is not None:
+        for name, value in jax.eval_shape(algorithm.probe, asked.state, asked.first, jax.random.key(0)).items():
+            returned.scalar(value, f"probe: its {name}")
+    for function, found in _said(algorithm, asked):
+        wanted = f"[{asked.rows}, n]" if function in WIDE else f"[{asked.rows}]"
+        for name, value in found.items() if isinstance(found, Mapping) else [("", found)]:
+            shape = getattr(value, "shape", ())
+            if shape[:1] != (asked.rows,) or len(shape) != (2 if function in WIDE else 1):
+                what = f"{function}: its {name}" if name else function
+                raise UserError(f"{what} gives {returned.written(value)} of {asked.rows} examples; it must be {wanted}")
+
+
+def _said(algorithm: Algorithm, asked: Asked) -> Iterator[tuple[str, Tree]]:
+    """What the model says of a batch, by the name of the function."""
+    key: Array = jax.random.key(0)
+    calls: dict[str, Any] = {
+        "evaluate": lambda f, view, batch: f(view, batch, key),
+        "encode": lambda f, view, batch: f(view, batch),
+        "score": lambda f, view, batch: f(view, batch, key),
+        "likelihood": lambda f, view, batch: f(view, batch, key, SAMPLES),
+        "classify": lambda f, view, batch: f(view, batch),
+        "cluster": lambda f, view, batch: f(view, batch),
+        "features": lambda f, view, batch: f(view, batch, batch["x"]),
+    }
+    view = weights(asked.state)
+    for name, call in calls.items():
+        if (function := getattr(algorithm, name)) is None:
+            continue
+        try:
+            yield name, jax.eval_shape(partial(call, function), view, asked.batch)
+        except UserError:
+            # What training does not ask for may be refused (features of a network without a last layer): a verb that
+            # asks says so.
+            if name == "evaluate":
+                raise
+
+
+def _need_x(what: str, found: Any, asked: Asked) -> None:
+    wanted = asked.batch["x"].shape
+    if getattr(found, "shape", None) != wanted:
+        raise UserError(
+            f"{what} gives {returned.written(found)} of {asked.rows} examples; of {asked.name}, whose examples are "
+            f"{list(wanted[1:])}, it must be {list(wanted)}"
+        )

@@ -13,8 +13,7 @@ from gen_jax.core.types import Algorithm, Array, Batch, State, Tree, given_of, w
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding
 
-SAMPLES = 2  # that a likelihood is asked for: no promised shape holds their number
-WIDE = ("encode", "features", "classify", "cluster")  # what gives [B, n]; the rest give [B]
+WIDE = ("encode", "classify", "cluster")  # what gives [B, n]; the rest give [B]
 
 
 class Asked(NamedTuple):
@@ -50,7 +49,8 @@ def check_x(algorithm: Algorithm, asked: Asked) -> None:
         told = given_of(asked.given, names)
         return jax.eval_shape(lambda view, key, told: function(view, key, asked.rows, told), view, key, told)
 
-    for name, sampler in algorithm.samplers.items():
+    # The others draw by the same networks, and tracing a long way to a sample takes seconds.
+    for name, sampler in list(algorithm.samplers.items())[:1]:
         if set(sampler.given) <= set(asked.given):  # else these data have nothing to give it, and `sample` says so
             _need_x(f"sampler {name}", drawn(sampler.draw, sampler.given), asked)
     if algorithm.decode is None or not set(algorithm.given) <= set(asked.given):
@@ -88,28 +88,20 @@ def check_rows(algorithm: Algorithm, asked: Asked) -> None:
 
 
 def _said(algorithm: Algorithm, asked: Asked) -> Iterator[tuple[str, Tree]]:
-    """What the model says of a batch, by the name of the function."""
+    """What the model says of a batch, by the name of the function: what training looks at, and what is traced soon.
+    (Bounds by importance samples, scores and features are left to the verbs that ask for them.)"""
     key: Array = jax.random.key(0)
     calls: dict[str, Any] = {
         "evaluate": lambda f, view, batch: f(view, batch, key),
         "encode": lambda f, view, batch: f(view, batch),
-        "score": lambda f, view, batch: f(view, batch, key),
-        "likelihood": lambda f, view, batch: f(view, batch, key, SAMPLES),
         "classify": lambda f, view, batch: f(view, batch),
         "cluster": lambda f, view, batch: f(view, batch),
-        "features": lambda f, view, batch: f(view, batch, batch["x"]),
     }
     view = weights(asked.state)
     for name, call in calls.items():
         if (function := getattr(algorithm, name)) is None:
             continue
-        try:
-            yield name, jax.eval_shape(partial(call, function), view, asked.batch)
-        except UserError:
-            # What training does not ask for may be refused (features of a network without a last layer): a verb that
-            # asks says so.
-            if name == "evaluate":
-                raise
+        yield name, jax.eval_shape(partial(call, function), view, asked.batch)
 
 
 def _need_x(what: str, found: Any, asked: Asked) -> None:

@@ -91,7 +91,7 @@ def test_names_of_classes_are_kept(tmp_path):
     assert data.names == ("cat", "dog", "owl", "elk")
     assert data.counts == (6, 6, 0, 0)
     assert data.present == 2
-    assert "cat 6, dog 6, owl 0, elk 0" in reading.line(data)
+    assert "cat: 6, dog: 6, owl: 0, elk: 0" in reading.line(data)
 
 
 def test_alpha_lies_on_the_background(tmp_path):

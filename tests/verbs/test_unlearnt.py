@@ -4,7 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-from evaluation_subjects import gan, made, weights
+from evaluation_subjects import CONFIG, gan, made, weights
 
 from gen_jax.verbs import interpolate, traverse
 
@@ -22,7 +22,7 @@ from gen_jax.verbs import interpolate, traverse
 def test_a_class_that_was_never_learnt_is_named(monkeypatch, tmp_path, capsys, module, options, told):
     source = dataclasses.replace(made(), counts=(200, 0))
     state = SimpleNamespace(params=weights().params, stats={}, ema={}, ema_stats={})
-    opened = SimpleNamespace(algorithm=gan(conditional=True), source=source, state=state, step=1)
+    opened = SimpleNamespace(algorithm=gan(conditional=True), source=source, state=state, step=1, config=CONFIG)
     monkeypatch.setattr(module, "open_state", lambda *_: opened)
     verb = getattr(module, module.__name__.rpartition(".")[2])
     verb(tmp_path, frames=2, out=tmp_path / "a.png", **options)

@@ -97,9 +97,12 @@ def _loaded() -> Iterator[Path]:
         file = getattr(module, "__file__", None)
         if name == "__main__" or not isinstance(file, str) or not file.endswith(".py"):
             continue
-        path = Path(file)
-        known = name.partition(".")[0] in _WATCHER.installed or (watched and path.resolve() in HELD)
-        if not known and is_local(path):
+        path, top = Path(file), name.partition(".")[0]
+        if top in _WATCHER.installed:
+            continue
+        if not is_local(path):
+            _WATCHER.installed.add(top)  # a process may have thousands of modules
+        elif not (watched and path.resolve() in HELD):
             yield path
 
 

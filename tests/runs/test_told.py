@@ -22,7 +22,7 @@ def test_a_run_says_and_keeps_what_it_read(bench, capsys):
     bench.train()
     lines = [line for line in capsys.readouterr().err.splitlines() if "train and" in line]
     assert len(lines) == 1
-    assert "3 classes (a " in lines[0]
+    assert "3 classes (a: " in lines[0]
     assert "left out: .ipynb_checkpoints/ (1 image), 1 file of other kinds (.txt)" in lines[0]
     read = json.loads((bench.run / "manifest.json").read_text())["data"]["read"]
     assert read["train"] + read["test"] == 24

@@ -70,14 +70,11 @@ def table(path: str, said: str | None = None) -> TableSource:
         cells, lines = of_column(found, place, kept)
         columns.append(column(what, name, kind, cells, lines))
     _refuse_unnamed(found, kinds, what)
-    values = np.stack([values_of(what, c, *of_column(found, i)) for i, c in enumerate(columns)], axis=1)
-    x, columns = standardised(values, columns), tuple(columns)
+    x, columns = _standardised(found, columns, what), tuple(columns)
     train, rest, tested = x[kept], x[held_out], (found, held_out)
     if held is not None:
-        tested, where = (held, np.arange(len(held.rows))), f"table:{asked.test}"
-        rest = standardised(
-            np.stack([values_of(where, c, *of_column(held, i)) for i, c in enumerate(columns)], 1), columns
-        )
+        tested = held, np.arange(len(held.rows))
+        rest = _standardised(held, columns, f"table:{asked.test}")
     notes = [f"tested on {Path(asked.test).name}" if asked.test else "a tenth held out"]
     notes += [] if found.header or asked.names else ["no line of names: columns are numbered"]
     gaps = int(np.isnan(train).sum() + np.isnan(rest).sum())
@@ -111,8 +108,7 @@ def alike(path: str, own: TableSource, said: str | None = None) -> TableSource:
     asked, what = plan(said)._replace(test=None, target=None), f"table:{path}"
     found = _like(_placed(cells_of(path, asked.names, asked.comment), own.columns, asked), path, own.columns, asked)
     _refuse_too_few(found, what)
-    values = np.stack([values_of(what, c, *of_column(found, i)) for i, c in enumerate(own.columns)], axis=1)
-    x = standardised(values, own.columns)
+    x = _standardised(found, own.columns, what)
     strange = table_notes.unknown(found, np.arange(len(x)), x, own.columns, own.target, what)
     if strange:
         say(visible(f"{what}: {short(strange)}"))
@@ -224,6 +220,12 @@ def _refuse_unnamed(found: Cells, kinds: dict[str, str], what: str) -> None:
             f"{what}: its first line looks like values and no names ({visible(likely[0])!r}); name the columns in a "
             'file for --columns, columns.toml: names = ["age", …]'
         )
+
+
+def _standardised(found: Cells, columns: Sequence[Column], what: str) -> np.ndarray:
+    """The cells as these columns read them, [N, D]."""
+    values = [values_of(what, each, *of_column(found, place)) for place, each in enumerate(columns)]
+    return standardised(np.stack(values, axis=1), columns)
 
 
 def _kind(found: Cells, place: int, kept: np.ndarray, what: str) -> str:

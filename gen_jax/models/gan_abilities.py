@@ -11,10 +11,10 @@ from gen_jax.core import keys
 from gen_jax.core.types import Array, Batch, State, Weights
 from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_game import Game
-from gen_jax.models.logits import need_logits, with_extra
 from gen_jax.models.penultimate import penultimate
 from gen_jax.models.samplers import latent_samplers
 from gen_jax.objectives import statistics
+from gen_jax.objectives.logits import need_logits, with_extra
 
 
 def of(game: Game, shape: tuple[int, ...]) -> dict[str, Any]:

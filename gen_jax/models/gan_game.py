@@ -13,9 +13,9 @@ from gen_jax.core.players import Call, Player, apply
 from gen_jax.core.types import Array, Aux, Context, Players, Tree
 from gen_jax.models.conditions import values_of
 from gen_jax.models.gan_parts import Latents, Parts, Penalty, View
-from gen_jax.models.logits import need_logits, with_extra
 from gen_jax.objectives import statistics
 from gen_jax.objectives.adversarial import AdversarialLoss
+from gen_jax.objectives.logits import need_logits, with_extra
 from gen_jax.objectives.packing import pack
 
 Made = dict[str, Array]  # a fake batch, "fake" [B, *shape], and the "latents" [B, size] that it was made from
@@ -113,13 +113,11 @@ def discriminator_objective(game: Game, params: Players, context: Context) -> tu
     value, (view, stats, metrics) = discriminator_loss(game, params, context, jax.lax.stop_gradient(made))
     moved = {c.name: c.update(context.aux[c.name], view) for c in game.parts.controllers if c.update}
     stats = {"discriminator": stats, **generator_stats}
-    return value, Aux(stats, metrics | told(context, moved), jax.lax.stop_gradient(moved))
+    return value, Aux(stats, metrics | told(moved), jax.lax.stop_gradient(moved))
 
 
-def told(context: Context, moved: dict[str, Tree]) -> dict[str, Array]:
-    """Controllers as metrics, a number each. Raises UserError for one that is no number, nor made of numbers; and for
-    one whose next value is not of the make of the one before."""
-    returned.moved(context.aux, moved, "controller")
+def told(moved: dict[str, Tree]) -> dict[str, Array]:
+    """Controllers as metrics, a number each. Raises UserError for one that is no number, nor made of numbers."""
     found = {}
     for name, after in moved.items():
         for path, leaf in jax.tree.leaves_with_path(after):
@@ -144,7 +142,7 @@ def generator_objective(game: Game, params: Players, context: Context) -> tuple[
         returned.scalar(metrics["auxiliary/generator"], f"head {head.weight}: the generator's loss")
         value += context.hyper[head.weight] * metrics["auxiliary/generator"]
     extra, more, moved = charge(game.parts.generator_penalties, view)
-    return value + extra, Aux(generator_stats, metrics | more | told(context, moved), moved)
+    return value + extra, Aux(generator_stats, metrics | more | told(moved), moved)
 
 
 def look_ahead(game: Game, params: Players, context: Context, made: Made) -> Players:

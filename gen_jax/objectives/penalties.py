@@ -20,6 +20,7 @@ from jax import lax
 
 from gen_jax.core import axis, keys
 from gen_jax.core.errors import UserError
+from gen_jax.objectives.logits import need_logits
 
 Critic: TypeAlias = Callable[[jax.Array], jax.Array]
 Gradients: TypeAlias = Callable[[Critic, jax.Array], jax.Array]
@@ -28,14 +29,14 @@ Gradients: TypeAlias = Callable[[Critic, jax.Array], jax.Array]
 def input_gradients(critic: Critic, x: jax.Array) -> jax.Array:
     """The gradient of the sum of all logits with respect to each input, [B, ...]; one backward pass."""
     logits, pullback = jax.vjp(critic, x)
-    _check_logits(logits, x)
+    need_logits(logits, x)
     return pullback(jnp.ones_like(logits))[0]
 
 
 def row_gradients(critic: Critic, x: jax.Array) -> jax.Array:
     """Row i is the gradient of logit i with respect to input i, other rows held still, [B, ...]; B backward passes."""
     logits, pullback = jax.vjp(critic, x)
-    _check_logits(logits, x)
+    need_logits(logits, x)
     rows = axis.rows(x.shape[0])
 
     def add_row(total: jax.Array, row: jax.Array) -> tuple[jax.Array, None]:
@@ -139,9 +140,3 @@ def lazy(penalty: Callable[[], jax.Array], step: jax.Array, interval: int | jax.
 def _slope_penalty(gradients: jax.Array, center: float | jax.Array, one_sided: bool) -> jax.Array:
     excess = norms(gradients) - center
     return jnp.mean((jax.nn.relu(excess) if one_sided else excess) ** 2)
-
-
-def _check_logits(logits: jax.Array, x: jax.Array) -> None:
-    if logits.shape != (x.shape[0],):
-        gave = f"{logits.dtype}{list(logits.shape)}"
-        raise UserError(f"a discriminator must return one logit a row, [{x.shape[0]}]; this one gave {gave}")

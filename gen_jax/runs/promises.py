@@ -1,19 +1,18 @@
 """What a model promises of its outputs (`core.types.Algorithm`), held against the data on shapes alone: nothing is
 computed, and a broken promise is one line before a run begins, not a traceback in a verb after it."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 
 from gen_jax.core import returned
 from gen_jax.core.errors import UserError
-from gen_jax.core.types import Algorithm, Array, Batch, State, Tree, given_of, weights
+from gen_jax.core.types import Algorithm, Batch, State, given_of, weights
 from gen_jax.data.source import Source
 from gen_jax.runs import feeding
 
-WIDE = ("encode", "classify", "cluster")  # what gives [B, n]; the rest give [B]
+WIDE = ("encode", "classify", "cluster")  # what gives [B, n]; `evaluate` gives [B]
 
 
 class Asked(NamedTuple):
@@ -78,30 +77,20 @@ def check_rows(algorithm: Algorithm, asked: Asked) -> None:
     if algorithm.probe is not None:
         for name, value in jax.eval_shape(algorithm.probe, asked.state, asked.first, jax.random.key(0)).items():
             returned.scalar(value, f"probe: its {name}")
-    for function, found in _said(algorithm, asked):
-        wanted = f"[{asked.rows}, n]" if function in WIDE else f"[{asked.rows}]"
-        for name, value in found.items() if isinstance(found, Mapping) else [("", found)]:
-            shape = getattr(value, "shape", ())
-            if shape[:1] != (asked.rows,) or len(shape) != (2 if function in WIDE else 1):
-                what = f"{function}: its {name}" if name else function
-                raise UserError(f"{what} gives {returned.written(value)} of {asked.rows} examples; it must be {wanted}")
-
-
-def _said(algorithm: Algorithm, asked: Asked) -> Iterator[tuple[str, Tree]]:
-    """What the model says of a batch, by the name of the function: what training looks at, and what is traced soon.
-    (Bounds by importance samples, scores and features are left to the verbs that ask for them.)"""
-    key: Array = jax.random.key(0)
-    calls: dict[str, Any] = {
-        "evaluate": lambda f, view, batch: f(view, batch, key),
-        "encode": lambda f, view, batch: f(view, batch),
-        "classify": lambda f, view, batch: f(view, batch),
-        "cluster": lambda f, view, batch: f(view, batch),
-    }
-    view = weights(asked.state)
-    for name, call in calls.items():
+    view, key = weights(asked.state), jax.random.key(0)
+    # What training looks at, and what is traced soon. Bounds by importance samples, scores and features are left to the
+    # verbs that ask for them.
+    told = {"evaluate": (view, asked.batch, key), **dict.fromkeys(WIDE, (view, asked.batch))}
+    for name, arguments in told.items():
         if (function := getattr(algorithm, name)) is None:
             continue
-        yield name, jax.eval_shape(partial(call, function), view, asked.batch)
+        found, wide = jax.eval_shape(function, *arguments), name in WIDE
+        for part, value in found.items() if isinstance(found, Mapping) else [("", found)]:
+            shape = getattr(value, "shape", ())
+            if shape[:1] != (asked.rows,) or len(shape) != (2 if wide else 1):
+                what = f"{name}: its {part}" if part else name
+                wanted = f"[{asked.rows}, n]" if wide else f"[{asked.rows}]"
+                raise UserError(f"{what} gives {returned.written(value)} of {asked.rows} examples; it must be {wanted}")
 
 
 def _need_x(what: str, found: Any, asked: Asked) -> None:

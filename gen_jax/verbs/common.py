@@ -1,7 +1,9 @@
 """What the verbs share: a run opened with its weights, and a table for a person or JSON for a program."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
@@ -23,14 +25,20 @@ Elsewhere = Annotated[Access, tyro.conf.arg(name="")]  # its fields are flags of
 HERE = Access()
 
 
-def open_state(run: Path, step: int | None = None, trust: bool = False, access: Access = HERE) -> "Opened":
-    """`runs.opened.open_state`, on a platform that is set up; without JAX until it is called."""
+def open_state(
+    run: Path, step: int | None = None, trust: bool = False, access: Access = HERE,
+    outs: Mapping[str, Path | None] = MappingProxyType({}),
+) -> "Opened":  # fmt: skip
+    """`runs.opened.open_state`, on a platform that is set up; without JAX until it is called. `outs`: what the verb
+    will write, by flag. Raises UserError where the run's data are read from there (`runs.outputs.not_over`)."""
     from gen_jax.core.platform import configure
 
     configure()
     from gen_jax.runs.opened import open_state as rebuild
 
-    return rebuild(run, step, trusted=trust, access=access)
+    opened = rebuild(run, step, trusted=trust, access=access)
+    outputs.not_over(outs, opened.config, access.data)
+    return opened
 
 
 def show(title: str, rows: list[tuple[str, Any]], as_json: bool, extra: dict[str, Any] | None = None) -> None:

@@ -29,8 +29,7 @@ def export(
         json: print JSON
     """
     outputs.folder(out, "--out")
-    opened = open_state(run, step, trust, access)
-    outputs.not_over({"--out": out}, opened.config, access.data)
+    opened = open_state(run, step, trust, access, {"--out": out})
     from gen_jax.core.types import weights as weights_of
     from gen_jax.runs import export as exports
 

@@ -6,7 +6,6 @@ import tyro
 
 from gen_jax.core.domains import Sample, Whole
 from gen_jax.core.lines import counted
-from gen_jax.runs import outputs
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
@@ -31,8 +30,7 @@ def reconstruct(
         json: print JSON
     """
     path = picture_path(run, "reconstructions", out)
-    opened = open_state(run, step, trust, access)
-    outputs.not_over({"--out": out}, opened.config, access.data)
+    opened = open_state(run, step, trust, access, {"--out": out})
     import jax
     import numpy as np
 

@@ -63,8 +63,7 @@ def sample(
                 "--to writes the samples that `evaluate` scores, each in a file; leave out --out, --npz, --label, "
                 "--sampler"
             )
-    opened = open_state(run, step, trust, access)
-    outputs.not_over({"--out": out, "--npz": npz, "--to": to}, opened.config, access.data)
+    opened = open_state(run, step, trust, access, {"--out": out, "--npz": npz, "--to": to})
     import numpy as np
 
     from gen_jax.core.types import weights as weights_of
@@ -98,8 +97,7 @@ def _rows(
     run: Path, path: Path, count: int, seed: int, weights: str, sampler: str, given: tuple[str, ...], step: int | None,
     trust: bool, access: Access, as_json: bool,
 ) -> None:  # fmt: skip
-    opened = open_state(run, step, trust, access)
-    outputs.not_over({"--out": path}, opened.config, access.data)
+    opened = open_state(run, step, trust, access, {"--out": path})
     from gen_jax.core.types import weights as weights_of
     from gen_jax.data.columns import texts
     from gen_jax.data.table_files import written

@@ -5,7 +5,6 @@ from pathlib import Path
 import tyro
 
 from gen_jax.core.domains import Frames, Positive, Size, Whole
-from gen_jax.runs import outputs
 from gen_jax.verbs.common import HERE, Elsewhere, Trust, Which, open_state, picture_path, show
 
 
@@ -40,8 +39,7 @@ def traverse(
         json: print JSON
     """
     path = picture_path(run, "traversal", out)
-    opened = open_state(run, step, trust, access)
-    outputs.not_over({"--out": out}, opened.config, access.data)
+    opened = open_state(run, step, trust, access, {"--out": out})
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -24,6 +24,8 @@ from gen_jax.verbs.traverse import traverse
 DRAW = {"sample": sample, "reconstruct": reconstruct, "interpolate": interpolate, "traverse": traverse,
         "latents": latents}  # fmt: skip
 
+OPEN = common.open_state
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
@@ -213,7 +215,8 @@ def test_every_verb_that_writes_looks_at_what_is_read(verb, place, monkeypatch):
     test.write_text("a,b\n1,2\n")
     (place / "columns.toml").write_text(f'test = "{test}"\n')
     opened = SimpleNamespace(config=of("digits", "columns.toml"))
-    monkeypatch.setitem(verb.__globals__, "open_state", lambda *given: opened)
+    monkeypatch.setitem(verb.__globals__, "open_state", OPEN)
+    monkeypatch.setattr("gen_jax.runs.opened.open_state", lambda *given, **more: opened)
     with pytest.raises(UserError, match="of --columns"):
         verb(place / "run", out=held)
     assert test.read_text() == "a,b\n1,2\n"

@@ -113,11 +113,13 @@ def discriminator_objective(game: Game, params: Players, context: Context) -> tu
     value, (view, stats, metrics) = discriminator_loss(game, params, context, jax.lax.stop_gradient(made))
     moved = {c.name: c.update(context.aux[c.name], view) for c in game.parts.controllers if c.update}
     stats = {"discriminator": stats, **generator_stats}
-    return value, Aux(stats, metrics | told(moved), jax.lax.stop_gradient(moved))
+    return value, Aux(stats, metrics | told(context, moved), jax.lax.stop_gradient(moved))
 
 
-def told(moved: dict[str, Tree]) -> dict[str, Array]:
-    """Controllers as metrics, a number each. Raises UserError for one that is no number, nor made of numbers."""
+def told(context: Context, moved: dict[str, Tree]) -> dict[str, Array]:
+    """Controllers as metrics, a number each. Raises UserError for one that is no number, nor made of numbers; and for
+    one whose next value is not of the make of the one before."""
+    returned.moved(context.aux, moved, "controller")
     found = {}
     for name, after in moved.items():
         for path, leaf in jax.tree.leaves_with_path(after):
@@ -142,7 +144,7 @@ def generator_objective(game: Game, params: Players, context: Context) -> tuple[
         returned.scalar(metrics["auxiliary/generator"], f"head {head.weight}: the generator's loss")
         value += context.hyper[head.weight] * metrics["auxiliary/generator"]
     extra, more, moved = charge(game.parts.generator_penalties, view)
-    return value + extra, Aux(generator_stats, metrics | more | told(moved), moved)
+    return value + extra, Aux(generator_stats, metrics | more | told(context, moved), moved)
 
 
 def look_ahead(game: Game, params: Players, context: Context, made: Made) -> Players:

@@ -185,6 +185,18 @@ def test_a_helper_named_as_pythons_own_module_is_refused(name, text, refused, tm
         local_code.of(script)
 
 
+def test_a_script_in_a_package_has_siblings_of_other_names(tmp_path, monkeypatch):
+    """As `python -m mine.own` starts it; started by its path, its folder is where Python looks first."""
+    script, helper = tmp_path / "mine" / "own.py", tmp_path / "mine" / "types.py"
+    script.parent.mkdir()
+    for path, text in ((script, "import types\n"), (helper, "K = 1\n"), (script.with_name("__init__.py"), "")):
+        path.write_text(text)
+    assert list(local_code.of(script)) == ["experiment.py"]
+    monkeypatch.syspath_prepend(script.parent)
+    with pytest.raises(UserError, match=f"^{helper} has the name of"):
+        local_code.of(script)
+
+
 @pytest.mark.parametrize(("text", "line"), [("K = 1\n", 0), ("K = 1\nK = open(__file__)\n", 2), ("(", 0)])
 def test_a_script_that_reads_beside_itself_is_told(text, line, tmp_path, capsys):
     script = tmp_path / "own.py"

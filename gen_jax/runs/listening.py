@@ -3,9 +3,9 @@
 Dataclasses inside the settings are listened to, each field by its dotted name; those in tuples and dicts are not.
 """
 
-import copy
+import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gen_jax.core import domains
@@ -16,40 +16,59 @@ FOR_BUILD = ("precision",)  # of the settings that all experiments have: the loo
 _NONE = object()  # in place of the default of a field that must be given
 
 
-def listening(config: Config) -> tuple[Config, set[str]]:
-    """(the same settings, the dotted names that have been read of them so far)."""
-    seen = set[str]()
-    return _heard(config, seen, ""), seen
+@contextlib.contextmanager
+def listening(config: Config) -> Iterator[set[str]]:
+    """A block in which the dotted names of what is read of these settings gather in the set that it is given.
+
+    The classes listen, for that long, and not a copy of another type: scripts look up `type(config.net)`, and pickle.
+    """
+    seen, owners = set[str](), list(_inside(config, ""))
+    with contextlib.ExitStack() as stack:
+        for kind in {type(settings) for settings, _ in owners}:
+            stack.enter_context(_listens(kind, owners, seen))
+        yield seen
 
 
-def _heard(settings: Any, seen: set[str], prefix: str) -> Any:
-    """A copy of settings, and of those inside them, that notes what is read of it."""
-    kind: Any = type(settings)
-    names = [field.name for field in dataclasses.fields(kind)]
+def _inside(settings: Any, prefix: str) -> Iterator[tuple[Any, str]]:
+    """(settings, the prefix of its fields' names), of these and of those inside them."""
+    yield settings, prefix
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from _inside(value, f"{prefix}{field.name}.")
+
+
+@contextlib.contextmanager
+def _listens(kind: Any, owners: Sequence[tuple[Any, str]], seen: set[str]) -> Iterator[None]:
+    names, before = {field.name for field in dataclasses.fields(kind)}, kind.__getattribute__
+    prefixes: dict[int, list[str]] = {}  # one value may stand in several fields
+    for settings, prefix in owners:
+        prefixes.setdefault(id(settings), []).append(prefix)
 
     def read(self: Any, name: str) -> Any:
-        # Who takes all attributes at once (`vars`) may use any of them.
-        seen.update(f"{prefix}{each}" for each in (names if name == "__dict__" else [name]))
-        return kind.__getattribute__(self, name)
+        for prefix in prefixes.get(id(self), []):
+            # Who takes all attributes at once (`vars`), or one that was made of them (`__post_init__`), may use any.
+            whole = name == "__dict__" or (name not in names and name in _beside(self, before))
+            seen.update(f"{prefix}{each}" for each in (names if whole else [name]))
+        return before(self, name)
 
-    def equal(self: Any, other: Any) -> Any:
-        found = kind.__eq__(self, other)  # which, where a dataclass made it, asks for the very same class
-        if found is NotImplemented and getattr(type(other), "_heard_of", type(other)) is kind:
-            return all(getattr(self, each.name) == getattr(other, each.name) for each in _compared(kind))
-        return found
-
-    heard = copy.copy(settings)
-    for name in names:
-        value = getattr(settings, name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            object.__setattr__(heard, name, _heard(value, seen, f"{prefix}{name}."))
-    own = {"__slots__": (), "__getattribute__": read, "__eq__": equal, "__hash__": kind.__hash__, "_heard_of": kind}
-    object.__setattr__(heard, "__class__", type(kind.__name__, (kind,), {**own, "__module__": kind.__module__}))
-    return heard
+    own = vars(kind).get("__getattribute__")
+    kind.__getattribute__ = read
+    try:
+        yield
+    finally:
+        if own is None:
+            del kind.__getattribute__
+        else:
+            kind.__getattribute__ = own
 
 
-def _compared(kind: type) -> list[dataclasses.Field[Any]]:
-    return [field for field in dataclasses.fields(kind) if field.compare]
+def _beside(settings: Any, get: Callable[[Any, str], Any]) -> Any:
+    """The attributes of a value; none where it has slots."""
+    try:
+        return get(settings, "__dict__")
+    except AttributeError:
+        return ()
 
 
 def refuse_unread(config: Config, seen: set[str], script: str) -> None:

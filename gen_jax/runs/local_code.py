@@ -188,7 +188,9 @@ def _refuse_in_place_of(name: str, script: Path) -> None:
     `python script.py` and not for verbs. A folder beside the script that is named as a package is its checkout."""
     if name in sys.builtin_module_names or name == "gen_jax":
         return
-    for root in [script.parent, *map(Path, sys.path)]:
+    # A script in a package (`python -m`) has siblings of other names; started by its path, its folder is on sys.path.
+    own = [] if (script.parent / "__init__.py").is_file() else [script.parent]
+    for root in [*own, *map(Path, sys.path)]:
         if (path := _under(root, [name])) is None:
             continue
         if is_local(path) and (path.name != "__init__.py" or name in sys.stdlib_module_names):

@@ -62,19 +62,19 @@ def rehearse(
     Raises UserError for what cannot be fed or held, for outputs that are not as the model promises them, for a setting
     that nothing reads and, by `compose`, for a hyper that nothing reads.
     """
-    heard, seen = listening.listening(config)
-    trace = partial(_trace, build, source, where)
-    try:
-        traced, need = trace(heard)
-    except MemoryError:  # a mask or a table that is made at once
-        raise _too_large(config, trace, float("inf")) from None
-    if need > memory.machine() * (where.size if where.shards else 1):
-        raise _too_large(config, trace, need)
-    need_values(traced.algorithm, source)
-    asked = promises.asked_of(source, config.batch_size, traced.template)
-    after, metrics = traced.traced.out_info
-    promises.check_round(after, metrics, asked)
-    promises.check_rows(traced.algorithm, asked)
+    with listening.listening(config) as seen:
+        trace = partial(_trace, build, source, where)
+        try:
+            traced, need = trace(config)
+        except MemoryError:  # a mask or a table that is made at once
+            raise _too_large(config, trace, float("inf")) from None
+        if need > memory.machine() * (where.size if where.shards else 1):
+            raise _too_large(config, trace, need)
+        need_values(traced.algorithm, source)
+        asked = promises.asked_of(source, config.batch_size, traced.template)
+        after, metrics = traced.traced.out_info
+        promises.check_round(after, metrics, asked)
+        promises.check_rows(traced.algorithm, asked)
     if config.labels_per_class is not None and "label" in traced.algorithm.given:
         raise UserError(
             f"--labels-per-class {config.labels_per_class} hides labels of {source.name} that {script.name} is given; "

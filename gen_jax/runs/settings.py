@@ -54,6 +54,11 @@ def from_json(kind: Any, value: Any) -> Any:
     if origin is typing.Literal:
         return next((each for each in arguments if _alike(to_json(each), value)), value)
     plain = origin or kind
+    if plain is Sequence:
+        plain, arguments = tuple, (*arguments[:1], ...) if arguments else ()
+    if (named := getattr(plain, "_fields", None)) is not None:  # a NamedTuple
+        hints = typing.get_type_hints(plain)
+        return plain(*(from_json(hints.get(name, Any), each) for name, each in zip(named, value, strict=True)))
     if plain is tuple and arguments:
         items = arguments[:1] * len(value) if arguments[-1:] == (Ellipsis,) else arguments
         return tuple(from_json(item, each) for item, each in zip(items, value, strict=True))

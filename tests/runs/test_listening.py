@@ -1,6 +1,7 @@
 """A setting that a build does not read is refused, wherever it stands and however its default is declared."""
 
 import dataclasses
+import pickle
 from dataclasses import dataclass, field
 
 import pytest
@@ -51,18 +52,19 @@ def nothing(config):
 @pytest.mark.parametrize("passes", [False, True], ids=["never", "one level up"])
 def test_what_is_not_read_is_refused(given, flag, passes):
     config = Config(need=1, **given)
-    heard, seen = listening(config)
-    nothing(heard)
-    if passes and "net" in given:  # that its dataclass was looked at says nothing of a field in it
-        assert heard.net.width
-        assert heard.net.inner
+    with listening(config) as seen:
+        nothing(config)
+        if passes and "net" in given:  # that its dataclass was looked at says nothing of a field in it
+            assert config.net.width
+            assert config.net.inner
     with pytest.raises(UserError, match=f"^{flag}: own.py does not read it"):
         refuse_unread(config, seen, "own.py")
 
 
 def test_what_must_be_given_must_be_read():
     config = Config(need=3)
-    _, seen = listening(config)
+    with listening(config) as seen:
+        pass
     with pytest.raises(UserError, match="^--need 3: own.py does not read it"):
         refuse_unread(config, seen, "own.py")
 
@@ -80,21 +82,44 @@ def test_what_must_be_given_must_be_read():
 )
 def test_whoever_takes_all_of_it_may_use_any(read):
     config = Config(need=1, depths=(3,), net=Net(depth=5))
-    heard, seen = listening(config)
-    read(heard)
+    with listening(config) as seen:
+        read(config)
     refuse_unread(config, seen, "own.py")
 
 
 def test_what_is_listened_to_is_what_it_was():
-    config = Config(need=1, net=Net(depth=5))
-    heard, _ = listening(config)
-    assert heard == config
-    assert config == heard
-    assert heard.net == Net(depth=5)
-    assert heard.net != Net()
-    assert isinstance(heard.net, Net)
-    assert hash(heard.net) == hash(config.net)
-    assert repr(heard.net) == repr(config.net)
-    other = dataclasses.replace(heard, net=Net(depth=6), need=2)
-    assert (other.net.depth, other.need, other == config, heard.need) == (6, 2, False, 1)
-    assert dataclasses.asdict(heard) == dataclasses.asdict(config)
+    config, same = (Config(need=1, net=Net(depth=5)) for _ in range(2))
+    text = repr(config.net)
+    with listening(config):
+        assert config == same
+        assert same == config
+        assert config.net == Net(depth=5)
+        assert config.net != Net()
+        assert {Net: "net"}[type(config.net)] == "net"
+        assert pickle.loads(pickle.dumps(config.net)) == config.net
+        assert hash(config.net) == hash(same.net)
+        assert repr(config.net) == text
+        other = dataclasses.replace(config, net=Net(depth=6), need=2)
+        assert (other.net.depth, other.need, other == same, config.need) == (6, 2, False, 1)
+        assert dataclasses.asdict(config) == dataclasses.asdict(same)
+    for kind in (Config, Net, Inner):
+        assert "__getattribute__" not in vars(kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made(experiment.Config):
+    width: int = 8
+
+    def __post_init__(self):
+        object.__setattr__(self, "twice", 2 * self.width)
+
+
+def test_what_is_made_of_settings_may_use_any():
+    config = Made(width=9)
+    with listening(config) as seen:
+        assert config.twice == 18
+    refuse_unread(config, seen, "own.py")
+    with listening(config) as seen:
+        assert config.seed == 0
+    with pytest.raises(UserError, match="^--width 9: own.py does not read it"):
+        refuse_unread(config, seen, "own.py")

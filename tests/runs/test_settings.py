@@ -3,9 +3,10 @@
 import enum
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -87,6 +88,11 @@ def test_a_caption_has_the_name_of_data_and_not_where_they_lie(spec, shown):
     assert paths.short_spec(spec) == shown
 
 
+class Pair(NamedTuple):
+    count: int
+    place: Path
+
+
 KEPT: list[tuple[Any, Any]] = [
     (bool | Literal["big"], "big"), (bool | Literal["big"], True), (int | Literal["auto"], "auto"),
     (Size | Literal["auto"], 5), (Literal["auto"] | Size, "auto"), (Path | Literal["auto"], "auto"),
@@ -96,7 +102,7 @@ KEPT: list[tuple[Any, Any]] = [
     (bool | int, 1), (bool | float, 0.5), (bool | None, False), (float | None, math.nan), (Hyper | int, Hyper(0.5)),
     (Colour | int, 3), (list[Colour], [Colour.RED]), (set[int], {2, 1}), (frozenset[str], frozenset("ab")),
     (set, {1}), (tuple, (1, "a")), (dict[int, Path], {1: Path("x")}), (dict[str, Hyper], {"a": Hyper(2.0)}),
-    (float, 1), (list, []),
+    (float, 1), (list, []), (Sequence[int], (1, 2)), (Sequence[Colour], (Colour.RED,)), (Pair, Pair(1, Path("x"))),
 ]  # fmt: skip
 LOST: list[tuple[Any, Any]] = [
     (str | float, math.inf), (float | str, "nan"), (str | Path, Path("x")), (set[int] | tuple[int, ...], (1, 2)),

@@ -58,12 +58,14 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    """What all modules have imported stays: a million objects that no collection needs to look through again. Tracing
+    makes as many that live for a moment, and would begin a collection every few milliseconds."""
     from gen_jax.core import threefry
 
     threefry.write_out()  # as `platform.configure` does for every command
-    """What all modules have imported stays: a million objects that no collection needs to look through again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 MAPPINGS, RESIDENT = 20_000, 1500 << 20  # of a process; Linux grants 65,530 mappings

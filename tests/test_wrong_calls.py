@@ -18,7 +18,7 @@ import pytest
 from gen_jax.core import domains
 from gen_jax.core.domains import Interval
 from gen_jax.core.errors import UserError
-from gen_jax.runs import scripts
+from gen_jax.runs import command, scripts
 from gen_jax.runs.config import Config
 from gen_jax.studies import plan
 
@@ -165,8 +165,12 @@ def wrong_calls(script: Path, config_type: type, common: bool) -> list[tuple[str
 def test_an_experiment_refuses_a_wrong_value_of_each_of_its_settings(script, configs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(script.parent)
-    for name, domain, arguments in wrong_calls(script, configs[script], common=script.stem in ("gan", "vae")):
-        assert_one_line(refused(script, arguments, monkeypatch, capsys), name, domain)
+    (name, domain, arguments), *more = wrong_calls(script, configs[script], common=script.stem in ("gan", "vae"))
+    assert_one_line(refused(script, arguments, monkeypatch, capsys), name, domain)
+    for name, domain, arguments in more:  # as `experiment.main` reads them, without the script around it
+        with pytest.raises(UserError) as wrong:
+            command.read(configs[script], arguments)
+        assert_one_line(f"error: {wrong.value}", name, domain)
     assert not list(tmp_path.iterdir())
 
 

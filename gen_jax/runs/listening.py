@@ -73,12 +73,14 @@ def _beside(settings: Any, get: Callable[[Any, str], Any]) -> Any:
 
 def refuse_unread(config: Config, seen: set[str], script: str) -> None:
     """Raises UserError for a setting that is not the script's default and that its `build` never looked at."""
+    for name, value in unread(config, seen):
+        raise UserError(f"{_flag(name, value)}: {script} does not read it, or not with these settings; leave it out")
+
+
+def unread(config: Config, seen: set[str]) -> list[tuple[str, Any]]:
+    """(dotted name, value) of the script's own settings that are not at their default and were not read."""
     common = {field.name for field in dataclasses.fields(Config)} - set(FOR_BUILD)
-    for name, value in given(config):
-        if name not in seen and name not in common:
-            raise UserError(
-                f"{_flag(name, value)}: {script} does not read it, or not with these settings; leave it out"
-            )
+    return [(name, value) for name, value in given(config) if name not in seen and name not in common]
 
 
 def given(settings: Any, usual: Any = _NONE, prefix: str = "") -> Iterator[tuple[str, Any]]:

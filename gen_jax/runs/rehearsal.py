@@ -81,8 +81,10 @@ def rehearse(
             "leave it out, or use a model that learns from few, such as m2 or feature_matching"
         )
     feeding.check(source, config.batch_size, traced.algorithm.minibatches, where.size)
-    if new:
-        listening.refuse_unread(config, seen, script.name)
+    if new and listening.unread(config, seen):  # which another sampler may read, or what a verb asks for
+        with listening.listening(config) as more:
+            promises.check_rest(traced.algorithm, asked)
+        listening.refuse_unread(config, seen | more, script.name)
     return traced
 
 

@@ -1,7 +1,9 @@
 """The outputs that a model promises, against the data: found in a rehearsal, before anything is written."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -16,9 +18,19 @@ SMALL = {"width": 4, "batch_size": 6, "data": "digits"}
 
 
 def rehearse(name, change):
+    return rehearse_with(name, lambda config, made: change(made))
+
+
+def rehearse_with(name, change, **late):
+    """Of `change(settings, model)`. late: settings that the experiment does not have itself."""
     module = scripts.load(ROOT / "experiments" / f"{name}.py")
-    config = module.Config(**SMALL)
-    build = lambda config, data: change(module.build(config, data))  # noqa: E731
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(module.Config):
+        late: float = 1.0
+
+    config = Config(**SMALL, **late)
+    build = lambda config, data: change(config, module.build(config, data))  # noqa: E731
     where = parallel.layout("jit", 1)
     return rehearsal.rehearse(config, build, load.of(config), where, Path(f"{name}.py"), new=True)
 
@@ -95,3 +107,41 @@ def test_what_only_a_verb_asks_for_is_left_to_it():
     assert rehearse("gan", of("features", refuse)).metrics
     with pytest.raises(UserError, match="no features of it"):
         rehearse("gan", of("evaluate", refuse))
+
+
+def late(name):
+    """A model that reads its setting `late` when this is asked of it, and not before."""
+
+    def change(config, made):
+        times = lambda found: jax.tree.map(lambda x: x * config.late, found)  # noqa: E731
+        if name not in made.samplers and name not in made._fields:
+            return made._replace(samplers={**made.samplers, name: Sampler(after(made.samplers["prior"].draw, times))})
+        return of(name, times)(made)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("gan", "cooled"), ("vae", "likelihood"), ("vae", "score"), ("gan", "features"), ("vae", "elbo_under")],
+)
+def test_a_setting_that_a_verb_alone_reads_is_read(model, name):
+    assert rehearse_with(model, late(name), late=2.0).metrics
+    with pytest.raises(UserError, match=f"--late 2.0: {model}.py does not read it"):
+        rehearse_with(model, lambda config, made: made, late=2.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "words"),
+    [
+        ("gan", sampler("cooled", small), ["sampler cooled gives float32[6, 4, 4, 1]", X]),
+        ("vae", of("likelihood", key("value", lambda _: jnp.zeros(()))), ["likelihood: its value gives float32[]"]),
+        ("vae", of("score", lambda x: x[:, None]), ["score gives float32[6, 1] of 6", "must be [6]"]),
+        ("gan", of("features", lambda x: x[0]), ["features gives float32[", "must be [6, n]"]),
+    ],
+)
+def test_what_is_traced_for_such_a_setting_keeps_its_promises(model, change, words):
+    with pytest.raises(UserError) as refused:
+        rehearse_with(model, lambda config, made: change(made), late=2.0)
+    for word in words:
+        assert word in str(refused.value)

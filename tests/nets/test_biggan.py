@@ -32,7 +32,7 @@ def test_sixty_four_pixels_end_on_a_block_that_keeps_the_size():
     ("form", "dtype"),
     [
         ("plain", jnp.float32),
-        ("hierarchical", jnp.bfloat16),
+        pytest.param("hierarchical", jnp.bfloat16, marks=pytest.mark.science),
         pytest.param("plain", jnp.bfloat16, marks=pytest.mark.science),
         pytest.param("hierarchical", jnp.float32, marks=pytest.mark.science),
     ],

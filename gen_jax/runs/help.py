@@ -172,6 +172,8 @@ def rows(kind: type, prefix: str = "") -> list[tuple[str, tuple[str, str]]]:
     hints, said, known = domains.hints(kind), described(kind), domains.of_class(kind)
     found: list[tuple[str, tuple[str, str]]] = []
     for field in dataclasses.fields(kind):
+        if not field.init:
+            continue
         name, default = f"{prefix}{field.name}", _default(field)
         if dataclasses.is_dataclass(default) and not isinstance(default, type):
             found += rows(type(default), f"{name}.")

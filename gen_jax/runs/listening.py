@@ -86,6 +86,8 @@ def unread(config: Config, seen: set[str]) -> list[tuple[str, Any]]:
 def given(settings: Any, usual: Any = _NONE, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of what is not at its default. `usual`: the default of the whole, where it has one."""
     for field in dataclasses.fields(settings):
+        if not field.init:
+            continue
         value, name = getattr(settings, field.name), f"{prefix}{field.name}"
         default = _default(field) if usual is _NONE else getattr(usual, field.name, _NONE)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):

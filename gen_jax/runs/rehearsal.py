@@ -120,8 +120,8 @@ def _too_large(config: Config, trace: Trace, need: float) -> UserError:
     most = memory.machine()
     much = f"at least {in_bytes(need)}" if need < float("inf") else "more than there is"
     head = f"training needs {much}, and this machine has {in_bytes(most)}"
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for name in domains.of_class(type(config)):
+    defaults = {field.name: field.default for field in dataclasses.fields(config) if field.init}
+    for name in filter(defaults.__contains__, domains.of_class(type(config))):
         value, usual = getattr(config, name), defaults[name]
         if isinstance(value, int) and isinstance(usual, int) and value > usual > 0:
             found = _largest(config, trace, name, usual, most)

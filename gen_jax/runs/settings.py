@@ -20,7 +20,9 @@ from gen_jax.core.lines import one_line
 def to_json(value: Any) -> Any:
     """A JSON value of a settings dataclass (or of any field of one)."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        # A field with init=False follows from the others, and is made of them again.
+        given = (field.name for field in dataclasses.fields(value) if field.init)
+        return {name: to_json(getattr(value, name)) for name in given}
     if isinstance(value, enum.Enum):
         return value.name
     if isinstance(value, Path):
@@ -40,7 +42,7 @@ def from_json(kind: Any, value: Any) -> Any:
     """The settings of type `kind` that `to_json` gave `value`. Raises UserError for a field that `kind` lacks."""
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        if unknown := sorted(set(value) - set(hints)):
+        if unknown := sorted(set(value) - {field.name for field in dataclasses.fields(kind) if field.init}):
             owner = getattr(kind, "__name__", kind)
             raise UserError(f"config.json has fields that {owner} of experiment.py lacks: {', '.join(unknown)}")
         return kind(**{name: from_json(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
@@ -117,6 +119,8 @@ def check_kept(settings: Any, prefix: str = "--") -> None:
     hints = typing.get_type_hints(type(settings))
     for field in dataclasses.fields(settings):
         value, name = getattr(settings, field.name), f"{prefix}{field.name.replace('_', '-')}"
+        if not field.init:
+            continue  # it comes back with the whole, below, if it does
         if dataclasses.is_dataclass(value) and hints[field.name] is type(value):
             check_kept(value, f"{name}.")
         elif (why := _lost(hints[field.name], value)) is not None:

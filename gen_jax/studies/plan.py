@@ -50,9 +50,12 @@ def is_hyper(name: str, value: Any) -> bool:
 
 
 def fields(config_type: type) -> dict[str, Any]:
-    """Every field by dotted name, with its type; nested dataclasses are opened."""
+    """Every field that may be given by dotted name, with its type; nested dataclasses are opened."""
     found: dict[str, Any] = {}
+    made = {field.name for field in dataclasses.fields(config_type) if not field.init}
     for name, kind in typing.get_type_hints(config_type).items():
+        if name in made:
+            continue
         if dataclasses.is_dataclass(kind):
             found |= {f"{name}.{inner}": each for inner, each in fields(typing.cast(type, kind)).items()}
         else:

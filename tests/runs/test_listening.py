@@ -31,6 +31,10 @@ class Config(experiment.Config):
     depths: tuple[int, ...] = field(default_factory=lambda: (64, 64))
     net: Net = Net()
     made: Net = field(default_factory=lambda: Net(depth=3))
+    double: int = field(init=False, default=2)
+
+    def __post_init__(self):
+        object.__setattr__(self, "double", 2 * self.plain)
 
 
 def nothing(config):

@@ -131,7 +131,23 @@ def test_what_json_cannot_keep_is_named_before_a_run(kind, value):
     assert "\n" not in str(refused.value)
 
 
-def test_a_field_that_nobody_may_give_is_named_by_its_class():
-    odd = make_dataclass("Odd", [("size", int), ("twice", int, field(init=False, default=2))])
-    with pytest.raises(UserError, match="the Odd of these settings.*twice"):
+def twice(settings):
+    object.__setattr__(settings, "twice", 2 * settings.size)
+
+
+def test_a_field_that_nobody_gives_follows_from_the_others():
+    fields = [("size", int), ("twice", int, field(init=False, default=2))]
+    odd = make_dataclass("Odd", fields, frozen=True, namespace={"__post_init__": twice})
+    assert to_json(odd(3)) == {"size": 3}
+    check_kept(odd(3))
+    assert from_json(odd, {"size": 3}).twice == 6
+    with pytest.raises(UserError, match="Odd of experiment.py lacks: twice"):
+        from_json(odd, {"size": 3, "twice": 6})
+
+
+def test_a_field_that_does_not_follow_is_named_by_its_class():
+    made = iter(range(9))
+    count = field(init=False, default_factory=lambda: next(made))
+    odd = make_dataclass("Odd", [("size", int), ("count", int, count)])
+    with pytest.raises(UserError, match="the Odd of these settings.*it would come back as .*count=1"):
         check_kept(odd(1))

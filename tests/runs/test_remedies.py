@@ -153,6 +153,26 @@ def test_a_run_is_known_by_its_folder(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["python", "-m", "gen_jax", "ablate", "experiments/gan.py", "--grid", "width=8,16", "--data", "digits"],
+        ["experiments/papers/stacked_mnist.py", "--data-dir", "/a b", "--arms", "dcgan", "--seeds", "3"],
+    ],
+    ids=["an ablation", "a paper's script"],
+)
+def test_a_study_s_own_flags_are_none_of_its_runs(words, tmp_path, monkeypatch):
+    settings = {"data": "tfds:mnist", "data_dir": "/a b", "width": 8, "hyper": {"lr": 1e-3}}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr("sys.argv", words)
+    manifest.start(tmp_path, load.of(Config(data="digits")), {"generator": 1}, "jit", 1, 0)
+    lines = fitting((Remedy("", "--hyper.lr /10", ""), Remedy("vae.py", "--warm-up 9", "")), ground(tmp_path))
+    assert [each["command"] for each in lines] == [
+        "--hyper.lr 0.0001",
+        "experiments/vae.py --data tfds:mnist --data-dir '/a b' --warm-up 9",
+    ]
+
+
 def test_a_run_from_python_gets_flags_and_its_data(tmp_path):
     run = Ground("", (), {"data": "folder:/a b", "hyper.lr": 1e-3}, IMAGES, 100)
     lines = fitting((Remedy("", "--hyper.lr /10", ""), Remedy("vae.py", "--warm-up 9", "")), run)

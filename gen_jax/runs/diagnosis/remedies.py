@@ -23,8 +23,8 @@ SIDES = range(8, 129)  # pixels of images that convolutional experiments take
 
 
 class Ground(NamedTuple):
-    """What is known of a run: its script as it was called ("": not known), its flags, its settings by dotted name, the
-    shape of an example (None: not known) and the number of training examples."""
+    """What is known of a run: its script as it was called ("": not known, or not called for it alone), its flags, its
+    settings by dotted name, the shape of an example (None: not known) and the number of training examples."""
 
     script: str = ""
     flags: tuple[tuple[str, str], ...] = ()  # (name, what follows it)
@@ -48,11 +48,14 @@ def ground(run_dir: Path) -> Ground:
     except ValueError:
         words = []
     place = next((number for number, word in enumerate(words) if word.endswith(".py")), None)
+    flags = () if place is None else flags_of(words[place + 1 :])
     read = (record.get("data") or {}).get("read") or {}
     shape = read.get("shape")
+    # A study's flags, or those of a script that makes several runs, are none of the run's own.
+    alone = place is not None and all(_field(name) in settings.keys() | {"run_dir"} for name, _ in flags)
     return Ground(
-        "" if place is None or manifest.script_name(record) is None else words[place],
-        () if place is None else flags_of(words[place + 1 :]),
+        words[place] if alone and place is not None and manifest.script_name(record) else "",
+        flags if alone else (),
         settings,
         tuple(shape) if shape else None,
         read.get("train"),
@@ -102,8 +105,9 @@ def _command(remedy: Remedy, run: Ground) -> str | None:
     if remedy.data == "mixtures":  # it has its own settings
         return f"experiments/{remedy.script} {remedy.flags} --data {run.settings.get('data')}"
     kept = [(name, value) for name, value in run.flags if _field(name) in COMMON]
-    if not run.script and run.settings.get("data"):
-        kept = [("--data", shlex.quote(str(run.settings["data"])))]
+    if not run.script:
+        told = {name: run.settings.get(name) for name in ("data", "data_dir")}
+        kept = [(f"--{name.replace('_', '-')}", shlex.quote(str(value))) for name, value in told.items() if value]
     return f"experiments/{remedy.script} {_joined(_merged(kept, changes))}".strip()
 
 

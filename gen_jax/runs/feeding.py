@@ -37,9 +37,10 @@ def check(data: source.Source, batch_size: int, minibatches: Mapping[str, int], 
     taken = minibatches.get("train", 0)
     if taken * batch_size > data.train.size:
         most = data.train.size // taken
+        smaller = {0: "", 1: "--batch-size 1, or "}.get(most, f"--batch-size {most} or less, or ")
         raise UserError(
             f"a round takes {taken} minibatches of {batch_size}, more than the {data.train.size} train examples "
-            f"of {data.name}; use --batch-size {most} or less, or fewer discriminator steps a round"
+            f"of {data.name}; use {smaller}fewer discriminator steps a round"
         )
 
 

@@ -68,10 +68,14 @@ def test_a_packing_that_does_not_divide_a_devices_share():
         need_whole_packs(0, 12)
 
 
-@pytest.mark.parametrize("name", ["wgan", "wgan_gp"])
-def test_an_n_critic_that_the_data_cannot_feed(name):
-    words = ["5 minibatches of 16", "40 train examples", "--batch-size 8 or less", "fewer discriminator steps"]
-    assert_refused(words, name, images(), batch_size=16)
+@pytest.mark.parametrize(
+    ("name", "count", "batch_size", "use"),
+    [("wgan", 40, 16, "--batch-size 8 or less, or fewer"), ("wgan_gp", 40, 16, "--batch-size 8 or less, or fewer"),
+     ("wgan", 9, 4, "--batch-size 1, or fewer"), ("wgan", 4, 4, "fewer")],
+)  # fmt: skip
+def test_an_n_critic_that_the_data_cannot_feed(name, count, batch_size, use):
+    words = [f"5 minibatches of {batch_size}", f"{count} train examples", f"; use {use} discriminator steps a round"]
+    assert_refused(words, name, images(count=count), batch_size=batch_size)
     assert_refused(["n_critic is 0"], name, images(), n_critic=0)
 
 

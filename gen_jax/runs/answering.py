@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from gen_jax.core.lines import say
 from gen_jax.runs.signals import Signals
@@ -18,12 +18,28 @@ SOON = 0.5  # seconds: a run that has ended by then needs no line that it will
 CURSOR = "\x1b[?25h"  # shown again: a bar hides it
 
 _command = False
+_active: "Answers | None" = None  # signals are a process's, and so is who answers them
 
 
 def as_command() -> None:
     """This process is one command: a signal may end it. A notebook's process is not, and only gets a line."""
     global _command
     _command = True
+
+
+@contextlib.contextmanager
+def may_end(line: Callable[[], str] | None) -> Iterator[None]:
+    """A block, such as a compilation, in which a signal may end the process at once with this line, if it is a command
+    and somebody answers signals. None: it may not, for there are rounds to save."""
+    answers = _active
+    if answers is None:
+        yield
+        return
+    before, answers.nothing_is_lost = answers.nothing_is_lost, line
+    try:
+        yield
+    finally:
+        answers.nothing_is_lost = before
 
 
 class Answers:
@@ -55,9 +71,13 @@ class Answers:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         self._listener = threading.Thread(target=self._listen, args=(reading,), name="signals", daemon=True)
         self._listener.start()
+        global _active
+        _active = self
         return self
 
     def __exit__(self, *error: object) -> None:
+        global _active
+        _active = None
         self._over.set()
         if self._ends is not None and self._listener is not None:
             signal.set_wakeup_fd(-1)

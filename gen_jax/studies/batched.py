@@ -7,6 +7,7 @@ are other kernels.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,13 +16,21 @@ from gen_jax.core import parallel
 from gen_jax.core.errors import SystemFault, UserError
 from gen_jax.core.lines import counted
 from gen_jax.data.labelled import STREAM
-from gen_jax.runs import feeding
+from gen_jax.runs import answering, feeding
 from gen_jax.runs import pace as paces
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged, Interrupted
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.train import Request, hyper_values, steps_of
-from gen_jax.studies.program import Program, Task, out_of_memory, start, stop_if_asked, timed
+from gen_jax.studies.program import (
+    Program,
+    Task,
+    out_of_memory,
+    start,
+    stop_if_asked,
+    stopped_before_a_round,
+    timed,
+)
 from gen_jax.studies.study import Study, record_failure, refuse, status
 
 SHARE = 0.8  # of the device's memory that a batch may take: the rest is for sampling, evaluation and the allocator
@@ -51,7 +60,8 @@ def run_batched(
         ends = dict.fromkeys(f"{arm.name} seed {seed}" for arm, seed in (wave[0], wave[-1]))
         say(f"{counted(len(wave), 'run')} at once: {' to '.join(ends)}")
         try:
-            _wave(study, program, wave, signals, ended)
+            with answering.may_end(None):
+                _wave(study, program, wave, signals, ended)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -98,6 +108,9 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
             program.functions[key] = steps_of(algorithm, batches, where, config)
         return program.functions[key], 0.0
 
+    kept: Callable[[], str] | None = partial(
+        stopped_before_a_round, study, [study.run_dir(arm, seed) for arm, seed in tasks]
+    )
     pace = paces.own(study.config(*tasks[0]).steps_per_call)  # one for all, or their calls would part by length
     try:
         for number, (arm, seed) in enumerate(tasks):
@@ -110,7 +123,8 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
                 by_count.setdefault(int(request.count), []).append(number)
             for members in by_count.values():
                 requests = [asked.pop(number) for number in members]
-                replies = _together(program, requests)
+                replies = _together(program, requests, kept)
+                kept = None  # from here on there are rounds to save
                 for number, reply in zip(members, replies, strict=True):
                     advance(number, reply)
     finally:
@@ -120,10 +134,11 @@ def _wave(study: Study, program: Program, tasks: Sequence[Task], signals: Signal
         raise interrupted[0]
 
 
-def _together(program: Program, requests: Sequence[Request]) -> Any:
-    """Run the calls of several runs as one: their (state, metrics)."""
+def _together(program: Program, requests: Sequence[Request], kept: Callable[[], str] | None) -> Any:
+    """Run the calls of several runs as one: their (state, metrics). `kept`: as `answering.may_end` has it."""
     states, data = tuple(r.state for r in requests), tuple(r.data for r in requests)
-    compiled = _compiled(program, requests[0].run, states, data, requests[0].count)
+    with answering.may_end(kept):
+        compiled = _compiled(program, requests[0].run, states, data, requests[0].count)
     return compiled(states, data, requests[0].count)
 
 

@@ -6,19 +6,30 @@ are one vmapped program; a memory limit says how many. The loop itself is `runs.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
 
 from gen_jax.core import parallel
 from gen_jax.core.errors import SystemFault, UserError
+from gen_jax.runs import answering
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Diverged
 from gen_jax.runs.signals import Signals
 from gen_jax.runs.train import drive
 from gen_jax.studies.batched import run_batched
 from gen_jax.studies.plan import Arm
-from gen_jax.studies.program import Program, Sources, Task, out_of_memory, program_of, start, stop_if_asked
+from gen_jax.studies.program import (
+    Program,
+    Sources,
+    Task,
+    finished_so_far,
+    out_of_memory,
+    program_of,
+    start,
+    stop_if_asked,
+)
 from gen_jax.studies.study import Study, record_failure, refuse, status
 
 Mode = Literal["auto", "sequential", "batched"]
@@ -64,7 +75,8 @@ def execute(
         if tasks:
             number = program_of(study, arm, programs, sources)
             queue.setdefault(number, []).extend(tasks)
-    with Signals() as signals:
+    with Signals() as signals, answering.Answers(signals) as answers:
+        answers.nothing_is_lost = partial(finished_so_far, study)
         for number, tasks in queue.items():
             arm = tasks[0][0]
             if mode_for(mode, arm.config) == "batched":
@@ -78,7 +90,8 @@ def execute(
 def _run_sequentially(study: Study, program: Program, tasks: Sequence[Task], signals: Signals, ended, say) -> None:
     for arm, seed in tasks:
         say(f"{arm.name} seed {seed}")
-        outcome = attempt(study, arm, seed, lambda a=arm, s=seed: drive(start(study, program, a, s, signals)))
+        with answering.may_end(None):
+            outcome = attempt(study, arm, seed, lambda a=arm, s=seed: drive(start(study, program, a, s, signals)))
         ended[outcome] += 1
         stop_if_asked(study, signals)
 

@@ -16,8 +16,8 @@ from gen_jax.core.domains import Seeds
 from gen_jax.core.errors import UserError
 from gen_jax.core.lines import say
 from gen_jax.core.platform import accelerated, configure
+from gen_jax.runs import answering, folder, shapes
 from gen_jax.runs import command as command_line
-from gen_jax.runs import folder, shapes
 from gen_jax.runs.exits import exit_with
 from gen_jax.runs.files import atomic_write_json, atomic_write_text
 from gen_jax.studies import ablation, outcomes
@@ -72,12 +72,11 @@ def run(kind: type, main: Callable[[Any], object], description: str | None) -> N
     with exit_with():
         settings = command_line.read(kind, description=description or "")
         configure()
+        answering.as_command()
         main(settings)
 
 
 # ---- running and measuring ---------------------------------------------------------------------------------------
-
-
 def experiments() -> Path:
     """The folder of experiment scripts beside this package."""
     return Path(__file__).parents[2] / "experiments"

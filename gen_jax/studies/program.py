@@ -8,7 +8,8 @@ import dataclasses
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -20,6 +21,7 @@ from gen_jax.core.lines import say
 from gen_jax.core.types import Algorithm
 from gen_jax.data import feed, load, reading
 from gen_jax.data.source import Source
+from gen_jax.runs import answering, manifest
 from gen_jax.runs.config import Config
 from gen_jax.runs.exits import Interrupted
 from gen_jax.runs.pace import Pace
@@ -73,7 +75,8 @@ def start(
     def shared(algorithm, batches, where, config, state):
         key = (where, config.steps_per_call, config.batch_size, batches.streamed)
         if key not in program.compiled:
-            program.compiled[key] = compile_steps(algorithm, batches, where, config, state)
+            with answering.may_end(lambda: stopped_before_a_round(study, [config.run_dir])):
+                program.compiled[key] = compile_steps(algorithm, batches, where, config, state)
             return program.compiled[key]
         return program.compiled[key][0], 0.0
 
@@ -137,7 +140,18 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "Out of memory" in str(error)
 
 
+def stopped_before_a_round(study: Study, run_dirs: Sequence[Path | None]) -> str:
+    """What a signal ends while a program is compiled that these runs wait for."""
+    for run_dir in filter(None, run_dirs):
+        manifest.finish(run_dir, "stopped", "before a round was done")
+    return finished_so_far(study)
+
+
+def finished_so_far(study: Study) -> str:
+    return f"the runs finished so far are in {study.folder}; the same command continues"
+
+
 def stop_if_asked(study: Study, signals: Signals) -> None:
     """Raises Interrupted where a signal arrived just as a run came to its end."""
     if signals.received is not None:
-        raise Interrupted(f"the runs finished so far are in {study.folder}; the same command continues", signals.status)
+        raise Interrupted(finished_so_far(study), signals.status)

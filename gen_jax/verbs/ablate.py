@@ -52,11 +52,12 @@ def ablate(options: tyro.conf.OmitArgPrefixes[Options]) -> None:
 
 def main(arguments: list[str]) -> None:
     """`ablate` on a command line: what is not the study's is the experiment's."""
-    from gen_jax.runs import command
+    from gen_jax.runs import answering, command
 
     options, rest = command.read_some(
         Options, arguments, prog="python -m gen_jax ablate", description=inspect.getdoc(Options) or ""
     )
+    answering.as_command()
     main_with(options, rest)
 
 

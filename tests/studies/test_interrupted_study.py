@@ -1,5 +1,6 @@
 """Studies as a user meets them: killed and continued, in several processes, and through submitit."""
 
+import json
 import os
 import re
 import signal
@@ -58,6 +59,43 @@ def test_killed_and_interrupted_the_table_is_byte_for_byte_the_same(straight, tm
     out = run(folder)
     assert "4 runs finished" not in out  # those that were there have not been run again
     assert tables(folder) == straight
+
+
+COMPILING = """
+import os, signal, sys, threading, time
+import numpy as np
+from gen_jax.studies import batched, program
+from gen_jax.verbs import ablate
+
+def forever(*_):  # a compiler, which keeps Python from looking
+    threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+    np.linalg.svd(np.ones((6000, 6000)))
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
+place = {"program": program, "batched": batched}[sys.argv[1]]
+setattr(place, sys.argv[2], forever)
+ablate.main(sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "place", "begun"),
+    # A batch is compiled before its runs begin, to see how many fit.
+    [("sequential", ("program", "compile_steps"), True), ("batched", ("batched", "_compiled"), False)],
+)
+def test_ctrl_c_is_answered_while_a_program_of_a_study_is_compiled(mode, place, begun, tmp_path):
+    folder, batch = tmp_path / "study", ["--mode", mode, "--devices", "1"]
+    words = [sys.executable, "-c", COMPILING, *place, *command(folder, *batch)[3:]]
+    done = subprocess.run(words, cwd=ROOT, env=one_device(), capture_output=True, text=True)
+    assert done.returncode == 130, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last == f"interrupted: the runs finished so far are in {folder}; the same command continues"
+    first = folder / "runs" / "loss=hinge" / "seed0" / "manifest.json"
+    assert first.exists() == begun
+    if begun:
+        record = json.loads(first.read_text())
+        assert (record["status"], record["reason"]) == ("stopped", "before a round was done")
+    assert "4 runs finished, 0 failed" in run(folder, *batch)
 
 
 @pytest.mark.science

@@ -10,6 +10,7 @@ believed once it has been read back: its index after every save, all of it after
 import contextlib
 import itertools
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -74,6 +75,11 @@ def open_checkpoints(
                 warn(_line(error))
         raise
     checkpoints.close()
+
+
+# Orbax numbers the saves of a process, and waits for "the folder of the current one is there": of two at a time, as of
+# runs that are one program, one writes into a folder that the other has not made yet, and both are lost.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -198,8 +204,9 @@ class Checkpoints:
 
     def _write(self, step: int, record: state_arrays.Record, arrays: list[np.ndarray]) -> None:
         """All of a save, in the background: the training goes on meanwhile."""
-        self._hand_over(step, record, arrays)
-        self._finished()
+        with _ONE_AT_A_TIME:
+            self._hand_over(step, record, arrays)
+            self._finished()
         with self._believed(step):
             if self.verified:
                 orbax_folder.read_index(self.folder, step, sum(array.size > 0 for array in arrays))

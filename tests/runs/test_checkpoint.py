@@ -1,5 +1,6 @@
 """Checkpoints: what is restored is what was saved, whatever happened to the files in between."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -136,6 +137,20 @@ def test_training_goes_on_before_anything_is_written(tmp_path, monkeypatch):
         checkpoints.wait()
         assert checkpoints.steps() == [3]
     assert leaves_equal(restored(tmp_path)[0], at(3))
+
+
+def test_runs_that_save_at_once_do_not_write_into_each_others_folders(tmp_path):
+    """As the runs of one program do, in one process: Orbax mixed them up, and most were lost."""
+    folders, steps = [tmp_path / f"run{number}" for number in range(8)], range(1, 4)
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(open_checkpoints(folder)) for folder in folders]
+        for step in steps:
+            for checkpoints in opened:
+                checkpoints.save(at(step), step)
+    for folder in folders:
+        state, step, _ = restored(folder)
+        assert step == steps[-1]
+        assert leaves_equal(state, at(step))
 
 
 def test_a_failure_before_writing_is_told_by_the_next_save(tmp_path, monkeypatch):

@@ -39,10 +39,10 @@ demo: .venv/installed  ## train a DCGAN and a VAE on real digits (about 4 minute
 	@echo "Pictures: runs/demo/dcgan/samples       and   runs/demo/vae/pictures"
 
 test: .venv/installed-dev  ## every test of the default suite
-	$(RUN) -m pytest -n 2 --dist loadgroup --durations 25 -m "not science"
+	$(RUN) -m pytest -n 2 --dist loadfile --durations 25 -m "not science"
 
 contract: .venv/installed-dev  ## the whole contract table: every algorithm on every backend (about half an hour)
-	$(RUN) -m pytest -n 2 --dist loadgroup tests/test_contract.py -m ""
+	$(RUN) -m pytest -n 2 tests/test_contract.py -m ""
 
 # PyTorch's wheels for CPU alone where they can be had (a tenth of the others' size), else whatever pip finds.
 .venv-bench/installed: requirements-bench.txt

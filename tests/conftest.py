@@ -17,8 +17,6 @@ for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # of one process am
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "jax-tests"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
-HERE = Path(__file__).parent
-
 # Of the contract test, every row keeps its promises by default. The whole table runs for one row of each foundation
 # (adversarial with batch statistics and noise, with several minibatches a round, with latents), and one mapped backend
 # for the plainest and for rows whose round is more than a mean over examples: order, pairs, statistics or steps of the
@@ -50,13 +48,10 @@ def by_default(test, row, backend):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that share what they compile and set up go to one worker: those of a file, and of a row of the contract."""
     for item in items:
         row = getattr(item, "callspec", None) and item.callspec.params.get("row")
         if item.path.name != "test_contract.py" or row is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE).with_suffix(""))))
             continue
-        item.add_marker(pytest.mark.xdist_group(row.name))
         if not by_default(item.originalname, row.name, item.callspec.params.get("backend")):
             item.add_marker(pytest.mark.science)
 
